@@ -1,0 +1,1 @@
+"""Benchmarks: the server beside a bare ASGI function; `python -m tests.benchmarks`."""
