@@ -22,8 +22,8 @@ class Issue:
     """One finding.
 
     `severity` is fatal, error, warning or information; `code` a code of R4's issue types; `rule` a stable id, such as
-    `cardinality-min` or the key of a constraint (`obs-7`); `expression` FHIRPath with indexes (`Patient.name[0].use`), empty
-    where there is no place; `english` and `french` whole sentences.
+    `cardinality-min` or the key of a constraint (`obs-7`); `expression` FHIRPath with indexes
+    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences.
     """
 
     severity: str

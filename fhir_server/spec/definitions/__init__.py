@@ -1,4 +1,4 @@
-"""HL7's R4 definitions as compact tables; see `README.md` beside this file. Each table is read once, when first asked for."""
+"""HL7's R4 definitions as compact tables (see `README.md` beside this file), each read once, when first asked for."""
 
 import gzip
 from functools import cache
@@ -21,7 +21,7 @@ def table(name: str) -> list[dict[str, Any]]:
 
 @cache
 def structure_definitions() -> dict[str, dict[str, Any]]:
-    """Returns R4's StructureDefinitions by canonical URL: types with `snapshot`, profiles and extensions with `differential`."""
+    """Returns R4's StructureDefinitions by URL: types with `snapshot`, profiles and extensions with `differential`."""
     return {row["url"]: row for row in table("structure_definitions")}
 
 

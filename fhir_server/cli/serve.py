@@ -1,0 +1,146 @@
+"""`fhir-server serve`: the server program, with the embedded MongoDB where no other is given."""
+
+import argparse
+import ipaddress
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from fhir_server import __version__
+from fhir_server.app import ROOT
+from fhir_server.settings import Settings, variable_name
+from fhir_server.store.embedded import EmbeddedMongod, EmbeddedMongodError
+
+PARENT = "FHIR_PARENT_PID"
+"""Tells worker processes whose end they must not outlive."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the server until SIGTERM or Ctrl-C; returns 0, or 1 with one sentence where it can't start."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings.from_environment()
+    except ValueError as error:
+        return _fail(str(error))
+    if not is_loopback(options.host):
+        return _fail(
+            f"Le contrôle d'accès n'existe pas encore : le serveur n'écoute que sur 127.0.0.1, pas sur {options.host}.\n"
+            f"There is no access control yet: the server listens on 127.0.0.1 only, not on {options.host}."
+        )
+    if not is_free(options.host, options.port):
+        return _fail(
+            f"Le port {options.port} est déjà utilisé ; choisissez-en un autre avec --port.\n"
+            f"Port {options.port} is in use; choose another with --port."
+        )
+    try:
+        with mongodb(settings, options.data_dir) as uri:
+            _announce(options, embedded=not settings.mongodb_uri)
+            return run(options.host, options.port, options.workers, uri, settings)
+    except EmbeddedMongodError as error:
+        return _fail(str(error))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of this command's options."""
+    parser = argparse.ArgumentParser(
+        prog="fhir-server serve",
+        description="Démarre le serveur FHIR · Starts the FHIR server",
+        epilog="Les réglages sont des variables d'environnement FHIR_… (voir README.md).",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="adresse d'écoute · address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="port (%(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processus · processes (%(default)s)")
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        help="dossier de la MongoDB embarquée ; sans lui, données provisoires · folder of the embedded MongoDB",
+    )
+    return parser
+
+
+@contextmanager
+def mongodb(settings: Settings, data_dir: Path | None) -> Iterator[str]:
+    """Gives the URI of the MongoDB to use; the embedded one, where it is that, ends with the block."""
+    if settings.mongodb_uri:
+        yield settings.mongodb_uri
+        return
+    embedded = EmbeddedMongod(data_dir)
+    embedded.start()
+    try:
+        yield embedded.uri
+    finally:
+        embedded.stop()
+
+
+def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int:
+    """Runs the server program until a signal ends it."""
+    os.environ[variable_name("mongodb_uri")] = uri
+    os.environ[variable_name("page_key")] = settings.page_key or secrets.token_hex(32)
+    os.environ[PARENT] = str(os.getpid())
+    # A signal that comes before uvicorn listens to it must still stop the embedded MongoDB.
+    signal.signal(signal.SIGTERM, _exit)
+    try:
+        uvicorn.run(
+            "fhir_server.app:create_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            server_header=False,
+            log_level="warning",
+            timeout_graceful_shutdown=10,
+        )
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine reaches."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_free(host: str, port: int) -> bool:
+    """True where nothing listens on the port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _announce(options: argparse.Namespace, *, embedded: bool) -> None:
+    print(f"Serveur FHIR MSMA {__version__} : http://{options.host}:{options.port}{ROOT}")
+    print("  Accès ouvert à tout programme de cette machine · Access is open to every program on this machine.")
+    if embedded:
+        where = options.data_dir or "dossier provisoire, effacé à l'arrêt · temporary folder, removed at the end"
+        print(f"  MongoDB embarquée, pour l'essai · embedded MongoDB, for trials: {where}")
+    sys.stdout.flush()
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _fail(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 1

@@ -1,0 +1,97 @@
+"""Reads one entry of a batch or transaction. https://hl7.org/fhir/R4/bundle.html#transaction"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from fhir_server.errors import InvalidContent, NotSupported
+from fhir_server.interactions.addresses import check_id, check_resource, check_type, parse_if_match
+from fhir_server.interactions.write_request import WriteRequest
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+_resource_url = re.compile(r"([^/?]+)/([^/?]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Entry `number` of a bundle: a `write`, or a read of `url` where `write` is None."""
+
+    number: int
+    method: str
+    url: str
+    write: WriteRequest | None
+
+
+def parse_entry(number: int, content: Any) -> Entry:
+    """Returns the entry; raises InvalidContent or NotSupported with the place of what is wrong."""
+    place = f"Bundle.entry[{number}]"
+    request = content.get("request") if isinstance(content, dict) else None
+    if not isinstance(request, dict) or not isinstance(request.get("url"), str) or "method" not in request:
+        raise InvalidContent(
+            "Each entry of a batch or transaction needs `request.method` and `request.url`.",
+            "Chaque entrée d'un batch ou d'une transaction doit avoir `request.method` et `request.url`.",
+            rule="bundle-request",
+            expression=[f"{place}.request"],
+        )
+    method, url = request["method"], request["url"]
+    if method not in METHODS:
+        raise NotSupported(
+            f"`{method}` is not supported in a bundle; supported are {', '.join(METHODS)}.",
+            f"`{method}` n'est pas pris en charge dans un bundle ; le sont {', '.join(METHODS)}.",
+            rule="bundle-method",
+            expression=[f"{place}.request.method"],
+        )
+    if method in ("GET", "HEAD"):
+        return Entry(number, method, url, None)
+    return Entry(number, method, url, _write(place, method, content, request))
+
+
+def _write(place: str, method: str, content: dict[str, Any], request: dict[str, Any]) -> WriteRequest:
+    resource_type, id_, condition = _target(place, method, request["url"])
+    resource = content.get("resource")
+    if method == "DELETE":
+        resource = None
+    elif not isinstance(resource, dict):
+        raise InvalidContent(
+            f"An entry with `{method}` needs a `resource`.",
+            f"Une entrée `{method}` doit contenir une `resource`.",
+            rule="bundle-resource",
+            expression=[f"{place}.resource"],
+        )
+    else:
+        check_resource(resource, resource_type, id_, place=f"{place}.resource")
+    if_match = request.get("ifMatch")
+    return WriteRequest(
+        method=method,
+        resource_type=resource_type,
+        id_=id_,
+        resource=resource,
+        condition=condition,
+        if_none_exist=request.get("ifNoneExist") if method == "POST" else None,
+        if_match=parse_if_match(if_match, f"{place}.request.ifMatch") if if_match is not None else None,
+        must_be_new=method == "PUT" and request.get("ifNoneMatch") == "*",
+        full_url=content.get("fullUrl"),
+        place=place,
+    )
+
+
+def _target(place: str, method: str, url: str) -> tuple[str, str | None, str | None]:
+    """Returns (type, id, condition) of the URL of a write."""
+    path, mark, query = url.partition("?")
+    path = unquote(path.lstrip("/"))
+    expression = f"{place}.request.url"
+    if mark and "/" not in path and method in ("PUT", "DELETE"):
+        return check_type(path, expression), None, query
+    if not mark and "/" not in path and method == "POST":
+        return check_type(path, expression), None, None
+    match = _resource_url.fullmatch(path)
+    if match is None or mark or method == "POST":
+        raise InvalidContent(
+            f"`{url}` is not a URL for `{method}`: POST takes `Type`, PUT and DELETE `Type/id` or `Type?condition`.",
+            f"`{url}` n'est pas une URL pour `{method}` : POST attend `Type`, PUT et DELETE attendent `Type/id` ou"
+            " `Type?condition`.",
+            rule="bundle-url",
+            expression=[expression],
+        )
+    return check_type(match[1], expression), check_id(match[2], expression), None

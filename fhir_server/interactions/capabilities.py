@@ -1,0 +1,103 @@
+"""The CapabilityStatement: exactly what is there, from the registries. https://hl7.org/fhir/R4/capabilitystatement.html"""
+
+from datetime import datetime
+from typing import Any
+
+from fhir_server import __version__
+from fhir_server.conformance import DefinitionRegistry
+from fhir_server.index import SearchParameterRegistry
+from fhir_server.interactions.repository import Limits
+from fhir_server.spec.definitions import resource_types
+
+TYPE_INTERACTIONS = (
+    "read",
+    "vread",
+    "update",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
+SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system")
+FORMATS = ["application/fhir+json", "json"]
+
+
+def build_capabilities(
+    definitions: DefinitionRegistry,
+    search_parameters: SearchParameterRegistry,
+    limits: Limits,
+    max_body_bytes: int,
+    started_at: datetime,
+) -> dict[str, Any]:
+    """Returns the CapabilityStatement without `implementation.url`, which depends on how the client came here."""
+    profiles: dict[str, list[str]] = {}
+    for definition in definitions.profiles():
+        if definition["type"] in resource_types():
+            profiles.setdefault(definition["type"], []).append(definition["url"])
+    return {
+        "resourceType": "CapabilityStatement",
+        "id": "msma-fhir-server",
+        "name": "MsmaFhirServer",
+        "title": "Serveur FHIR des microstructures médicales addictions",
+        "status": "active",
+        "date": started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "publisher": "CNRMS",
+        "kind": "instance",
+        "software": {"name": "MSMA FHIR server", "version": __version__},
+        "implementation": {"description": "Serveur FHIR R4 des microstructures médicales addictions (MSMA)"},
+        "fhirVersion": "4.0.1",
+        "format": FORMATS,
+        "implementationGuide": ["https://cnrms.fr/ig/fhir/msma/ImplementationGuide/fr.cnrms.msma"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": _documentation(limits, max_body_bytes),
+                "security": {"description": "Accès ouvert : le serveur n'écoute que sur la machine locale."},
+                "resource": [
+                    _resource(resource_type, profiles.get(resource_type, []), search_parameters)
+                    for resource_type in sorted(resource_types())
+                ],
+                "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
+            }
+        ],
+    }
+
+
+def with_url(capabilities: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """Returns the statement as seen from `base_url`."""
+    return capabilities | {"implementation": capabilities["implementation"] | {"url": base_url}}
+
+
+def _documentation(limits: Limits, max_body_bytes: int) -> str:
+    return (
+        f"Limites : {limits.max_bundle_entries} entrées par batch ou transaction, {max_body_bytes} octets par requête, "
+        f"{limits.query_timeout_ms} ms par recherche. "
+        f"Limits: {limits.max_bundle_entries} entries per batch or transaction, {max_body_bytes} bytes per request, "
+        f"{limits.query_timeout_ms} ms per search."
+    )
+
+
+def _resource(resource_type: str, profiles: list[str], registry: SearchParameterRegistry) -> dict[str, Any]:
+    parameters = registry.describe(resource_type)
+    references = [name for name, kind, _ in parameters if kind == "reference"]
+    resource: dict[str, Any] = {"type": resource_type}
+    if profiles:
+        resource["supportedProfile"] = sorted(profiles)
+    return resource | {
+        "interaction": [{"code": code} for code in TYPE_INTERACTIONS],
+        "versioning": "versioned",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "single",
+        "referencePolicy": ["literal", "logical"],
+        "searchInclude": ["*", *(f"{resource_type}:{name}" for name in references)],
+        "searchRevInclude": registry.reverse_includes(resource_type),
+        "searchParam": [
+            {"name": name, "type": kind} | ({"definition": definition} if definition else {})
+            for name, kind, definition in parameters
+        ],
+    }

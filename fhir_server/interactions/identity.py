@@ -1,0 +1,100 @@
+"""Which resource a write is about: assigned ids, conditions looked up, current versions read.
+
+https://hl7.org/fhir/R4/http.html#ccreate, #cond-update, #3.1.0.7.1 (conditional delete)
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fhir_server.errors import ConditionNotSelective, InvalidContent
+from fhir_server.interactions.condition import claim_key, matching_ids
+from fhir_server.interactions.repository import Repository
+from fhir_server.interactions.write_request import WriteRequest
+from fhir_server.store import Claim, StoredVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The resource a request is about.
+
+    `current` is its newest version, a deletion included, or None where nothing ever was; `claim` guards the condition
+    under which it is created; `matched` is True where a conditional create found it; `fresh` where the id is new.
+    """
+
+    id_: str
+    current: StoredVersion | None = None
+    claim: Claim | None = None
+    matched: bool = False
+    fresh: bool = False
+
+
+async def identify(
+    repository: Repository, requests: Sequence[WriteRequest], *, contested: bool = False
+) -> list[Identity | None]:
+    """Returns the identity of each request, None for a conditional delete that matches nothing.
+
+    `contested` is True after a claim was lost to somebody else: a claim that outlived its resource is then replaced.
+    Raises ConditionNotSelective, and InvalidContent where a conditional update names another id than it matches.
+    """
+    conditional = [number for number, request in enumerate(requests) if _condition(request)]
+    found: dict[int, Identity | None] = {}
+    if conditional:
+        results = await asyncio.gather(*(_look_up(repository, requests[n], contested) for n in conditional))
+        found = dict(zip(conditional, results, strict=True))
+    identities = [found[n] if n in found else _unconditional(repository, r) for n, r in enumerate(requests)]
+    known = [
+        (request.resource_type, identity.id_)
+        for identity, request in zip(identities, requests, strict=True)
+        if identity is not None and not identity.fresh
+    ]
+    if not known:
+        return identities
+    versions = await repository.store.read_many(known)
+    return [
+        identity and replace(identity, current=versions.get((request.resource_type, identity.id_)))
+        for identity, request in zip(identities, requests, strict=True)
+    ]
+
+
+def _unconditional(repository: Repository, request: WriteRequest) -> Identity:
+    if request.method == "POST":
+        return Identity(repository.new_id(), fresh=True)
+    return Identity(str(request.id_))
+
+
+def _condition(request: WriteRequest) -> str | None:
+    return request.if_none_exist if request.method == "POST" else request.condition
+
+
+async def _look_up(repository: Repository, request: WriteRequest, contested: bool) -> Identity | None:
+    condition = str(_condition(request))
+    ids = await matching_ids(repository, request.resource_type, condition, limit=2)
+    if len(ids) > 1:
+        raise ConditionNotSelective(
+            f"The condition `{request.resource_type}?{condition}` matches more than one resource; nothing was changed.",
+            f"La condition `{request.resource_type}?{condition}` désigne plus d'une ressource ; rien n'a été modifié.",
+            rule="condition-multiple",
+            expression=[request.place] if request.place else (),
+        )
+    if ids:
+        return _matched(request, ids[0])
+    if request.method == "DELETE":
+        return None
+    sent_id = (request.resource or {}).get("id") if request.method == "PUT" else None
+    id_ = sent_id or repository.new_id()
+    key = claim_key(request.resource_type, condition)
+    replaces = await repository.store.find_claim(key) if contested else None
+    return Identity(id_, claim=Claim(key, request.resource_type, id_, replaces=replaces), fresh=sent_id is None)
+
+
+def _matched(request: WriteRequest, id_: str) -> Identity:
+    sent = (request.resource or {}).get("id")
+    if request.method == "PUT" and sent is not None and sent != id_:
+        raise InvalidContent(
+            f"The condition matches `{request.resource_type}/{id_}`, but the resource says its id is `{sent}`.",
+            f"La condition désigne `{request.resource_type}/{id_}`, mais la ressource indique l'id `{sent}`.",
+            rule="id-mismatch",
+            expression=[f"{request.resource_type}.id"],
+        )
+    return Identity(id_, matched=request.method == "POST")

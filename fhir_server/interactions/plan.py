@@ -1,0 +1,138 @@
+"""Decides what one write changes, given the resource as it stands now. No I/O.
+
+https://hl7.org/fhir/R4/http.html#update, #create, #delete, #concurrency
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from fhir_server.errors import EditConflict, ResourceDeleted, VersionConflict
+from fhir_server.interactions.identity import Identity
+from fhir_server.interactions.repository import Repository
+from fhir_server.interactions.write_request import WriteRequest, WriteResult
+from fhir_server.outcome import Issue
+from fhir_server.spec.json_format import is_same_content
+from fhir_server.store import Change, Create, Delete, StoredVersion, Update
+
+
+def plan(
+    repository: Repository,
+    request: WriteRequest,
+    identity: Identity | None,
+    now: datetime,
+    warnings: tuple[Issue, ...],
+) -> tuple[Change | None, WriteResult]:
+    """Returns the change that fulfils `request`, None where nothing has to change, and the answer it will have.
+
+    Raises VersionConflict or ResourceDeleted for a stale `If-Match`, EditConflict where the id is taken.
+    """
+    if identity is None:
+        return None, WriteResult(204, request.resource_type, "", 0, None, None)
+    current = identity.current
+    _refuse_stale(request, current)
+    if request.method == "DELETE":
+        return _plan_delete(request, identity.id_, current, now)
+    if identity.matched and current is not None:
+        return None, _result(200, current, warnings)
+    if current is not None and current.resource is not None:
+        if identity.claim is not None:
+            raise _id_taken(request, identity.id_)
+        return _plan_update(repository, request, current, now, warnings)
+    version_id = current.version_id + 1 if current is not None else 1
+    resource = _stamped(request, identity.id_, version_id, now)
+    index = repository.indexer.document(resource)
+    change: Change
+    if current is None:
+        change = Create(request.resource_type, identity.id_, resource, index)
+    else:
+        change = Update(request.resource_type, identity.id_, resource, index, current.version_id)
+    return change, WriteResult(201, request.resource_type, identity.id_, version_id, now, resource, warnings)
+
+
+def _plan_update(
+    repository: Repository, request: WriteRequest, current: StoredVersion, now: datetime, warnings: tuple[Issue, ...]
+) -> tuple[Change | None, WriteResult]:
+    now = max(now, current.last_updated + timedelta(milliseconds=1))
+    version_id = current.version_id + 1
+    resource = _stamped(request, current.id_, version_id, now)
+    if is_same_content(_without_stamp(resource), _without_stamp(current.resource or {})):
+        return None, _result(200, current, warnings)
+    index = repository.indexer.document(resource)
+    change = Update(request.resource_type, current.id_, resource, index, current.version_id)
+    return change, WriteResult(200, request.resource_type, current.id_, version_id, now, resource, warnings)
+
+
+def _plan_delete(
+    request: WriteRequest, id_: str, current: StoredVersion | None, now: datetime
+) -> tuple[Change | None, WriteResult]:
+    if current is None or current.resource is None:
+        version_id = current.version_id if current is not None else 0
+        return None, WriteResult(204, request.resource_type, id_, version_id, None, None)
+    now = max(now, current.last_updated + timedelta(milliseconds=1))
+    change = Delete(request.resource_type, id_, current.version_id, now)
+    return change, WriteResult(204, request.resource_type, id_, current.version_id + 1, now, None)
+
+
+def _stamped(request: WriteRequest, id_: str, version_id: int, now: datetime) -> dict[str, Any]:
+    """Returns the resource as it is stored: with the id and the meta that the server gives it."""
+    sent = request.resource or {}
+    meta = {"versionId": str(version_id), "lastUpdated": now.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    for name, value in (sent.get("meta") or {}).items():
+        if name not in meta:
+            meta[name] = value
+    return {"resourceType": request.resource_type, "id": id_, "meta": meta, **_rest(sent)}
+
+
+def _rest(resource: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in resource.items() if name not in ("resourceType", "id", "meta")}
+
+
+def _without_stamp(resource: dict[str, Any]) -> dict[str, Any]:
+    meta = {n: v for n, v in (resource.get("meta") or {}).items() if n not in ("versionId", "lastUpdated")}
+    return {**_rest(resource), "meta": meta}
+
+
+def _result(status: int, version: StoredVersion, warnings: tuple[Issue, ...]) -> WriteResult:
+    return WriteResult(
+        status,
+        version.resource_type,
+        version.id_,
+        version.version_id,
+        version.last_updated,
+        version.resource,
+        warnings,
+    )
+
+
+def _refuse_stale(request: WriteRequest, current: StoredVersion | None) -> None:
+    name = f"{request.resource_type}/{request.id_ or (current.id_ if current else '')}"
+    expression = [request.place] if request.place else []
+    if request.must_be_new and current is not None and current.resource is not None:
+        raise VersionConflict(
+            f"`{name}` exists already, and `If-None-Match: *` asks that it does not.",
+            f"`{name}` existe déjà, alors que `If-None-Match: *` demande le contraire.",
+            rule="if-none-match",
+            expression=expression,
+        )
+    if request.if_match is None:
+        return
+    if current is not None and current.resource is None:
+        raise ResourceDeleted(f"`{name}` was deleted.", f"`{name}` a été supprimée.", expression=expression)
+    version_id = current.version_id if current is not None else 0
+    if version_id != request.if_match:
+        stands_at = f"version {version_id}" if version_id else "no version"
+        en_est = f"à la version {version_id}" if version_id else "à aucune version"
+        raise VersionConflict(
+            f"`If-Match` names version {request.if_match}, but `{name}` stands at {stands_at}. Read it and try again.",
+            f"`If-Match` désigne la version {request.if_match}, mais `{name}` en est {en_est}. Relisez et réessayez.",
+            rule="if-match",
+            expression=expression,
+        )
+
+
+def _id_taken(request: WriteRequest, id_: str) -> EditConflict:
+    return EditConflict(
+        f"No resource matches the condition, and `{request.resource_type}/{id_}` exists already.",
+        f"Aucune ressource ne répond à la condition, et `{request.resource_type}/{id_}` existe déjà.",
+        rule="id-taken",
+    )

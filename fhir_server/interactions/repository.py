@@ -1,0 +1,48 @@
+"""The wired parts that interactions work with; `app.py` builds one, tests build as many as they like."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from fhir_server.index import Indexer, SearchParameterRegistry
+from fhir_server.store import ResourceStore
+from fhir_server.validation import Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may ask for; `/metadata` states them."""
+
+    max_bundle_entries: int = 1000
+    query_timeout_ms: int = 10_000
+
+
+def utc_now() -> datetime:
+    """Returns the present instant, to the millisecond, which is what MongoDB keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def new_id() -> str:
+    """Returns an unused resource id: a UUID of version 7, so that ids made together lie together in the index."""
+    milliseconds = time.time_ns() // 1_000_000
+    random_bits = int.from_bytes(os.urandom(10), "big")
+    value = milliseconds << 80 | 0x7 << 76 | (random_bits >> 68) << 64 | 0b10 << 62 | random_bits & (1 << 62) - 1
+    return str(UUID(int=value))
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Store, index, search parameters and validator of one server, with its clock and its source of ids."""
+
+    store: ResourceStore
+    validator: Validator
+    indexer: Indexer
+    search_parameters: SearchParameterRegistry
+    page_key: bytes
+    limits: Limits = Limits()
+    clock: Callable[[], datetime] = utc_now
+    new_id: Callable[[], str] = new_id

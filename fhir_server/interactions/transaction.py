@@ -1,0 +1,202 @@
+"""Batch and transaction bundles.
+
+A transaction is applied wholly or not at all, in the order of the specification: deletes, creates, updates, then reads.
+Entries of a batch stand alone: each succeeds or fails by itself, and they may not refer to one another.
+https://hl7.org/fhir/R4/http.html#transaction
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.errors import FhirError, InvalidContent, NotSupported, StoreUnavailable, TooLarge
+from fhir_server.interactions.apply import apply
+from fhir_server.interactions.bundle_entry import Entry, parse_entry
+from fhir_server.interactions.repository import Repository
+from fhir_server.interactions.write_request import WriteResult
+from fhir_server.outcome import Issue, build_error_outcome, build_outcome
+
+ORDER = {"DELETE": 0, "POST": 1, "PUT": 2}
+BATCH_PARALLEL = 16
+"""Entries of one batch in work at a time, so that a large batch leaves room for other clients."""
+
+Reader = Callable[[str], Awaitable[tuple[int, dict[str, Any]]]]
+"""Answers the GET of an entry: relative URL in, status and resource out."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleOptions:
+    """How to answer: `representation` and `outcome` are those of `Prefer: return=…`; `language` is `fr` or `en`."""
+
+    language: str
+    representation: bool = False
+    outcome: bool = False
+
+
+async def process_bundle(
+    repository: Repository, bundle: dict[str, Any], read: Reader, options: BundleOptions
+) -> dict[str, Any]:
+    """Returns the batch-response or transaction-response for `bundle`, entries in the order they were sent.
+
+    Raises the FhirError of the first thing that forbids a transaction; nothing is changed then.
+    """
+    kind = bundle.get("type")
+    if kind not in ("batch", "transaction"):
+        raise InvalidContent(
+            f"A bundle posted here is of type `batch` or `transaction`, not `{kind}`.",
+            f"Un bundle envoyé ici est de type `batch` ou `transaction`, pas `{kind}`.",
+            rule="bundle-type",
+            expression=["Bundle.type"],
+        )
+    sent = bundle.get("entry", [])
+    _refuse_size(sent, repository.limits.max_bundle_entries)
+    run = _transaction if kind == "transaction" else _batch
+    entries = await run(repository, sent, read, options)
+    return {"resourceType": "Bundle", "type": f"{kind}-response", "entry": entries}
+
+
+def _refuse_size(entries: Any, limit: int) -> None:
+    if not isinstance(entries, list):
+        raise InvalidContent(
+            "`Bundle.entry` must be a list.",
+            "`Bundle.entry` doit être une liste.",
+            rule="bundle-entry",
+            expression=["Bundle.entry"],
+        )
+    if len(entries) > limit:
+        raise TooLarge(
+            f"The bundle has {len(entries)} entries; at most {limit} are accepted at once.",
+            f"Le bundle compte {len(entries)} entrées ; {limit} au plus sont acceptées à la fois.",
+            rule="bundle-size",
+            expression=["Bundle.entry"],
+        )
+
+
+async def _transaction(
+    repository: Repository, sent: Sequence[Any], read: Reader, options: BundleOptions
+) -> list[dict[str, Any]]:
+    entries = _parse_all(sent)
+    _refuse_overlap(entries)
+    writes = sorted((e for e in entries if e.write is not None), key=lambda e: ORDER[e.method])
+    results = await apply(repository, [e.write for e in writes if e.write is not None], bundle=True)
+    answers = {entry.number: _answer(result, options) for entry, result in zip(writes, results, strict=True)}
+    for entry in entries:
+        if entry.write is None:
+            answers[entry.number] = _read_answer(*await read(entry.url))
+    return [answers[number] for number in range(len(entries))]
+
+
+async def _batch(
+    repository: Repository, sent: Sequence[Any], read: Reader, options: BundleOptions
+) -> list[dict[str, Any]]:
+    room = asyncio.Semaphore(BATCH_PARALLEL)
+
+    async def answer(number: int, content: Any) -> dict[str, Any]:
+        async with room:
+            try:
+                entry = parse_entry(number, content)
+                if entry.write is None:
+                    return _read_answer(*await read(entry.url))
+                return _answer((await apply(repository, [entry.write]))[0], options)
+            except StoreUnavailable:
+                raise
+            except FhirError as error:
+                return _error_answer(error, options.language)
+
+    return list(await asyncio.gather(*(answer(number, content) for number, content in enumerate(sent))))
+
+
+def _parse_all(sent: Sequence[Any]) -> list[Entry]:
+    """Returns the entries; raises one InvalidContent that tells of every entry that is none."""
+    entries: list[Entry] = []
+    issues: list[Issue] = []
+    for number, content in enumerate(sent):
+        try:
+            entries.append(parse_entry(number, content))
+        except (InvalidContent, NotSupported) as error:
+            places = error.expression or (f"Bundle.entry[{number}]",)
+            issues.append(Issue("error", error.issue_code, error.rule, error.english, error.french, places[0]))
+    if issues:
+        raise InvalidContent("The bundle is not valid.", "Le bundle n'est pas valide.", issues=issues)
+    return entries
+
+
+def _refuse_overlap(entries: Sequence[Entry]) -> None:
+    """R4: if any resource identities overlap in the steps of a transaction, it fails."""
+    seen: dict[str, int] = {}
+    urls: dict[str, int] = {}
+    for entry in entries:
+        write = entry.write
+        if write is None:
+            continue
+        if write.full_url:
+            _refuse_twice(urls, write.full_url, entry.number, "fullUrl")
+        if write.if_none_exist:
+            _refuse_twice(seen, f"{write.resource_type}?{write.if_none_exist}", entry.number, "request")
+        elif write.method != "POST":
+            _refuse_twice(seen, f"{write.resource_type}/{write.id_ or write.condition}", entry.number, "request")
+
+
+def _refuse_twice(seen: dict[str, int], name: str, number: int, element: str) -> None:
+    if name in seen:
+        raise InvalidContent(
+            f"Entries {seen[name]} and {number} are both about `{name}`; a transaction may touch a resource once.",
+            f"Les entrées {seen[name]} et {number} concernent toutes deux `{name}` ; une transaction ne touche"
+            " une ressource qu'une fois.",
+            rule="transaction-overlap",
+            expression=[f"Bundle.entry[{seen[name]}].{element}", f"Bundle.entry[{number}].{element}"],
+        )
+    seen[name] = number
+
+
+def _answer(result: WriteResult, options: BundleOptions) -> dict[str, Any]:
+    response: dict[str, Any] = {"status": STATUS_LINES[result.status]}
+    if result.id_ and result.version_id:
+        path = f"{result.resource_type}/{result.id_}/_history/{result.version_id}"
+        response["location"] = path
+        response["etag"] = f'W/"{result.version_id}"'
+    if result.last_updated is not None:
+        stamp = result.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        response["lastModified"] = stamp
+    if options.outcome or result.warnings:
+        response["outcome"] = build_outcome(result.warnings, options.language)
+    answer: dict[str, Any] = {"response": response}
+    if options.representation and result.resource is not None:
+        answer["resource"] = result.resource
+    return answer
+
+
+def _read_answer(status: int, resource: dict[str, Any]) -> dict[str, Any]:
+    response: dict[str, Any] = {"status": STATUS_LINES[status]}
+    if resource.get("resourceType") == "OperationOutcome" and status >= 400:
+        return {"response": response | {"outcome": resource}}
+    meta = resource.get("meta", {})
+    if "versionId" in meta:
+        response["etag"] = f'W/"{meta["versionId"]}"'
+    return {"resource": resource, "response": response}
+
+
+def _error_answer(error: FhirError, language: str) -> dict[str, Any]:
+    status = STATUS_LINES[error.status]
+    return {"response": {"status": status, "outcome": build_error_outcome(error, language)}}
+
+
+STATUS_LINES = {
+    200: "200 OK",
+    201: "201 Created",
+    204: "204 No Content",
+    304: "304 Not Modified",
+    400: "400 Bad Request",
+    403: "403 Forbidden",
+    404: "404 Not Found",
+    405: "405 Method Not Allowed",
+    406: "406 Not Acceptable",
+    409: "409 Conflict",
+    410: "410 Gone",
+    412: "412 Precondition Failed",
+    413: "413 Payload Too Large",
+    415: "415 Unsupported Media Type",
+    422: "422 Unprocessable Entity",
+    503: "503 Service Unavailable",
+}

@@ -1,0 +1,41 @@
+"""One requested write, and what became of it: the same shapes for a single interaction and an entry of a bundle."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fhir_server.outcome import Issue
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """A create (`POST`), update (`PUT`) or delete (`DELETE`).
+
+    `condition` is the query of a conditional update or delete, `if_none_exist` that of a conditional create;
+    `if_match` the version the client has seen; `must_be_new` is `If-None-Match: *`. `full_url` and `place`
+    (`Bundle.entry[3]`) are those of the entry in a bundle.
+    """
+
+    method: str
+    resource_type: str
+    id_: str | None = None
+    resource: dict[str, Any] | None = None
+    condition: str | None = None
+    if_none_exist: str | None = None
+    if_match: int | None = None
+    must_be_new: bool = False
+    full_url: str | None = None
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """`status` 200, 201 or 204; `resource` as it stands now (None after a delete); `warnings` of its validation."""
+
+    status: int
+    resource_type: str
+    id_: str
+    version_id: int
+    last_updated: datetime | None
+    resource: dict[str, Any] | None
+    warnings: tuple[Issue, ...] = ()

@@ -1,0 +1,61 @@
+"""The FHIR endpoint as an ASGI application, mounted at its base path by `app.py`.
+
+It is plain ASGI: a route of the web framework would cost more than all that a read does here.
+"""
+
+import logging
+from uuid import uuid4
+
+from fhir_server.errors import FhirError
+from fhir_server.outcome import Issue, build_outcome
+from fhir_server.rest.endpoint import Endpoint
+from fhir_server.rest.request import Receive, Request, Scope, Send
+from fhir_server.rest.response import Response, answer_error, write_body
+from fhir_server.rest.routes import dispatch
+
+logger = logging.getLogger("fhir_server")
+
+
+class FhirApplication:
+    """Answers every request below the base path; nothing but an answer ever leaves it, least of all a trace."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one HTTP request."""
+        endpoint = self._endpoint
+        request = Request(scope, receive, endpoint.root, endpoint.base_url, endpoint.max_body_bytes)
+        try:
+            request.negotiate(endpoint.language)
+            response = await dispatch(endpoint, request)
+        except FhirError as error:
+            response = answer_error(error, request.preferences)
+        except Exception:
+            response = _answer_fault(request)
+        await _send(send, response, without_body=request.method == "HEAD")
+
+
+def _answer_fault(request: Request) -> Response:
+    """A fault of ours: the log gets the trace, the client a number to name it by."""
+    number = request.header(b"x-request-id") or str(uuid4())
+    logger.exception("Request %s failed: %s %s", number, request.method, "/".join(request.segments))
+    issue = Issue(
+        "fatal",
+        "exception",
+        "server-fault",
+        f"The server failed on this request; its log names it `{number}`.",
+        f"Le serveur a échoué sur cette requête ; son journal la nomme `{number}`.",
+    )
+    body = write_body(build_outcome([issue], request.preferences.language), request.preferences)
+    return Response(500, body, [(b"x-request-id", number.encode("latin-1", "replace"))])
+
+
+async def _send(send: Send, response: Response, *, without_body: bool) -> None:
+    headers = list(response.headers)
+    if response.status not in (204, 304):
+        headers.append((b"content-length", str(len(response.body)).encode()))
+        if response.body:
+            headers.append((b"content-type", response.content_type))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if without_body else response.body})

@@ -1,0 +1,143 @@
+"""One HTTP request as the routes see it: path, query, headers, body, and where the client reached the server."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fhir_server.errors import MalformedContent, TooLarge, UnsupportedMediaType
+from fhir_server.rest.negotiation import (
+    Preferences,
+    check_accept,
+    check_content_type,
+    check_format,
+    parse_boolean,
+    preferences,
+)
+from fhir_server.spec.json_format import decode
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+GENERAL = ("_format", "_pretty")
+"""Query parameters of every request; taken out before interactions see the query."""
+
+
+class Request:
+    """Reads an ASGI scope lazily: what a plain read does not need is not computed."""
+
+    __slots__ = (
+        "_headers",
+        "_receive",
+        "_scope",
+        "base_url",
+        "max_body_bytes",
+        "method",
+        "preferences",
+        "query",
+        "segments",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, root: str, base_url: str, max_body_bytes: int) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.max_body_bytes = max_body_bytes
+        self.method: str = scope["method"]
+        path: str = scope["path"][len(root) :]
+        self.segments = path.strip("/").split("/") if path.strip("/") else []
+        self.base_url = base_url or f"{scope['scheme']}://{self.header(b'host')}{root}"
+        self.preferences = Preferences()
+        self.query: list[tuple[str, str]] = []
+
+    def header(self, name: bytes) -> str:
+        """Returns a header, empty where it was not sent."""
+        return self._headers.get(name, b"").decode("latin-1")
+
+    @property
+    def url(self) -> str:
+        """The path and query below the base URL, as they were sent."""
+        query = self._scope["query_string"].decode("latin-1")
+        return "/".join(self.segments) + (f"?{query}" if query else "")
+
+    def negotiate(self, default_language: str) -> None:
+        """Fills `preferences` and `query`; raises NotAcceptable or InvalidContent for what cannot be answered."""
+        self.preferences = preferences(self.header(b"accept-language"), self.header(b"prefer"), default_language)
+        raw = self._scope["query_string"].decode("latin-1")
+        format_ = None
+        if raw:
+            self.query, general = split_query(raw)
+            format_ = general.get("_format")
+            if "_pretty" in general and parse_boolean("_pretty", general["_pretty"]):
+                chosen = self.preferences
+                self.preferences = Preferences(chosen.language, True, chosen.lenient, chosen.returns)
+        if format_ is not None:
+            check_format(format_)
+        elif accept := self.header(b"accept"):
+            check_accept(accept)
+
+    async def body(self) -> bytes:
+        """Returns the body; raises TooLarge as soon as it is over the limit."""
+        if int(self._headers.get(b"content-length", b"0")) > self.max_body_bytes:
+            raise self._too_large()
+        message = await self._receive()
+        data: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            if len(data) > self.max_body_bytes:
+                raise self._too_large()
+            return data
+        parts, size = [data], len(data)
+        while message.get("more_body"):
+            message = await self._receive()
+            data = message.get("body", b"")
+            parts.append(data)
+            size += len(data)
+            if size > self.max_body_bytes:
+                raise self._too_large()
+        return b"".join(parts)
+
+    async def resource(self) -> dict[str, Any]:
+        """Returns the resource in the body.
+
+        Raises UnsupportedMediaType, TooLarge, MalformedContent and InvalidContent for what is none.
+        """
+        check_content_type(self.header(b"content-type"))
+        resource = decode(await self.body())
+        if not isinstance(resource.get("resourceType"), str):
+            raise MalformedContent(
+                "The body is not a FHIR resource: it has no `resourceType`.",
+                "Le corps n'est pas une ressource FHIR : `resourceType` est absent.",
+                rule="resource-type",
+            )
+        return resource
+
+    async def form(self) -> list[tuple[str, str]]:
+        """Returns the parameters of a `POST …/_search`, those of the URL first."""
+        content_type = self.header(b"content-type").partition(";")[0].strip().lower()
+        if content_type not in ("", "application/x-www-form-urlencoded"):
+            raise UnsupportedMediaType(
+                f"A search is posted as `application/x-www-form-urlencoded`, not `{content_type}`.",
+                f"Une recherche s'envoie en `application/x-www-form-urlencoded`, et non en `{content_type}`.",
+                rule="content-type",
+            )
+        posted, _ = split_query((await self.body()).decode("utf-8", "replace"))
+        return self.query + posted
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
+            f"The body is larger than {self.max_body_bytes} bytes.",
+            f"Le corps dépasse {self.max_body_bytes} octets.",
+            rule="body-size",
+        )
+
+
+def split_query(text: str) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """Returns the parameters of a query, and apart from them the general ones."""
+    query: list[tuple[str, str]] = []
+    general: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        if name in GENERAL:
+            general[name] = value
+        else:
+            query.append((name, value))
+    return query, general

@@ -1,0 +1,81 @@
+"""What a GET below the base URL means, whether it comes over HTTP or as an entry of a bundle."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from fhir_server.errors import FhirError, InvalidContent, ResourceNotFound
+from fhir_server.interactions.addresses import check_id, check_type
+from fhir_server.interactions.history import HistoryQuery, history
+from fhir_server.interactions.read import read, vread
+from fhir_server.interactions.search import search
+from fhir_server.outcome import build_error_outcome
+from fhir_server.rest.endpoint import Endpoint
+from fhir_server.rest.negotiation import Preferences
+from fhir_server.rest.request import split_query
+from fhir_server.store import StoredVersion
+
+Query = Sequence[tuple[str, str]]
+
+
+async def retrieve(
+    endpoint: Endpoint, segments: Sequence[str], query: Query, base_url: str, preferences: Preferences
+) -> StoredVersion | dict[str, Any]:
+    """Returns the version that was asked for, or a bundle or the CapabilityStatement.
+
+    Raises ResourceNotFound where nothing has this URL, and whatever the interaction refuses.
+    """
+    repository = endpoint.repository
+    match segments:
+        case ["metadata"]:
+            return endpoint.capabilities(base_url)
+        case ["_history"]:
+            return await history(repository, HistoryQuery.parse(query, base_url))
+        case [resource_type]:
+            return await search(repository, check_type(resource_type), query, base_url, lenient=preferences.lenient)
+        case [resource_type, "_history"]:
+            return await history(repository, HistoryQuery.parse(query, base_url, check_type(resource_type)))
+        case [resource_type, id_]:
+            _refuse_query(query)
+            return await read(repository.store, check_type(resource_type), check_id(id_))
+        case [resource_type, id_, "_history"]:
+            parsed = HistoryQuery.parse(query, base_url, check_type(resource_type), check_id(id_))
+            return await history(repository, parsed)
+        case [resource_type, id_, "_history", version_id]:
+            _refuse_query(query)
+            return await vread(repository.store, check_type(resource_type), check_id(id_), version_id)
+    raise unknown_url(segments)
+
+
+async def retrieve_for_bundle(
+    endpoint: Endpoint, url: str, base_url: str, preferences: Preferences
+) -> tuple[int, dict[str, Any]]:
+    """Returns (status, resource) for the GET of a bundle's entry; a refusal is a status and an OperationOutcome."""
+    path, _, text = url.removeprefix(base_url).partition("?")
+    query, _ = split_query(text)
+    segments = [unquote(part) for part in path.strip("/").split("/")]
+    try:
+        found = await retrieve(endpoint, segments, query, base_url, preferences)
+    except FhirError as error:
+        return error.status, build_error_outcome(error, preferences.language)
+    return 200, (found.resource or {}) if isinstance(found, StoredVersion) else found
+
+
+def unknown_url(segments: Sequence[str]) -> ResourceNotFound:
+    """Returns the error for a URL that no interaction has."""
+    path = "/".join(segments)
+    return ResourceNotFound(
+        f"`{path}` is not a URL of this server; `metadata` lists what there is.",
+        f"`{path}` n'est pas une URL de ce serveur ; `metadata` indique ce qui existe.",
+        rule="url-unknown",
+    )
+
+
+def _refuse_query(query: Query) -> None:
+    if query:
+        names = ", ".join(f"`{name}`" for name, _ in query)
+        raise InvalidContent(
+            f"A read takes `_format` and `_pretty`, not {names}.",
+            f"Une lecture admet `_format` et `_pretty`, pas {names}.",
+            rule="parameter-unknown",
+        )

@@ -1,0 +1,173 @@
+"""Which interaction a method and a URL ask for. https://hl7.org/fhir/R4/http.html#summary"""
+
+from collections.abc import Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+from fhir_server.errors import InteractionUnknown, InvalidContent, MalformedContent, NotSupported
+from fhir_server.interactions.addresses import check_id, check_resource, check_type, parse_if_match
+from fhir_server.interactions.apply import apply
+from fhir_server.interactions.search import search
+from fhir_server.interactions.transaction import BundleOptions, process_bundle
+from fhir_server.interactions.write_request import WriteRequest
+from fhir_server.rest.endpoint import Endpoint
+from fhir_server.rest.request import Request
+from fhir_server.rest.response import Response, answer_resource, answer_version, answer_write, version_headers
+from fhir_server.rest.retrieval import retrieve, retrieve_for_bundle, unknown_url
+from fhir_server.store import StoredVersion
+
+
+async def dispatch(endpoint: Endpoint, request: Request) -> Response:
+    """Returns the answer to `request`; raises the FhirError of what is refused."""
+    match request.method:
+        case "GET" | "HEAD":
+            return await _get(endpoint, request)
+        case "POST":
+            return await _post(endpoint, request)
+        case "PUT":
+            return await _put(endpoint, request)
+        case "DELETE":
+            return await _delete(endpoint, request)
+    raise _not_here(request)
+
+
+async def _get(endpoint: Endpoint, request: Request) -> Response:
+    found = await retrieve(endpoint, request.segments, request.query, request.base_url, request.preferences)
+    if not isinstance(found, StoredVersion):
+        return answer_resource(found, request.preferences)
+    if _is_unchanged(request, found):
+        return Response(304, b"", version_headers(found.version_id, found.last_updated))
+    return answer_version(found, request.preferences)
+
+
+def _is_unchanged(request: Request, found: StoredVersion) -> bool:
+    """True where the client says that it has this version; `If-None-Match` counts before `If-Modified-Since`."""
+    if known := request.header(b"if-none-match"):
+        return any(tag.strip() in ("*", f'W/"{found.version_id}"', f'"{found.version_id}"') for tag in known.split(","))
+    if since := request.header(b"if-modified-since"):
+        try:
+            instant = parsedate_to_datetime(since)
+        except ValueError:
+            return False
+        return found.last_updated.replace(microsecond=0) <= (instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+    return False
+
+
+async def _post(endpoint: Endpoint, request: Request) -> Response:
+    match request.segments:
+        case []:
+            return await _bundle(endpoint, request)
+        case [resource_type, "_search"]:
+            query = await request.form()
+            lenient = request.preferences.lenient
+            found = await search(
+                endpoint.repository, check_type(resource_type), query, request.base_url, lenient=lenient
+            )
+            return answer_resource(found, request.preferences)
+        case [resource_type]:
+            check_type(resource_type)
+            resource = await request.resource()
+            check_resource(resource, resource_type, None)
+            condition = _condition(request.header(b"if-none-exist"), resource_type)
+            write = WriteRequest("POST", resource_type, resource=resource, if_none_exist=condition)
+            return await _write(endpoint, request, write)
+    raise _not_here(request)
+
+
+async def _bundle(endpoint: Endpoint, request: Request) -> Response:
+    bundle = await request.resource()
+    if bundle["resourceType"] != "Bundle":
+        raise MalformedContent(
+            f"A Bundle is posted to the base URL; post a `{bundle['resourceType']}` to its own type's URL.",
+            f"À l'URL de base on envoie un Bundle ; envoyez un `{bundle['resourceType']}` à l'URL de son type.",
+            rule="bundle-expected",
+        )
+
+    async def read(url: str) -> tuple[int, dict[str, Any]]:
+        return await retrieve_for_bundle(endpoint, url, request.base_url, request.preferences)
+
+    chosen = request.preferences
+    options = BundleOptions(chosen.language, chosen.returns == "representation", chosen.returns == "OperationOutcome")
+    return answer_resource(await process_bundle(endpoint.repository, bundle, read, options), chosen)
+
+
+async def _put(endpoint: Endpoint, request: Request) -> Response:
+    if_match = request.header(b"if-match")
+    version_id = parse_if_match(if_match) if if_match else None
+    must_be_new = request.header(b"if-none-match") == "*"
+    match request.segments:
+        case [resource_type, id_]:
+            check_type(resource_type)
+            check_id(id_)
+            resource = await request.resource()
+            check_resource(resource, resource_type, id_)
+            write = WriteRequest("PUT", resource_type, id_, resource, if_match=version_id, must_be_new=must_be_new)
+            return await _write(endpoint, request, write)
+        case [resource_type]:
+            check_type(resource_type)
+            resource = await request.resource()
+            check_resource(resource, resource_type, None)
+            condition = _required_condition(request, "PUT")
+            write = WriteRequest("PUT", resource_type, resource=resource, condition=condition, if_match=version_id)
+            return await _write(endpoint, request, write)
+    raise _not_here(request)
+
+
+async def _delete(endpoint: Endpoint, request: Request) -> Response:
+    if_match = request.header(b"if-match")
+    version_id = parse_if_match(if_match) if if_match else None
+    match request.segments:
+        case [resource_type, id_]:
+            write = WriteRequest("DELETE", check_type(resource_type), check_id(id_), if_match=version_id)
+            return await _write(endpoint, request, write)
+        case [resource_type]:
+            condition = _required_condition(request, "DELETE")
+            write = WriteRequest("DELETE", check_type(resource_type), condition=condition, if_match=version_id)
+            return await _write(endpoint, request, write)
+    raise _not_here(request)
+
+
+async def _write(endpoint: Endpoint, request: Request, write: WriteRequest) -> Response:
+    [result] = await apply(endpoint.repository, [write])
+    return answer_write(result, request.base_url, request.preferences)
+
+
+def _condition(text: str, resource_type: str) -> str | None:
+    """Returns the query in `If-None-Exist`, which may come with a leading `Type?` or `?`."""
+    if not text:
+        return None
+    query = text.removeprefix(resource_type).removeprefix("?")
+    if not query:
+        raise InvalidContent(
+            "`If-None-Exist` holds no search parameter.",
+            "`If-None-Exist` ne contient aucun paramètre de recherche.",
+            rule="condition-empty",
+        )
+    return query
+
+
+def _required_condition(request: Request, method: str) -> str:
+    """An update or delete of a whole type without a condition is a mistake, never an intention."""
+    _, _, query = request.url.partition("?")
+    if not request.query:
+        raise NotSupported(
+            f"`{method}` on a type needs a condition, such as `{request.segments[0]}?identifier=system|value`.",
+            f"`{method}` sur un type demande une condition, comme `{request.segments[0]}?identifier=system|valeur`.",
+            rule="condition-empty",
+        )
+    return query
+
+
+def _not_here(request: Request) -> Exception:
+    segments: Sequence[str] = [unquote_plus(segment) for segment in request.segments]
+    path = "/".join(segments) or "/"
+    known = request.method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+    if not known or len(segments) <= 4:
+        return InteractionUnknown(
+            f"`{request.method}` is not supported on `{path}`; `metadata` lists what is.",
+            f"`{request.method}` n'est pas pris en charge sur `{path}` ; `metadata` indique ce qui l'est.",
+            rule="interaction-unknown",
+        )
+    return unknown_url(segments)

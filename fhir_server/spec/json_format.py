@@ -1,0 +1,121 @@
+"""FHIR JSON in and out, decimals kept digit for digit.
+
+Numbers with a point or an exponent become `Decimal`, so `1.00` stays `1.00`; binary floats appear nowhere. What JSON
+leaves open is refused, since FHIR does: an object with the same name twice, and anything that is not a resource.
+https://hl7.org/fhir/R4/json.html
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from fhir_server.errors import InvalidContent, MalformedContent
+
+DEPTH_LIMIT = 64
+"""Nesting that no real resource needs; deeper content is refused before anything walks it."""
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_spaced_colon = re.compile(rb'"[ \t\r\n]+:')
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """Returns the JSON object in `data`.
+
+    Raises MalformedContent when it is not JSON or not an object, InvalidContent when a name stands twice in an object
+    or the nesting is deeper than `DEPTH_LIMIT`.
+    """
+    try:
+        content = _decoder.decode(data)
+    except RecursionError:
+        raise _too_deep() from None
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError) as error:
+        raise MalformedContent(
+            f"The body is not JSON: {error}.",
+            f"Le corps de la requête n'est pas du JSON : {error}.",
+            rule="json",
+        ) from None
+    if type(content) is not dict:
+        raise MalformedContent(
+            "The body is JSON, but not an object.", "Le corps est du JSON, mais pas un objet.", rule="json-object"
+        )
+    if data.count(b'":') != _count_names(content, DEPTH_LIMIT) or _spaced_colon.search(data):
+        _refuse_repeated_names(data)
+    return content
+
+
+def encode(content: Any) -> bytes:
+    """Returns compact JSON; decimals as they were sent."""
+    return _encoder.encode(content)
+
+
+def encode_pretty(content: Any) -> bytes:
+    """Returns JSON indented by two spaces."""
+    return msgspec.json.format(_encoder.encode(content), indent=2)
+
+
+def is_same_content(one: Any, other: Any) -> bool:
+    """True when both are equal digit for digit; the order of names does not count, that of lists does."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(is_same_content(value, other[name]) for name, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(is_same_content, one, other))
+    if isinstance(one, Decimal):
+        return bool(one.as_tuple() == other.as_tuple())
+    return bool(one == other)
+
+
+def _count_names(node: dict[str, Any], depth: int) -> int:
+    if not depth:
+        raise _too_deep()
+    count = len(node)
+    for value in node.values():
+        if type(value) is dict:
+            count += _count_names(value, depth - 1)
+        elif type(value) is list:
+            count += _count_in_list(value, depth - 1)
+    return count
+
+
+def _count_in_list(values: list[Any], depth: int) -> int:
+    if not depth:
+        raise _too_deep()
+    count = 0
+    for value in values:
+        if type(value) is dict:
+            count += _count_names(value, depth - 1)
+        elif type(value) is list:
+            count += _count_in_list(value, depth - 1)
+    return count
+
+
+def _refuse_repeated_names(data: bytes) -> None:
+    """The counted colons only hint at a repetition (a text may hold `":` too); this slower reading is certain."""
+    json.loads(data, object_pairs_hook=_unique)
+
+
+def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in result:
+            raise InvalidContent(
+                f"The name `{name}` stands twice in one object.",
+                f"Le nom `{name}` figure deux fois dans un même objet.",
+                rule="json-duplicate-name",
+            )
+        result[name] = value
+    return result
+
+
+def _too_deep() -> InvalidContent:
+    return InvalidContent(
+        f"The content is nested deeper than {DEPTH_LIMIT} levels.",
+        f"Le contenu est imbriqué sur plus de {DEPTH_LIMIT} niveaux.",
+        rule="json-depth",
+    )
