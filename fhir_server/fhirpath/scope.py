@@ -1,0 +1,53 @@
+"""What an expression can see besides its focus. https://hl7.org/fhir/R4/fhirpath.html#variables"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from fhir_server.fhirpath.navigation import Resolver, resource_node
+from fhir_server.fhirpath.values import Node, Nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The resource an expression belongs to (`%resource`), the one that contains it (`%rootResource`), and how to
+    follow a reference. `resolve` gets the literal reference and returns the resource, or None."""
+
+    resource: dict[str, Any] | None = None
+    root: dict[str, Any] | None = None
+    resolve: Resolver | None = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """One evaluation: its environment as nodes, and the values of `$this`, `$index` and `$total`."""
+
+    context: Nodes
+    resource: Node | None
+    root: Node | None
+    resolve: Resolver | None
+    this: Nodes
+    index: int | None = None
+    total: Nodes = ()
+    now: datetime = field(default_factory=lambda: datetime.now().astimezone())
+
+    def inside(self, this: Nodes, index: int | None) -> Scope:
+        """Returns the scope of a criterion, for one item of the focus."""
+        return replace(self, this=this, index=index)
+
+
+def open_scope(node: Node, environment: Environment | None) -> Scope:
+    """Returns the scope to evaluate `node` in; without an environment, a resource is its own `%resource`."""
+    resource = environment.resource if environment is not None else None
+    root = environment.root if environment is not None else None
+    if resource is None and isinstance(node[1], dict) and "resourceType" in node[1]:
+        resource = node[1]
+    here = resource_node(resource) if resource is not None else None
+    above = resource_node(root) if root is not None else here
+    return Scope([node], here, above, environment.resolve if environment is not None else None, [node])
+
+
+Step = Callable[[Nodes, Scope], Nodes]
