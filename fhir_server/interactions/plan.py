@@ -42,10 +42,10 @@ def plan(
     resource = _stamped(request, identity.id_, version_id, now)
     index = repository.indexer.document(resource)
     change: Change
-    if current is None:
+    if identity.fresh:
         change = Create(request.resource_type, identity.id_, resource, index)
     else:
-        change = Update(request.resource_type, identity.id_, resource, index, current.version_id)
+        change = Update(request.resource_type, identity.id_, resource, index, version_id - 1)
     return change, WriteResult(201, request.resource_type, identity.id_, version_id, now, resource, warnings)
 
 

@@ -1,0 +1,142 @@
+"""History of a resource, a type and the whole system. https://hl7.org/fhir/R4/http.html#history"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from fhir_server.errors import InvalidContent, ResourceNotFound
+from fhir_server.interactions.repository import Repository
+from fhir_server.search import InvalidPageToken, read_page_token, write_page_token
+from fhir_server.spec.dates import date_range
+from fhir_server.spec.primitives import check
+from fhir_server.store import HistoryKey, StoredVersion
+
+PARAMETERS = ("_count", "_since", "_at", "_page")
+DEFAULT_COUNT = 20
+MAX_COUNT = 1000
+STATUS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Which versions are asked for: of `id_`, else of `resource_type`, else all. `page` is the token of a next link."""
+
+    base_url: str
+    resource_type: str | None = None
+    id_: str | None = None
+    count: int = DEFAULT_COUNT
+    since: str | None = None
+    at: str | None = None
+    page: str | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        query: Sequence[tuple[str, str]],
+        base_url: str,
+        resource_type: str | None = None,
+        id_: str | None = None,
+    ) -> "HistoryQuery":
+        """Returns the query; raises InvalidContent for a parameter that history does not have, or a wrong value."""
+        values: dict[str, str] = {}
+        for name, value in query:
+            if name not in PARAMETERS or name in values:
+                known = ", ".join(f"`{known}`" for known in PARAMETERS[:-1])
+                raise InvalidContent(
+                    f"History takes each of {known} once; `{name}` does not fit.",
+                    f"L'historique admet une fois chacun de {known} ; `{name}` ne convient pas.",
+                    rule="parameter-unknown",
+                )
+            values[name] = value
+        count = values.get("_count", str(DEFAULT_COUNT))
+        if not count.isdecimal() or len(count) > 9:
+            raise InvalidContent(
+                f"`_count` must be a whole number, not `{count}`.",
+                f"`_count` doit être un nombre entier, et non `{count}`.",
+                rule="parameter-count",
+            )
+        if "_since" in values and not check("instant", values["_since"]):
+            raise InvalidContent(
+                f"`_since` must be an instant such as `2023-03-15T09:30:00+01:00`, not `{values['_since']}`.",
+                f"`_since` doit être un instant comme `2023-03-15T09:30:00+01:00`, et non `{values['_since']}`.",
+                rule="parameter-since",
+            )
+        return cls(
+            base_url,
+            resource_type,
+            id_,
+            min(int(count), MAX_COUNT),
+            values.get("_since"),
+            values.get("_at"),
+            values.get("_page"),
+        )
+
+    @property
+    def path(self) -> str:
+        """The URL of this history below the base URL."""
+        return "/".join(part for part in (self.resource_type, self.id_, "_history") if part)
+
+    def link(self, page: str | None) -> str:
+        """Returns the URL of this query, or of its next page."""
+        values: Mapping[str, Any] = {"_count": self.count, "_since": self.since, "_at": self.at, "_page": page}
+        return f"{self.base_url}/{self.path}?{urlencode({n: v for n, v in values.items() if v is not None})}"
+
+
+async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]:
+    """Returns a history bundle, newest version first.
+
+    Raises ResourceNotFound where the resource was never there.
+    """
+    zone = repository.indexer.zone
+    low = high = None
+    if query.since is not None:
+        low = date_range(query.since, zone)[0]
+    if query.at is not None:
+        low, high = date_range(query.at, zone)
+    page = await repository.store.history(
+        query.resource_type,
+        query.id_,
+        since=low,
+        before=high,
+        count=query.count,
+        after=_after(repository, query),
+    )
+    if query.id_ is not None and not page.total:
+        name = f"{query.resource_type}/{query.id_}"
+        raise ResourceNotFound(f"There is no `{name}`.", f"`{name}` n'existe pas.", rule="resource-unknown")
+    links = [{"relation": "self", "url": query.link(query.page)}]
+    if page.next_after is not None:
+        token = write_page_token(repository.page_key, query.path, page.next_after.as_texts())
+        links.append({"relation": "next", "url": query.link(token)})
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history"}
+    if page.total is not None:
+        bundle["total"] = page.total
+    return bundle | {"link": links, "entry": [_entry(version, query.base_url) for version in page.entries]}
+
+
+def _after(repository: Repository, query: HistoryQuery) -> HistoryKey | None:
+    if query.page is None:
+        return None
+    return HistoryKey.from_texts(read_page_token(repository.page_key, query.path, query.page))
+
+
+def _entry(version: StoredVersion, base_url: str) -> dict[str, Any]:
+    path = f"{version.resource_type}/{version.id_}"
+    entry: dict[str, Any] = {"fullUrl": f"{base_url}/{path}"}
+    if version.resource is not None:
+        entry["resource"] = version.resource
+    url = version.resource_type if version.method == "POST" else path
+    entry["request"] = {"method": version.method, "url": url}
+    status = "201 Created" if version.version_id == 1 else STATUS[version.method]
+    entry["response"] = {
+        "status": status,
+        "etag": f'W/"{version.version_id}"',
+        "lastModified": _instant(version.last_updated),
+    }
+    return entry
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
