@@ -8,7 +8,7 @@ import asyncio
 import gc
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 CONNECTIONS = 16
@@ -82,8 +82,9 @@ def answer_length(data: bytes) -> int | None:
 class _Load:
     """What the connections of one round share."""
 
-    def __init__(self, requests: Iterator[bytes], connections: int) -> None:
+    def __init__(self, requests: Iterator[bytes], connections: int, watch: Callable[[Answer], None] | None) -> None:
         self.requests = enumerate(requests)
+        self.watch = watch
         self.answers: list[Answer] = []
         self.failures: list[str] = []
         self.deadline = 0.0
@@ -141,7 +142,10 @@ class _Connection(asyncio.Protocol):
             return
         self._parts.clear()
         self._have = self._need = 0
-        self._load.answers.append(Answer(self._number, data, time.perf_counter() - self._sent_at))
+        answer = Answer(self._number, data, time.perf_counter() - self._sent_at)
+        self._load.answers.append(answer)
+        if self._load.watch:
+            self._load.watch(answer)
         self.send_next()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -161,15 +165,23 @@ class _Connection(asyncio.Protocol):
 
 
 async def run_round(
-    port: int, requests: Iterator[bytes], *, seconds: float, connections: int = CONNECTIONS, host: str = "127.0.0.1"
+    port: int,
+    requests: Iterator[bytes],
+    *,
+    seconds: float,
+    connections: int = CONNECTIONS,
+    watch: Callable[[Answer], None] | None = None,
 ) -> Round:
     """Returns the answers to `requests`, sent for `seconds` over connections that each have one request under way.
 
     What is under way at the end is waited for and counted, with its time. Ends early when the requests run out.
+    `watch` sees each answer as it comes.
     """
     loop = asyncio.get_running_loop()
-    load = _Load(requests, connections)
-    protocols = [(await loop.create_connection(lambda: _Connection(load), host, port))[1] for _ in range(connections)]
+    load = _Load(requests, connections, watch)
+    protocols = [
+        (await loop.create_connection(lambda: _Connection(load), "127.0.0.1", port))[1] for _ in range(connections)
+    ]
     gc.collect()
     gc.disable()  # a collection over tens of thousands of kept answers would be charged to the server
     try:

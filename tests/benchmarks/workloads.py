@@ -101,6 +101,7 @@ class Read(Workload):
         super().__init__(port)
         path = BARE_PATH if bare else FHIR_PATH
         self._stored = stored
+        self._id_name = "_id" if bare else "id"
         self._encoded_reads = [encode_request("GET", f"{path}/{id_}") for id_, _ in stored]
         self._same: Callable[[bytes, bytes], bool] = same_values if bare else same_content
 
@@ -109,7 +110,7 @@ class Read(Workload):
 
     def check(self, number: int, answer: Answer) -> str | None:
         id_, body = self._stored[number * STRIDE % len(self._stored)]
-        if answer.status != 200 or id_.encode() not in answer.body:
+        if answer.status != 200 or _decode(answer.body)[self._id_name] != id_:
             return _unexpected(answer)
         return None if self._same(body, answer.body) else f"read of {id_} gave something else"
 

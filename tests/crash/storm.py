@@ -1,6 +1,6 @@
 """Two hundred transactions at once, something that goes wrong among them, and the stock-taking afterwards."""
 
-import asyncio
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -8,41 +8,41 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from tests.benchmarks.client import Answer, encode_request, run_round
 from tests.crash.bundles import CONTENT, SIZE, bundle_number, references, transaction_bundle
 
 BUNDLES = 200
 TIMEOUT_S = 60
 PAGE = 200
 
-Answers = dict[int, httpx.Response | None]
+Answers = dict[int, Answer]
 
 
-async def send_all(base_url: str, numbers: list[int], *, after: int, happens: Callable[[], None]) -> Answers:
-    """Returns each bundle's answer, None where the connection broke; all are sent at once.
+async def send_all(
+    port: int, numbers: list[int], *, after: int = 0, happens: Callable[[], None] | None = None
+) -> Answers:
+    """Returns the answers by bundle, without those whose connection broke; each is sent on a connection of its own.
 
     `happens` is called as soon as `after` of them are answered with success, while the others are under way.
     """
-    answers: Answers = {}
-    limits = httpx.Limits(max_connections=len(numbers))
-    async with httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT_S, limits=limits) as client:
+    if not numbers:
+        return {}
+    left = after
 
-        async def send(number: int) -> None:
-            try:
-                answer = await client.post("/fhir", json=transaction_bundle(number))
-            except httpx.TransportError:
-                answers[number] = None
-                return
-            answers[number] = answer
-            if answer.is_success and len(successes(answers)) == after:
-                happens()
+    def watch(answer: Answer) -> None:
+        nonlocal left
+        left -= answer.status == 200
+        if answer.status == 200 and left == 0 and happens:
+            happens()
 
-        await asyncio.gather(*(send(number) for number in numbers))
-    return answers
+    requests = [encode_request("POST", "/fhir", json.dumps(transaction_bundle(number)).encode()) for number in numbers]
+    done = await run_round(port, iter(requests), seconds=TIMEOUT_S, connections=len(numbers), watch=watch)
+    return {numbers[answer.number]: answer for answer in done.answers}
 
 
-def successes(answers: Answers) -> dict[int, httpx.Response]:
+def successes(answers: Answers) -> dict[int, Answer]:
     """Returns the answers that said the bundle is stored."""
-    return {number: answer for number, answer in answers.items() if answer is not None and answer.is_success}
+    return {number: answer for number, answer in answers.items() if answer.status == 200}
 
 
 async def take_stock(base_url: str) -> dict[int, dict[str, dict[str, Any]]]:
@@ -69,9 +69,9 @@ def assert_whole_or_absent(stock: dict[int, dict[str, dict[str, Any]]], answers:
         assert Counter(resource["resourceType"] for resource in resources.values()) == CONTENT
         assert all(references(resource) <= resources.keys() for resource in resources.values())
     for number, answer in successes(answers).items():
-        assert set(stock.get(number, {})) == _locations(answer), f"bundle {number} was answered {answer.status_code}"
+        assert set(stock.get(number, {})) == _locations(answer), f"bundle {number} was answered {answer.status}"
 
 
-def _locations(answer: httpx.Response) -> set[str]:
-    paths = (urlsplit(entry["response"]["location"]).path for entry in answer.json()["entry"])
+def _locations(answer: Answer) -> set[str]:
+    paths = (urlsplit(entry["response"]["location"]).path for entry in json.loads(answer.body)["entry"])
     return {path.removeprefix("/fhir/").partition("/_history/")[0] for path in paths}
