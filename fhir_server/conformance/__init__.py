@@ -1,0 +1,10 @@
+"""Canonical URL to definition, differential to snapshot; the engine of the top-level `profiles/`.
+
+https://hl7.org/fhir/R4/profiling.html
+"""
+
+from fhir_server.conformance.element_tree import ElementNode
+from fhir_server.conformance.registry import DefinitionRegistry, split_canonical
+from fhir_server.conformance.snapshot import SnapshotError
+
+__all__ = ["DefinitionRegistry", "ElementNode", "SnapshotError", "split_canonical"]

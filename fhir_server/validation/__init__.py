@@ -1,0 +1,5 @@
+"""Is a resource what R4 and its profiles ask for? https://hl7.org/fhir/R4/validation.html"""
+
+from fhir_server.validation.validator import Validator
+
+__all__ = ["Validator"]

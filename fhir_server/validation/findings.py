@@ -1,0 +1,135 @@
+"""Findings on their way up: a check returns None where all is well, so the good case builds nothing.
+
+Whoever calls a check adds the step that leads to it (`.name`, `[0]`); at the top the steps, read backwards, are the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fhir_server.fhirpath import Environment
+from fhir_server.outcome import Issue
+
+PLACE = "\ue000"
+"""Stands for the place in a sentence until the place is known: a character of Unicode's private area, never in FHIR text."""
+
+MAX_DEPTH = 64
+"""Levels of elements inside elements that a resource may have; deeper ones are refused."""
+
+
+class Finding:
+    """One finding with the steps that lead to it, innermost first."""
+
+    __slots__ = ("code", "english", "french", "rule", "severity", "steps")
+
+    def __init__(self, code: str, rule: str, english: str, french: str, severity: str = "error") -> None:
+        self.severity = severity
+        self.code = code
+        self.rule = rule
+        self.english = english
+        self.french = french
+        self.steps: list[str] = []
+
+    def at(self, *steps: str) -> Finding:
+        """Returns this finding after it moved up these steps, innermost first."""
+        self.steps.extend(steps)
+        return self
+
+    def issue(self, root: str) -> Issue:
+        """Returns the finding as an Issue below `root`, such as `Patient`."""
+        place = root + "".join(reversed(self.steps))
+        return Issue(
+            self.severity,
+            self.code,
+            self.rule,
+            self.english.replace(PLACE, place),
+            self.french.replace(PLACE, place),
+            place,
+        )
+
+
+Findings = list[Finding]
+
+
+class Context:
+    """The resource under check, and what holds it.
+
+    `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve` finds the target of
+    a literal reference at hand (contained, or in the same Bundle).
+    """
+
+    __slots__ = ("_environment", "depth", "resolve", "resource", "root")
+
+    def __init__(
+        self,
+        resource: dict[str, Any],
+        root: dict[str, Any],
+        resolve: Callable[[str], dict[str, Any] | None],
+        depth: int = 0,
+    ) -> None:
+        self.resource = resource
+        self.root = root
+        self.resolve = resolve
+        self.depth = depth
+        self._environment: Environment | None = None
+
+    @property
+    def environment(self) -> Environment:
+        """What FHIRPath expressions may ask for; made when the first one is evaluated."""
+        if self._environment is None:
+            self._environment = Environment(resource=self.resource, root=self.root, resolve=self.resolve)
+        return self._environment
+
+
+Check = Callable[[Any, Context], Findings | None]
+"""A compiled check of one value: None where all is well."""
+
+
+def all_well(_value: Any, _context: Context) -> Findings | None:
+    """The check that accepts everything."""
+    return None
+
+
+def joined(found: Findings | None, problems: Findings, step: str = "") -> Findings:
+    """Returns `found` and `problems`, the latter moved up one step."""
+    if step:
+        for problem in problems:
+            problem.steps.append(step)
+    if found is None:
+        return problems
+    found.extend(problems)
+    return found
+
+
+def all_of(checks: Iterable[Check]) -> Check:
+    """Returns one check that does all of `checks` on the same value."""
+    parts = [check for check in checks if check is not all_well]
+    if not parts:
+        return all_well
+    if len(parts) == 1:
+        return parts[0]
+    if len(parts) == 2:
+        return _both(*parts)
+    many = tuple(parts)
+
+    def check_all(value: Any, context: Context) -> Findings | None:
+        found: Findings | None = None
+        for check in many:
+            problems = check(value, context)
+            if problems is not None:
+                found = joined(found, problems)
+        return found
+
+    return check_all
+
+
+def _both(first: Check, second: Check) -> Check:
+    def check_both(value: Any, context: Context) -> Findings | None:
+        found = first(value, context)
+        problems = second(value, context)
+        if problems is None:
+            return found
+        return joined(found, problems)
+
+    return check_both

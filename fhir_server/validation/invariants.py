@@ -1,0 +1,116 @@
+"""Constraints of types, elements and profiles: FHIRPath, with twins in Python for those that every resource carries.
+
+https://hl7.org/fhir/R4/conformance-rules.html#constraints
+A twin stands for the exact text of an expression, so a profile that says something else under the same key is not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fhir_server.fhirpath import Expression, compile_expression
+from fhir_server.validation.findings import PLACE, Check, Context, Finding, Findings, all_of, all_well
+
+ENGLISH_TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
+NATIVE_KEYS = frozenset({"ele-1", "ext-1", "ref-1", "txt-1", "txt-2"})
+"""Constraints that the checks of structure, references and narratives hold themselves."""
+BEST_PRACTICE_KEYS = frozenset({"dom-6"})
+"""Advice, such as a narrative for every resource, that is not asked for here."""
+
+Twin = Callable[[Any, Context], bool]
+
+
+class Invariants:
+    """Compiles the constraints of an element definition to one check."""
+
+    def __init__(self, twins: Mapping[str, Twin]) -> None:
+        self._twins = twins
+
+    def check(self, definition: Mapping[str, Any], type_name: str, inherited: Sequence[str] = ()) -> Check:
+        """Returns the check of a definition's constraints on a value of `type_name`, without those whose keys are `inherited`."""
+        skipped = {*NATIVE_KEYS, *BEST_PRACTICE_KEYS, *inherited}
+        return all_of(
+            self._constraint(entry, type_name)
+            for entry in definition.get("constraint", ())
+            if entry["key"] not in skipped and "expression" in entry
+        )
+
+    def _constraint(self, entry: Mapping[str, Any], type_name: str) -> Check:
+        twin = self._twins.get(entry["expression"])
+        return _twin_check(entry, twin) if twin else _expression_check(entry, type_name)
+
+
+def _twin_check(entry: Mapping[str, Any], holds: Twin) -> Check:
+    def check_twin(value: Any, context: Context) -> Findings | None:
+        try:
+            if holds(value, context):
+                return None
+        except (AttributeError, TypeError, KeyError, IndexError):
+            return None  # a shape that the structure's own findings name already
+        return [broken(entry)]
+
+    return check_twin
+
+
+def _expression_check(entry: Mapping[str, Any], type_name: str) -> Check:
+    expression: Expression | None = None
+
+    def check_expression(value: Any, context: Context) -> Findings | None:
+        nonlocal expression
+        if value is None:
+            return None
+        try:
+            if expression is None:
+                expression = compile_expression(entry["expression"], type_name)
+            if expression.is_true(value, context.environment):
+                return None
+        except Exception as error:  # noqa: BLE001 an engine's fault must not refuse a resource, nor stop the other checks
+            return [not_evaluated(entry, error)]
+        return [broken(entry)]
+
+    return check_expression
+
+
+def texts(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns a constraint's text in English and French: `human` is French in our content, English stands in its translation.
+
+    R4's table has no prose; then both are the expression itself.
+    """
+    french = entry.get("human") or f"`{entry['expression']}`"
+    for extension in entry.get("_human", {}).get("extension", ()):
+        if extension.get("url") == ENGLISH_TRANSLATION:
+            parts = {part.get("url"): part for part in extension.get("extension", ())}
+            if str(parts.get("lang", {}).get("valueCode", "")).startswith("en"):
+                content = parts.get("content", {})
+                return str(content.get("valueString") or content.get("valueMarkdown") or french), french
+    return french, french
+
+
+def broken(entry: Mapping[str, Any]) -> Finding:
+    """The finding of a constraint that does not hold."""
+    english, french = texts(entry)
+    key = entry["key"]
+    severity = "warning" if entry.get("severity") == "warning" else "error"
+    return Finding(
+        "invariant",
+        key,
+        f"`{PLACE}` breaks the rule `{key}`: {english}",
+        f"`{PLACE}` ne respecte pas la règle `{key}` : {french}",
+        severity,
+    )
+
+
+def not_evaluated(entry: Mapping[str, Any], error: Exception) -> Finding:
+    """The finding of a constraint that could not be evaluated, so nobody knows whether it holds."""
+    key = entry["key"]
+    return Finding(
+        "incomplete",
+        "constraint-not-evaluated",
+        f"The rule `{key}` could not be evaluated at `{PLACE}` ({type(error).__name__}).",
+        f"La règle `{key}` n’a pas pu être évaluée à `{PLACE}` ({type(error).__name__}).",
+        "warning",
+    )
+
+
+__all__ = ["Invariants", "all_well", "broken", "texts"]

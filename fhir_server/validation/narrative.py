@@ -1,0 +1,139 @@
+"""XHTML of a Narrative: well-formed, one `div`, only what R4 allows. https://hl7.org/fhir/R4/narrative.html
+
+No document type is read, so entities cannot be defined; those of HTML are known by name. An empty `div` is a warning: it does
+no harm, and four of HL7's own examples have one.
+"""
+
+from __future__ import annotations
+
+from html.entities import name2codepoint
+from typing import Any
+from xml.parsers import expat
+
+from fhir_server.validation import messages
+from fhir_server.validation.findings import Context, Finding, Findings
+
+XHTML = "http://www.w3.org/1999/xhtml"
+_BLOCKS = "div p h1 h2 h3 h4 h5 h6 blockquote pre hr br ul ol li dl dt dd table caption colgroup col thead tbody tfoot tr th td"
+_INLINE = "a abbr acronym address b bdo big cite code dfn em i img ins del kbd map area object q s samp small span strong sub sup tt var u"
+ELEMENTS = frozenset(f"{_BLOCKS} {_INLINE}".split()) - {"object"}
+"""The elements of HTML 4.0 chapters 7 to 11 and 15 that R4 names, without active content."""
+ATTRIBUTES = frozenset(
+    "title style class id name lang xml:lang dir accesskey tabindex abbr align axis bgcolor border cellhalign cellpadding cellspacing "
+    "cellvalign char charoff charset cite colspan compact coords datetime face frame headers height href hreflang hspace "
+    "ismap longdesc noshade nowrap rel rev rowspan rules scope shape size span src alt start summary type usemap valign "
+    "value vlink vspace width xmlns xml:space color clear background cellborder media target".split()
+)
+"""Attributes without behaviour: no `on…` handler can be among them."""
+_ACTIVE_SCHEMES = ("javascript:", "vbscript:", "data:text/html")
+
+
+class _Reader:
+    """Gathers what one `div` holds while expat reads it."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.has_content = False
+        self.root = ""
+        self.bad_elements: dict[str, None] = {}
+        self.bad_attributes: dict[str, None] = {}
+        self.bad_entities: dict[str, None] = {}
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(" ")[2] if tag.startswith(XHTML + " ") else tag
+        if not self.depth:
+            self.root = tag
+        self.depth += 1
+        if name not in ELEMENTS:
+            self.bad_elements[name] = None
+        elif name == "img":
+            self.has_content = True
+        for attribute, value in attributes.items():
+            plain = attribute.replace("http://www.w3.org/XML/1998/namespace ", "xml:")
+            if plain not in ATTRIBUTES or value.strip().lower().startswith(_ACTIVE_SCHEMES):
+                self.bad_attributes[plain] = None
+
+    def end(self, _tag: str) -> None:
+        self.depth -= 1
+
+    def text(self, data: str) -> None:
+        if not self.has_content and not data.isspace():
+            self.has_content = True
+
+    def skipped_entity(self, name: str, _is_parameter: bool) -> None:
+        self.has_content = True
+        if name not in name2codepoint:
+            self.bad_entities[name] = None
+
+
+class _DocumentTypeFound(Exception):
+    pass
+
+
+def _refuse_document_type(*_facts: Any) -> None:
+    raise _DocumentTypeFound
+
+
+def check_narrative(value: Any, _context: Context) -> Findings | None:
+    """Returns what is wrong with the text of `Narrative.div`; None where all is well."""
+    if type(value) is not str or not value:
+        return [messages.primitive("xhtml", value)]
+    reader = _Reader()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.UseForeignDTD(True)
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.SkippedEntityHandler = reader.skipped_entity
+    parser.StartDoctypeDeclHandler = _refuse_document_type
+    try:
+        parser.Parse(value, True)
+    except expat.ExpatError as error:
+        where = f"line {error.lineno}, column {error.offset + 1}"
+        place = f"ligne {error.lineno}, colonne {error.offset + 1}"
+        return [
+            messages.narrative(
+                f"the XHTML is not well-formed at {where}.", f"le XHTML est mal formé, {place}.", "xhtml-syntax"
+            )
+        ]
+    except _DocumentTypeFound:
+        text = "a document type is not allowed.", "une déclaration de type de document n’est pas permise."
+        return [messages.narrative(*text, "txt-1")]
+    return _findings(reader) or None
+
+
+def _findings(reader: _Reader) -> list[Finding]:
+    found: list[Finding] = []
+    if reader.root != f"{XHTML} div":
+        found.append(
+            messages.narrative(
+                f"the XHTML must be one `div` in the namespace `{XHTML}`.",
+                f"le XHTML doit être un seul `div` dans l’espace de noms `{XHTML}`.",
+                "xhtml-root",
+            )
+        )
+    for names, english, french in (
+        (reader.bad_elements, "elements", "les éléments"),
+        (reader.bad_attributes, "attributes", "les attributs"),
+        (reader.bad_entities, "entities", "les entités"),
+    ):
+        if names:
+            listed = messages.quoted(names)
+            found.append(
+                messages.narrative(
+                    f"the XHTML may not hold the {english} {listed} (txt-1).",
+                    f"le XHTML ne peut pas contenir {french} {listed} (txt-1).",
+                    "txt-1",
+                )
+            )
+    if not reader.has_content:
+        found.append(
+            messages.narrative(
+                "the XHTML must hold text or an image (txt-2).",
+                "le XHTML doit contenir du texte ou une image (txt-2).",
+                "txt-2",
+                "warning",
+            )
+        )
+    return found

@@ -1,0 +1,98 @@
+"""Where references may point. https://hl7.org/fhir/R4/references.html
+
+The type of a target is known from a literal (`Patient/1`, `https://…/fhir/Patient/1`), from `Reference.type`, or from the resource
+itself where it is contained or an entry of the same Bundle. Where none of them says it, nothing is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from fhir_server.spec.definitions import resource_types
+from fhir_server.validation import messages
+from fhir_server.validation.findings import Check, Context, Findings, all_well
+
+ABSTRACT = frozenset({"Resource", "DomainResource", "Any"})
+
+USED_BY_HL7 = {
+    "DeviceMetric.parent": "DeviceDefinition",
+    "DeviceUseStatement.reasonReference": "Procedure",
+    "MedicationRequest.dispenseRequest.performer": "Practitioner",
+    "Observation.performer": "Encounter",
+}
+"""Targets that the definitions of R4 do not list but HL7's own R4 examples use: a warning, so that those can be stored."""
+
+
+def literal_type(literal: str) -> str | None:
+    """Returns the resource type that a literal reference names in its path; None where it names none."""
+    types = resource_types()
+    head, slash, _ = literal.partition("/")
+    if slash and head in types:
+        return head
+    parts = literal.partition("?")[0].split("/")
+    if "_history" in parts:
+        parts = parts[: parts.index("_history")]
+    if len(parts) >= 2 and parts[-2] in types:
+        return parts[-2]
+    return parts[-1] if "?" in literal and parts[-1] in types else None
+
+
+def target_type_of(reference: dict[str, Any], context: Context) -> str | None:
+    """Returns the type of the resource that a Reference points to, as far as anything at hand says it."""
+    literal = reference.get("reference")
+    if type(literal) is str:
+        if literal.startswith(("#", "urn:")):
+            target = context.resolve(literal)
+            if target is not None:
+                return target.get("resourceType")
+        elif found := literal_type(literal):
+            return found
+    stated = reference.get("type")
+    return stated.rpartition("/")[2] if type(stated) is str else None
+
+
+def target_check(allowed: Collection[str], element: str = "") -> Check:
+    """Returns the check that a Reference points to one of the resource types `allowed`; `element` is the path of the element."""
+    if ABSTRACT.intersection(allowed) or not allowed:
+        return all_well
+    types = frozenset(allowed)
+    listed = sorted(types)
+    tolerated = USED_BY_HL7.get(element)
+
+    def check_target(value: Any, context: Context) -> Findings | None:
+        if type(value) is not dict:
+            return None
+        literal = value.get("reference")
+        if type(literal) is str and literal.partition("/")[0] in types:
+            return None
+        found = target_type_of(value, context)
+        if found is None or found in types:
+            return None
+        severity = "warning" if found == tolerated else "error"
+        return [messages.target_type(literal if type(literal) is str else found, listed, severity)]
+
+    return check_target
+
+
+def check_stated_type(value: Any, context: Context) -> Findings | None:
+    """Refuses a `Reference.type` that is unlike the type in the literal. https://hl7.org/fhir/R4/references.html#Reference"""
+    stated = value.get("type")
+    literal = value.get("reference")
+    if type(stated) is not str or type(literal) is not str:
+        return None
+    found = literal_type(literal)
+    if found is None or stated.rpartition("/")[2] == found:
+        return None
+    return [messages.reference_type_differs(literal, stated).at(".type")]
+
+
+def check_contained_target(value: Any, context: Context) -> Findings | None:
+    """Refuses a `#id` that no contained resource has (ref-1); `#` alone is the resource that contains this one."""
+    literal = value.get("reference")
+    if type(literal) is not str or not literal.startswith("#") or literal == "#":
+        return None
+    contained = context.root.get("contained")
+    if type(contained) is list and any(type(one) is dict and one.get("id") == literal[1:] for one in contained):
+        return None
+    return [messages.contained_missing(literal)]

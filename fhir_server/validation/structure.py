@@ -1,0 +1,200 @@
+"""Compiled checks of JSON shapes: objects, arrays and primitives. https://hl7.org/fhir/R4/json.html"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhir_server.spec import primitives
+from fhir_server.validation import messages
+from fhir_server.validation.findings import MAX_DEPTH, Check, Context, Findings, joined
+
+
+@dataclass(slots=True)
+class ObjectShape:
+    """What one complex type or backbone element allows.
+
+    `elements` has a check per JSON name, `shadows` one per `_name`; `steps` the FHIRPath step of names that differ from it
+    (`valueQuantity` is `.value`); `required` names, `choices` the JSON names of each choice by element name, `required_choices` those
+    that must be there; `rules` look at the whole object.
+    """
+
+    elements: dict[str, Check] = field(default_factory=dict)
+    shadows: dict[str, Check] = field(default_factory=dict)
+    steps: dict[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    required_choices: tuple[str, ...] = ()
+    rules: tuple[Check, ...] = ()
+    is_resource: bool = False
+
+    def step(self, key: str) -> str:
+        return self.steps.get(key) or f".{key.removeprefix('_')}"
+
+
+def object_check(shape: ObjectShape) -> Check:
+    """Returns the check of an object: every name known, every value right, all that is required there."""
+    elements, rules = shape.elements, shape.rules
+    required = shape.required
+    required_choices = tuple(frozenset(shape.choices[name]) for name in shape.required_choices)
+    choice_members = frozenset(name for names in shape.choices.values() for name in names)
+
+    def check_object(node: Any, context: Context) -> Findings | None:
+        if type(node) is not dict:
+            return [messages.wrong_object(node)]
+        found: Findings | None = None
+        for key, value in node.items():
+            element = elements.get(key)
+            problems = _stray(shape, node, key, context) if element is None else element(value, context)
+            if problems is not None:
+                found = _kept(shape, node, key, found, problems)
+        for name in required:
+            if name not in node:
+                found = _missing(shape, node, name, found)
+        for group in required_choices:
+            if group.isdisjoint(node):
+                found = _missing_choice(shape, group, found)
+        if choice_members and len(choice_members & node.keys()) > 1:
+            found = _several(shape, node, found)
+        if len(node) < 2 and (not node or "id" in node or shape.is_resource):
+            found = _without_content(shape, node, found)
+        for rule in rules:
+            problems = rule(node, context)
+            if problems is not None:
+                found = joined(found, problems)
+        return found
+
+    return check_object
+
+
+def _without_content(shape: ObjectShape, node: dict[str, Any], found: Findings | None) -> Findings | None:
+    if not node:
+        return joined(found, [messages.empty("object")])
+    return found if shape.is_resource else joined(found, [messages.no_content()])
+
+
+def _kept(
+    shape: ObjectShape, node: dict[str, Any], key: str, found: Findings | None, problems: Findings
+) -> Findings | None:
+    """Adds the problems of one element, but for a null in an array of primitives whose id or extension stands beside it."""
+    if type(beside := node.get(f"_{key}")) is list:
+        filled = {f"[{index}]" for index, entry in enumerate(beside) if entry is not None}
+        problems = [p for p in problems if not (p.rule == "null-value" and p.steps and p.steps[0] in filled)]
+    return joined(found, problems, shape.step(key)) if problems else found
+
+
+def _stray(shape: ObjectShape, node: dict[str, Any], key: str, context: Context) -> Findings | None:
+    """Checks a name that is no element: the `_name` of a primitive, or one that does not exist."""
+    shadow = shape.shadows.get(key)
+    if shadow is None:
+        return [_unknown(shape, key)]
+    found = shadow(node[key], context)
+    values, beside = node.get(key[1:]), node[key]
+    if type(values) is list and type(beside) is list and len(values) != len(beside):
+        found = joined(found, [messages.misaligned(key[1:], len(values), len(beside))])
+    return found
+
+
+def _unknown(shape: ObjectShape, key: str) -> messages.Finding:
+    for element, names in shape.choices.items():
+        stem = element[:-3]
+        if key == stem or (key.startswith(stem) and key[len(stem) : len(stem) + 1].isupper()):
+            return messages.choice_type(key, [name for name in names if name[0] != "_"])
+    return messages.unknown_element(key, [name for name in shape.elements if name != "resourceType"])
+
+
+def _missing(shape: ObjectShape, node: dict[str, Any], name: str, found: Findings | None) -> Findings | None:
+    if f"_{name}" in node and f"_{name}" in shape.shadows:
+        return found
+    return joined(found, [messages.missing()], shape.step(name))
+
+
+def _missing_choice(shape: ObjectShape, group: frozenset[str], found: Findings | None) -> Findings | None:
+    name = next(name for name, names in shape.choices.items() if group.issuperset(names))
+    listed = [key for key in shape.choices[name] if key[0] != "_"]
+    return joined(found, [messages.missing(listed)], f".{name[:-3]}")
+
+
+def _several(shape: ObjectShape, node: dict[str, Any], found: Findings | None) -> Findings | None:
+    for name, names in shape.choices.items():
+        there = dict.fromkeys(key.removeprefix("_") for key in names if key in node)
+        if len(there) > 1:
+            found = joined(found, [messages.several_choices(list(there))], f".{name[:-3]}")
+    return found
+
+
+def array_check(item: Check) -> Check:
+    """Returns the check of an element that repeats: an array, even for one value."""
+
+    def check_array(values: Any, context: Context) -> Findings | None:
+        if type(values) is not list:
+            return [messages.not_array(values)]
+        if not values:
+            return [messages.empty("array")]
+        found: Findings | None = None
+        index = 0
+        for value in values:
+            problems = item(value, context)
+            if problems is not None:
+                found = joined(found, problems, f"[{index}]")
+            index += 1
+        return found
+
+    return check_array
+
+
+def shadow_array_check(item: Check) -> Check:
+    """Returns the check of the `_name` of a primitive that repeats: objects, or null where the value has nothing beside it."""
+
+    def check_shadow(value: Any, context: Context) -> Findings | None:
+        return None if value is None else item(value, context)
+
+    return array_check(check_shadow)
+
+
+def primitive_check(type_name: str) -> Check:
+    """Returns the check of one primitive's syntax."""
+    is_right = primitives.CHECKS[type_name]
+    if type_name in ("string", "markdown"):
+        return _text_check(type_name)
+
+    def check_primitive(value: Any, _context: Context) -> Findings | None:
+        return None if is_right(value) else [messages.primitive(type_name, value)]
+
+    return check_primitive
+
+
+def _text_check(type_name: str) -> Check:
+    is_right = primitives.CHECKS[type_name]
+
+    def check_text(value: Any, _context: Context) -> Findings | None:
+        if type(value) is str and value != "" and len(value) < 10_000 and value.isprintable():
+            return None
+        return None if is_right(value) else [messages.primitive(type_name, value)]
+
+    return check_text
+
+
+def code_check(codes: frozenset[str], otherwise: Check) -> Check:
+    """Returns the check of a code that must be one of `codes`; `otherwise` tells what is wrong with one that is not."""
+
+    def check_code(value: Any, context: Context) -> Findings | None:
+        if type(value) is str and value in codes:
+            return None
+        return otherwise(value, context)
+
+    return check_code
+
+
+def deep_check(item: Check) -> Check:
+    """Returns `item` with a limit of depth; stands wherever a type can hold itself."""
+
+    def check_deep(value: Any, context: Context) -> Findings | None:
+        if context.depth >= MAX_DEPTH:
+            return [messages.too_deep()]
+        context.depth += 1
+        found = item(value, context)
+        context.depth -= 1
+        return found
+
+    return check_deep

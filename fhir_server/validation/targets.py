@@ -1,0 +1,81 @@
+"""Which targets a resource's profiles want to exist. https://hl7.org/fhir/R4/references.html
+
+Plain R4 accepts a literal reference to a resource that is not here. A profile of ours asks for its targets, unless its
+StructureDefinition carries the extension `TARGETS_MAY_BE_ABSENT` with `valueBoolean` true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fhir_server.conformance import DefinitionRegistry, split_canonical
+from fhir_server.spec.definitions import resource_types
+
+TARGETS_MAY_BE_ABSENT = "https://cnrms.fr/ig/fhir/msma/StructureDefinition/targets-may-be-absent"
+MAX_DEPTH = 64
+
+
+class TargetPolicy:
+    """Says which references must find their target, by the profiles that a resource claims."""
+
+    def __init__(self, definitions: DefinitionRegistry) -> None:
+        self._definitions = definitions
+        self._wanted: dict[str, bool] = {}
+
+    def wants_targets(self, canonical: str) -> bool:
+        """True for a profile of ours that does not say otherwise."""
+        url = split_canonical(canonical)[0]
+        if not self._definitions.is_own(url):
+            return False
+        if url not in self._wanted:
+            extensions = (self._definitions.find(url) or {}).get("extension", ())
+            self._wanted[url] = not any(
+                one.get("url") == TARGETS_MAY_BE_ABSENT and one.get("valueBoolean") is True for one in extensions
+            )
+        return self._wanted[url]
+
+    def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:
+        """Returns (expression, `Type/id`) of every relative literal reference, if a profile of `resource` asks for targets."""
+        meta = resource.get("meta")
+        claimed = meta.get("profile") if type(meta) is dict else None
+        if type(claimed) is not list or not any(type(one) is str and self.wants_targets(one) for one in claimed):
+            return []
+        found: list[tuple[list[str], str]] = []
+        _gather(resource, found, MAX_DEPTH)
+        root = str(resource.get("resourceType"))
+        return [(root + "".join(reversed(steps)), target) for steps, target in found]
+
+
+def _gather(node: dict[str, Any], found: list[tuple[list[str], str]], depth: int) -> None:
+    literal = node.get("reference")
+    if type(literal) is str and (target := relative_target(literal)):
+        found.append(([], target))
+    if not depth:
+        return
+    for key, value in node.items():
+        if type(value) is dict:
+            start = len(found)
+            _gather(value, found, depth - 1)
+            for steps, _ in found[start:]:
+                steps.append(f".{key}")
+        elif type(value) is list and type(value[0] if value else None) is dict:
+            for index, one in _objects(value):
+                start = len(found)
+                _gather(one, found, depth - 1)
+                for steps, _ in found[start:]:
+                    steps.append(f".{key}[{index}]")
+
+
+def _objects(values: list[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for index, one in enumerate(values):
+        if type(one) is dict:
+            yield index, one
+
+
+def relative_target(literal: str) -> str | None:
+    """Returns `Type/id` of a relative literal reference, without its version; None for every other kind of reference."""
+    parts = literal.split("/")
+    if len(parts) == 2 or (len(parts) == 4 and parts[2] == "_history"):
+        return f"{parts[0]}/{parts[1]}" if parts[0] in resource_types() and parts[1] and "?" not in parts[1] else None
+    return None

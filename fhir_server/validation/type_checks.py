@@ -1,0 +1,206 @@
+"""R4's types compiled to checks, each when it is first met. https://hl7.org/fhir/R4/json.html
+
+The definitions are element trees; the checks are closures that walk the JSON once. A type refers to the checks of others through
+a stand-in that replaces itself on its first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from fhir_server.conformance import DefinitionRegistry, ElementNode
+from fhir_server.conformance.element_tree import choice_name
+from fhir_server.conformance.snapshot import referenced_element
+from fhir_server.spec import primitives
+from fhir_server.spec.definitions import resource_types
+from fhir_server.terminology import Terminology
+from fhir_server.validation import messages, references
+from fhir_server.validation.bindings import BINDABLE, binding_check
+from fhir_server.validation.bundles import build_resolver
+from fhir_server.validation.extensions import ExtensionRules
+from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
+from fhir_server.validation.invariants import Invariants
+from fhir_server.validation.narrative import check_narrative
+from fhir_server.validation.structure import (
+    ObjectShape,
+    array_check,
+    code_check,
+    deep_check,
+    object_check,
+    primitive_check,
+    shadow_array_check,
+)
+
+ProfileCheck = Callable[[str], Check]
+"""Canonical of a profile to the check of what it adds to its type."""
+
+
+class TypeChecks:
+    """Checks by type name; `resource_check` takes a resource of any type."""
+
+    def __init__(
+        self,
+        definitions: DefinitionRegistry,
+        terminology: Terminology,
+        invariants: Invariants,
+        profile_check: ProfileCheck,
+        resource_rule: Check,
+    ) -> None:
+        self._definitions = definitions
+        self._terminology = terminology
+        self._invariants = invariants
+        self._profile_check = profile_check
+        self._resource_rule = resource_rule
+        self._extensions = ExtensionRules(definitions, profile_check)
+        self._checks: dict[str, Check] = {}
+        self._resource_types = resource_types()
+
+    def type_check(self, type_name: str) -> Check:
+        """Returns the check of a data type or resource type, compiled when first asked for."""
+        if type_name not in self._checks:
+            if type_name in primitives.CHECKS:
+                self._checks[type_name] = check_narrative if type_name == "xhtml" else primitive_check(type_name)
+            else:
+                self._checks[type_name] = self._complex(type_name)
+        return self._checks[type_name]
+
+    def _complex(self, type_name: str) -> Check:
+        tree = self._definitions.type_tree(type_name)
+        shape = self._shape(tree, type_name)
+        rules: list[Check] = [self._invariants.check(tree.definition, type_name)]
+        if type_name == "Reference":
+            rules += [references.check_contained_target, references.check_stated_type]
+        elif type_name == "Extension":
+            rules.append(self._extensions.check_content)
+        elif shape.is_resource:
+            rules.append(self._resource_rule)
+        shape.rules = tuple(rule for rule in rules if rule is not all_well)
+        return object_check(shape)
+
+    def resource_check(self, value: Any, context: Context) -> Findings | None:
+        """Checks a resource by the type that it names itself, all its parts, and the profiles that it claims."""
+        if type(value) is not dict:
+            return [messages.wrong_object(value)]
+        name = value.get("resourceType")
+        if type(name) is not str or name not in self._resource_types:
+            near = get_close_matches(str(name), self._resource_types, n=3, cutoff=0.6)
+            return [messages.unknown_resource_type(name, near)]
+        check = self._checks.get(name) or self.type_check(name)
+        return check(value, context)
+
+    def _contained(self, value: Any, context: Context) -> Findings | None:
+        if type(value) is not dict:
+            return [messages.wrong_object(value)]
+        inner = Context(value, context.root, context.resolve, context.depth)
+        return self.resource_check(value, inner)
+
+    def _entry(self, value: Any, context: Context) -> Findings | None:
+        if type(value) is not dict:
+            return [messages.wrong_object(value)]
+        inner = Context(value, value, build_resolver(value, context.resolve), context.depth)
+        return self.resource_check(value, inner)
+
+    def _shape(self, node: ElementNode, path: str) -> ObjectShape:
+        is_resource = path in self._resource_types
+        shape = ObjectShape(is_resource=is_resource)
+        if is_resource:
+            shape.elements["resourceType"] = all_well
+        required, required_choices = [], []
+        for child in (node.children or {}).values():
+            if child.is_choice:
+                self._add_choice(shape, child, path)
+                if child.minimum:
+                    required_choices.append(child.name)
+                continue
+            codes = child.type_codes
+            type_name = "id" if is_resource and child.name == "id" else (codes[0] if codes else "")
+            self._add(shape, child.name, child, type_name, path)
+            if child.minimum:
+                required.append(child.name)
+        shape.required, shape.required_choices = tuple(required), tuple(required_choices)
+        return shape
+
+    def _add_choice(self, shape: ObjectShape, child: ElementNode, path: str) -> None:
+        names = []
+        for code in child.type_codes:
+            name = choice_name(child.name, code)
+            self._add(shape, name, child, code, path)
+            shape.steps[name] = shape.steps[f"_{name}"] = f".{child.name[:-3]}"
+            names += [name, f"_{name}"] if code in primitives.CHECKS else [name]
+        shape.choices[child.name] = tuple(names)
+
+    def _add(self, shape: ObjectShape, name: str, child: ElementNode, type_name: str, path: str) -> None:
+        """Adds the check of one JSON name, as a stand-in until it is first called."""
+        repeats = child.maximum != 1
+        self._defer(shape.elements, name, lambda: self._element(child, type_name, path, repeats))
+        if type_name in primitives.CHECKS and type_name != "xhtml":
+            wrap = shadow_array_check if repeats else _as_is
+            self._defer(shape.shadows, f"_{name}", lambda: wrap(self.type_check("Element")))
+
+    @staticmethod
+    def _defer(table: dict[str, Check], name: str, compile_: Callable[[], Check]) -> None:
+        def stand_in(value: Any, context: Context) -> Findings | None:
+            check = table[name] = compile_()
+            return check(value, context)
+
+        table[name] = stand_in
+
+    def _element(self, child: ElementNode, type_name: str, path: str, repeats: bool) -> Check:
+        """Returns the check of one element's values of one type, with what the element adds to the type."""
+        item = self._item(child, type_name, path)
+        return array_check(item) if repeats else item
+
+    def _item(self, child: ElementNode, type_name: str, path: str) -> Check:
+        element_path = f"{path}.{child.name}"
+        if reference := child.definition.get("contentReference"):
+            target = referenced_element(reference, self._definitions)
+            return deep_check(self._backbone(target, reference.rpartition("#")[2]))
+        if child.children is not None:
+            return self._backbone(child, element_path)
+        if type_name == "Resource":
+            return deep_check(self._contained if child.name == "contained" else self._entry)
+        if type_name == "Extension":
+            is_modifier = child.name == "modifierExtension"
+            extra = self._extensions.check_modifier if is_modifier else self._extensions.check_known
+            return deep_check(all_of([self.type_check("Extension"), extra]))
+        check = self.type_check(type_name)
+        if type_name == "Reference" and child.name == "assigner":
+            check = deep_check(check)
+        return all_of([self._bound(child, type_name, check), *self._additions(child, type_name, element_path)])
+
+    def _bound(self, child: ElementNode, type_name: str, check: Check) -> Check:
+        """Returns `check` together with the element's required binding."""
+        binding = child.definition.get("binding")
+        if not binding or binding["strength"] != "required" or type_name not in BINDABLE:
+            return check
+        code_set = self._terminology.codes(binding["valueSet"])
+        if code_set is None:
+            return check
+        both = all_of([check, binding_check(code_set, type_name)])
+        return code_check(code_set.codes, both) if type_name == "code" else both
+
+    def _additions(self, child: ElementNode, type_name: str, path: str) -> list[Check]:
+        found = [self._invariants.check(child.definition, type_name)]
+        entries = [entry for entry in child.definition.get("type", ()) if entry["code"] == type_name]
+        if type_name == "Reference":
+            targets = [url.rpartition("/")[2] for entry in entries for url in entry.get("targetProfile", ())]
+            found.append(references.target_check(targets, path))
+        profiles = [url for entry in entries for url in entry.get("profile", ())]
+        if len(profiles) == 1:
+            found.append(self._profile_check(profiles[0]))
+        return found
+
+    def _backbone(self, node: ElementNode, path: str) -> Check:
+        key = f"#{path}"
+        if key not in self._checks:
+            shape = self._shape(node, path)
+            rule = self._invariants.check(node.definition, path)
+            shape.rules = () if rule is all_well else (rule,)
+            self._checks[key] = object_check(shape)
+        return self._checks[key]
+
+
+def _as_is(check: Check) -> Check:
+    return check

@@ -1,0 +1,90 @@
+"""Runs every check on a resource: R4's own, and those of the profiles that it claims or that the caller asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fhir_server.conformance import DefinitionRegistry
+from fhir_server.outcome import Issue
+from fhir_server.terminology import Terminology
+from fhir_server.validation import messages
+from fhir_server.validation.bundles import build_resolver
+from fhir_server.validation.findings import Check, Context, Finding, Findings, all_well, joined
+from fhir_server.validation.invariants import Invariants
+from fhir_server.validation.profiles import ProfileChecks
+from fhir_server.validation.targets import TargetPolicy
+from fhir_server.validation.twins import TWINS
+from fhir_server.validation.type_checks import TypeChecks
+
+
+class Validator:
+    """Validates resources; keeps compiled checks, so make one and share it."""
+
+    def __init__(self, definitions: DefinitionRegistry, terminology: Terminology) -> None:
+        invariants = Invariants(TWINS)
+        self._profiles = ProfileChecks(definitions, terminology, invariants)
+        self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, self._check_claimed)
+        self._targets = TargetPolicy(definitions)
+
+    def validate(self, resource: dict[str, Any], *, profiles: Sequence[str] = ()) -> list[Issue]:
+        """Returns every finding about `resource` and the resources inside it; an empty list where all is well.
+
+        Checked are R4's rules, the profiles in `meta.profile` and those in `profiles`; warnings are among the findings.
+        """
+        context = Context(resource, resource, build_resolver(resource) if type(resource) is dict else _nothing)
+        found = self._types.resource_check(resource, context)
+        if type(resource) is dict:
+            for canonical in profiles:
+                problems = self._check_profile(canonical, resource, context)
+                if problems is not None:
+                    found = joined(found, problems)
+        if found is None:
+            return []
+        root = resource.get("resourceType") if type(resource) is dict else None
+        return _issues(found, root if type(root) is str and root.isidentifier() else "Resource")
+
+    def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:
+        """Returns where `resource` refers to `Type/id` that its profiles want to exist, as (expression, `Type/id`)."""
+        return self._targets.existing_targets(resource)
+
+    def _check_claimed(self, resource: Any, context: Context) -> Findings | None:
+        meta = resource.get("meta")
+        claimed = meta.get("profile") if type(meta) is dict else None
+        if type(claimed) is not list:
+            return None
+        found: Findings | None = None
+        for index, canonical in enumerate(claimed):
+            if type(canonical) is not str:
+                continue
+            problems = self._check_profile(canonical, resource, context)
+            if problems is not None:
+                for problem in problems:
+                    if problem.rule == "profile-unknown":
+                        problem.at(f"[{index}]", ".profile", ".meta")
+                found = joined(found, problems)
+        return found
+
+    def _check_profile(self, canonical: str, resource: dict[str, Any], context: Context) -> Findings | None:
+        check = self._profiles.find(canonical)
+        if check is None:
+            return [messages.unknown_profile(canonical)]
+        if check.type_name != resource.get("resourceType"):
+            return [messages.profile_of_other_type(canonical, check.type_name)]
+        return check.check(resource, context)
+
+
+def _nothing(_literal: str) -> None:
+    return None
+
+
+def _issues(found: Findings, root: str) -> list[Issue]:
+    """Returns each finding once: a profile repeats what its base has said."""
+    issues: dict[tuple[str, str, str], Issue] = {}
+    for finding in found:
+        issue = finding.issue(root)
+        issues.setdefault((issue.rule, issue.expression, issue.severity), issue)
+    return list(issues.values())
+
+
+__all__ = ["Check", "Finding", "Validator", "all_well"]
