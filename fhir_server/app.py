@@ -15,25 +15,101 @@ from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry
 from fhir_server.interactions.capabilities import build_capabilities, with_url
+from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.rest import FhirApplication
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.welcome import welcome_page
 from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
-from fhir_server.store import Connection, ResourceStore
+from fhir_server.store import ResourceStore, open_store
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 
 ROOT = "/fhir"
-logger = logging.getLogger("fhir_server")
+Message = dict[str, Any]
+
+
+def create_app() -> FastAPI:
+    """Returns the app with the settings of the environment; what the server program's processes call."""
+    settings = Settings.from_environment()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return build_app(settings)
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Returns the app; it connects to MongoDB when its lifespan starts."""
+    definitions = DefinitionRegistry(content_folders(settings))
+    search_parameters = SearchParameterRegistry(table("search_parameters"))
+    endpoint_holder: dict[str, FhirApplication] = {}
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_store(
+            settings.mongodb_uri,
+            database=settings.mongodb_database,
+            indexes=MONGODB_INDEXES,
+            selection_timeout_s=settings.mongodb_timeout_ms / 1000,
+        ) as store:
+            repository = _repository(settings, definitions, search_parameters, store)
+            await publish(repository, definitions)
+            endpoint_holder["fhir"] = FhirApplication(_endpoint(settings, definitions, repository))
+            yield
+
+    app = FastAPI(title="MSMA FHIR server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+
+    async def fhir(scope: Message, receive: Any, send: Any) -> None:
+        await endpoint_holder["fhir"](scope, receive, send)
+
+    app.mount(ROOT, fhir)
+
+    @app.get("/", include_in_schema=False)
+    async def welcome() -> HTMLResponse:
+        return HTMLResponse(welcome_page(ROOT, __version__))
+
+    @app.get("/health")
+    async def health() -> JSONResponse:
+        return JSONResponse({"status": "pass", "version": __version__})
+
+    return app
 
 
 def content_folders(settings: Settings) -> list[Path]:
-    """Returns the folders of profiles and terminology: the operator's, a checkout's or those of the wheel."""
+    """Returns the folders of profiles and terminology: the operator's, those of the wheel, or a checkout's."""
     here = Path(__file__).parent
     if settings.content_dir:
         base = Path(settings.content_dir)
     else:
         base = here / "content" if (here / "content").is_dir() else here.parent
     return [base / "profiles", base / "terminology"]
+
+
+def _repository(
+    settings: Settings,
+    definitions: DefinitionRegistry,
+    search_parameters: SearchParameterRegistry,
+    store: ResourceStore,
+) -> Repository:
+    base_urls = (settings.base_url,) if settings.base_url else ()
+    return Repository(
+        store=store,
+        validator=Validator(definitions, Terminology(definitions)),
+        indexer=Indexer(search_parameters, base_urls, ZoneInfo(settings.time_zone)),
+        search_parameters=search_parameters,
+        page_key=(settings.page_key or secrets.token_hex(32)).encode(),
+        limits=Limits(settings.max_bundle_entries, settings.query_timeout_ms),
+    )
+
+
+def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: Repository) -> Endpoint:
+    statement = build_capabilities(
+        definitions, repository.search_parameters, repository.limits, settings.max_body_bytes, utc_now()
+    )
+    return Endpoint(
+        repository=repository,
+        capabilities=lambda base_url: with_url(statement, base_url),
+        root=ROOT,
+        base_url=settings.base_url,
+        language=settings.language,
+        max_body_bytes=settings.max_body_bytes,
+    )

@@ -16,8 +16,9 @@ import uvicorn
 
 from fhir_server import __version__
 from fhir_server.app import ROOT
+from fhir_server.errors import StoreUnavailable
 from fhir_server.settings import Settings, variable_name
-from fhir_server.store.embedded import EmbeddedMongod, EmbeddedMongodError
+from fhir_server.store import EmbeddedMongod
 
 PARENT = "FHIR_PARENT_PID"
 """Tells worker processes whose end they must not outlive."""
@@ -45,8 +46,8 @@ def main(arguments: Sequence[str]) -> int:
         with mongodb(settings, options.data_dir) as uri:
             _announce(options, embedded=not settings.mongodb_uri)
             return run(options.host, options.port, options.workers, uri, settings)
-    except EmbeddedMongodError as error:
-        return _fail(str(error))
+    except StoreUnavailable as error:
+        return _fail(f"{error.french}\n{error.english}")
 
 
 def build_parser() -> argparse.ArgumentParser:

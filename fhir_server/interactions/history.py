@@ -8,12 +8,11 @@ from urllib.parse import urlencode
 
 from fhir_server.errors import InvalidContent, ResourceNotFound
 from fhir_server.interactions.repository import Repository
-from fhir_server.search import InvalidPageToken, read_page_token, write_page_token
 from fhir_server.spec.dates import date_range
 from fhir_server.spec.primitives import check
-from fhir_server.store import HistoryKey, StoredVersion
+from fhir_server.store import StoredVersion
 
-PARAMETERS = ("_count", "_since", "_at", "_page")
+PARAMETERS = ("_count", "_since", "_page")
 DEFAULT_COUNT = 20
 MAX_COUNT = 1000
 STATUS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
@@ -28,7 +27,6 @@ class HistoryQuery:
     id_: str | None = None
     count: int = DEFAULT_COUNT
     since: str | None = None
-    at: str | None = None
     page: str | None = None
 
     @classmethod
@@ -69,7 +67,6 @@ class HistoryQuery:
             id_,
             min(int(count), MAX_COUNT),
             values.get("_since"),
-            values.get("_at"),
             values.get("_page"),
         )
 
@@ -80,7 +77,7 @@ class HistoryQuery:
 
     def link(self, page: str | None) -> str:
         """Returns the URL of this query, or of its next page."""
-        values: Mapping[str, Any] = {"_count": self.count, "_since": self.since, "_at": self.at, "_page": page}
+        values: Mapping[str, Any] = {"_count": self.count, "_since": self.since, "_page": page}
         return f"{self.base_url}/{self.path}?{urlencode({n: v for n, v in values.items() if v is not None})}"
 
 
@@ -89,37 +86,23 @@ async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]
 
     Raises ResourceNotFound where the resource was never there.
     """
-    zone = repository.indexer.zone
-    low = high = None
-    if query.since is not None:
-        low = date_range(query.since, zone)[0]
-    if query.at is not None:
-        low, high = date_range(query.at, zone)
     page = await repository.store.history(
         query.resource_type,
         query.id_,
-        since=low,
-        before=high,
+        since=date_range(query.since, repository.indexer.zone)[0] if query.since else None,
         count=query.count,
-        after=_after(repository, query),
+        after=query.page,
     )
     if query.id_ is not None and not page.total:
         name = f"{query.resource_type}/{query.id_}"
         raise ResourceNotFound(f"There is no `{name}`.", f"`{name}` n'existe pas.", rule="resource-unknown")
     links = [{"relation": "self", "url": query.link(query.page)}]
     if page.next_after is not None:
-        token = write_page_token(repository.page_key, query.path, page.next_after.as_texts())
-        links.append({"relation": "next", "url": query.link(token)})
+        links.append({"relation": "next", "url": query.link(page.next_after)})
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history"}
     if page.total is not None:
         bundle["total"] = page.total
     return bundle | {"link": links, "entry": [_entry(version, query.base_url) for version in page.entries]}
-
-
-def _after(repository: Repository, query: HistoryQuery) -> HistoryKey | None:
-    if query.page is None:
-        return None
-    return HistoryKey.from_texts(read_page_token(repository.page_key, query.path, query.page))
 
 
 def _entry(version: StoredVersion, base_url: str) -> dict[str, Any]:

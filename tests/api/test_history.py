@@ -1,0 +1,73 @@
+"""History of an instance, a type and the system. https://hl7.org/fhir/R4/http.html#history"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Client
+from tests.support.refusals import assert_refused
+
+Resource = dict[str, Any]
+
+
+async def walk(client: Client, url: str) -> list[Resource]:
+    """Returns the entries of all pages."""
+    entries: list[Resource] = []
+    while url:
+        bundle = (await client.get(url)).json()
+        assert bundle["type"] == "history", bundle
+        entries += bundle["entry"]
+        url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), "")
+    return entries
+
+
+def names(entries: list[Resource]) -> list[str]:
+    """Returns `Type/id/version` of each entry."""
+    found = []
+    for entry in entries:
+        path = "/".join(entry["fullUrl"].split("/")[-2:])
+        found.append(f"{path}/{entry['response']['etag'][3:-1]}")
+    return found
+
+
+async def test_instance_history_is_newest_first_and_paged(client: Client, patient: Resource, unique: str) -> None:
+    for year in range(1950, 1957):
+        await client.update(patient | {"id": unique, "birthDate": str(year)})
+    await client.delete(f"Patient/{unique}")
+    expected = [f"Patient/{unique}/{version}" for version in range(8, 0, -1)]
+    assert names(await walk(client, f"Patient/{unique}/_history")) == expected
+    assert names(await walk(client, f"Patient/{unique}/_history?_count=3")) == expected
+
+
+async def test_type_and_system_history_hold_all_versions_once(open_client: Callable[..., Any]) -> None:
+    client = await open_client()
+    for number in range(5):
+        await client.update({"resourceType": "Patient", "id": f"p{number}"})
+        await client.update({"resourceType": "Group", "id": f"g{number}", "type": "person", "actual": True})
+        await client.update({"resourceType": "Patient", "id": f"p{number}", "active": True})
+    await client.delete("Patient/p0")
+    patients = names(await walk(client, "Patient/_history?_count=2"))
+    assert sorted(patients) == sorted([f"Patient/p{n}/{v}" for n in range(5) for v in (1, 2)] + ["Patient/p0/3"])
+    assert patients[0] == "Patient/p0/3"
+    everything = names(await walk(client, "_history?_count=4"))
+    assert sum(name.startswith(("Patient", "Group")) for name in everything) == 16
+    assert len(set(everything)) == len(everything)
+
+
+async def test_since(client: Client, patient: Resource, unique: str) -> None:
+    await client.update(patient | {"id": unique})
+    second = (await client.update(patient | {"id": unique, "active": True})).json()["meta"]["lastUpdated"]
+    url = f"Patient/{unique}/_history"
+    since = names((await client.get(url, params={"_since": second})).json()["entry"])
+    assert since == [f"Patient/{unique}/2"]
+
+
+@pytest.mark.parametrize("query", ["_count=x", "_since=2023-02", "_page=forged", "nonsense=1"])
+async def test_wrong_parameters(client: Client, patient: Resource, query: str) -> None:
+    created = (await client.create(patient)).json()
+    assert_refused(await client.get(f"Patient/{created['id']}/_history?{query}"), 400, "invalid")
+
+
+async def test_history_of_what_never_was(client: Client) -> None:
+    assert_refused(await client.get("Patient/never/_history"), 404, "not-found")
