@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         return _fail(str(error))
     if not is_loopback(options.host):
         return _fail(
-            f"Le contrôle d'accès n'existe pas encore : le serveur n'écoute que sur 127.0.0.1, pas sur {options.host}.\n"
+            f"Sans contrôle d'accès (à venir), le serveur n'écoute que sur 127.0.0.1, pas sur {options.host}.\n"
             f"There is no access control yet: the server listens on 127.0.0.1 only, not on {options.host}."
         )
     if not is_free(options.host, options.port):
