@@ -1,0 +1,24 @@
+"""MongoDB, alone: versions of resources, their history, commits that are whole or not at all.
+
+Its package README says how it is built; the documents' shapes are in `collections`.
+"""
+
+from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
+from fhir_server.store.embedded import EmbeddedMongod
+from fhir_server.store.history import HistoryPage
+from fhir_server.store.resource_store import ResourceStore, open_store
+
+__all__ = [
+    "Change",
+    "Claim",
+    "Create",
+    "Delete",
+    "EmbeddedMongod",
+    "HistoryPage",
+    "Key",
+    "ResourceStore",
+    "StoredVersion",
+    "Update",
+    "WriteConflict",
+    "open_store",
+]

@@ -1,0 +1,130 @@
+"""Requests that wait together travel together: the one mechanism behind shared reads, inserts and transactions.
+
+While a round trip of a kind is under way, further requests of that kind gather, and go as one batch when it is back.
+There are no timers: an idle store sends at the end of the event loop's turn in which the request arrived. Requests that
+share a key never travel at the same time, and keep their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable, Sequence
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
+_NO_KEYS: frozenset[Hashable] = frozenset()
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Request, Answer]):
+    request: Request
+    keys: frozenset[Hashable]
+    weight: int
+    answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Batches(Generic[Request, Answer]):
+    """Sends requests in batches; `send` returns one answer, or one exception to raise, per request of its batch, in
+    order.
+
+    At most `in_flight` batches travel at a time, each of at most `max_requests` requests and of `max_weight` together
+    (a heavier request goes alone). What `send` raises is raised to each request of the batch.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[Request]], Awaitable[Sequence[Answer | BaseException]]],
+        *,
+        in_flight: int = 1,
+        max_requests: int = 500,
+        max_weight: int = 1000,
+    ) -> None:
+        self._send = send
+        self._in_flight = in_flight
+        self._max_requests = max_requests
+        self._max_weight = max_weight
+        self._waiting: deque[_Waiting[Request, Answer]] = deque()
+        self._travelling: set[asyncio.Task[None]] = set()
+        self._busy: set[Hashable] = set()
+        self._is_woken = False
+
+    async def submit(self, request: Request, *, keys: frozenset[Hashable] = _NO_KEYS, weight: int = 1) -> Answer:
+        """Returns the answer to this request; `keys` are what no other request may touch meanwhile."""
+        waiting: _Waiting[Request, Answer] = _Waiting(request, keys, weight)
+        self._waiting.append(waiting)
+        self._wake()
+        return await waiting.answer
+
+    def _wake(self) -> None:
+        # At the end of this turn of the loop: whoever was woken by the same batch joins the next one.
+        if not self._is_woken and len(self._travelling) < self._in_flight:
+            self._is_woken = True
+            asyncio.get_running_loop().call_soon(self._depart)
+
+    def _depart(self) -> None:
+        self._is_woken = False
+        batch = self._next_batch()
+        if not batch:
+            return
+        for waiting in batch:
+            self._busy |= waiting.keys
+        task = asyncio.get_running_loop().create_task(self._travel(batch))
+        self._travelling.add(task)
+        if self._waiting:
+            self._wake()
+
+    def _next_batch(self) -> list[_Waiting[Request, Answer]]:
+        batch: list[_Waiting[Request, Answer]] = []
+        deferred: list[_Waiting[Request, Answer]] = []
+        blocked, weight = set(self._busy), 0
+        while self._waiting and len(batch) < self._max_requests:
+            waiting = self._waiting.popleft()
+            if waiting.answer.done():  # its caller went away before it was sent
+                continue
+            if not blocked.isdisjoint(waiting.keys):
+                deferred.append(waiting)
+            elif batch and weight + waiting.weight > self._max_weight:
+                deferred.append(waiting)
+                break
+            else:
+                batch.append(waiting)
+                weight += waiting.weight
+            blocked |= waiting.keys
+        self._waiting.extendleft(reversed(deferred))
+        return batch
+
+    async def _travel(self, batch: list[_Waiting[Request, Answer]]) -> None:
+        answers: Sequence[Answer | BaseException]
+        try:
+            answers = await self._send([waiting.request for waiting in batch])
+        except asyncio.CancelledError as error:
+            answers = [error] * len(batch)
+            raise
+        except Exception as error:  # each request of the batch is told, nobody waits for ever
+            answers = [error] * len(batch)
+        finally:
+            self._arrive(batch, answers)
+
+    def _arrive(self, batch: list[_Waiting[Request, Answer]], answers: Sequence[Answer | BaseException]) -> None:
+        for waiting, answer in zip(batch, answers, strict=True):
+            self._busy -= waiting.keys
+            if waiting.answer.done():
+                continue
+            if isinstance(answer, asyncio.CancelledError):
+                waiting.answer.cancel()
+            elif isinstance(answer, BaseException):
+                waiting.answer.set_exception(answer)
+            else:
+                waiting.answer.set_result(answer)
+        task = asyncio.current_task()
+        if task is not None:
+            self._travelling.discard(task)
+        # Woken last, so that those who were just answered ask again before the next batch departs.
+        if self._waiting:
+            self._wake()

@@ -1,0 +1,97 @@
+"""What the store is asked to change, what it answers, and how a change is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+Key: TypeAlias = tuple[str, str]
+"""Resource type and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """One version of a resource; `resource` is None where the version is a deletion. `method` is the HTTP verb."""
+
+    resource_type: str
+    id_: str
+    version_id: int
+    last_updated: datetime
+    method: str
+    resource: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A resource under an id that the server has just made up; `resource` has its `id` and `meta`, version 1.
+
+    For an id that a client chose, which may have been there before, take `Update` with `expected_version` 0.
+    """
+
+    resource_type: str
+    id_: str
+    resource: Mapping[str, Any]
+    index: Mapping[str, Any]
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A new version in place of `expected_version`; `resource` has its new `meta`.
+
+    `expected_version` is the version that is current, be it a deletion; 0 where nothing is current: nothing was ever
+    there (the new version is 1), or a deletion that the new version follows.
+    """
+
+    resource_type: str
+    id_: str
+    resource: Mapping[str, Any]
+    index: Mapping[str, Any]
+    expected_version: int
+    method: str = "PUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A deletion in place of `expected_version`; it is a version of its own, `expected_version` + 1."""
+
+    resource_type: str
+    id_: str
+    expected_version: int
+    last_updated: datetime
+
+
+Change: TypeAlias = Create | Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right of one resource to a key that only one may have; `replaces` is the id that loses it, None where it is
+    free.
+    """
+
+    key: str
+    resource_type: str
+    id_: str
+    replaces: str | None = None
+
+
+ConflictKind: TypeAlias = Literal["exists", "version", "claim"]
+
+
+class WriteConflict(Exception):
+    """A change that was not made because of what is stored; nothing of its commit was.
+
+    `exists`: the id is taken. `version`: another version than the expected one is current. `claim`: another resource
+    has the claimed key; `resource_type` and `id_` are then of the resource that claimed it in vain.
+    """
+
+    def __init__(self, kind: ConflictKind, resource_type: str, id_: str) -> None:
+        super().__init__(f"{kind}: {resource_type}/{id_}")
+        self.kind = kind
+        self.resource_type = resource_type
+        self.id_ = id_

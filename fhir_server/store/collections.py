@@ -1,0 +1,131 @@
+"""The collections of the database: their names, the shape of their documents, their indexes.
+
+`<ResourceType>`, one per type: the current version of each resource.
+
+    {_id: "7f3a", v: 2, at: ISODate("2026-03-01T09:30:00.123Z"), m: "PUT",
+     resource: {resourceType: "Observation", id: "7f3a", meta: {versionId: "2", …}, …},
+     patient: "p1", date: ISODate("2026-02-28T00:00:00Z"), k: ["code:75626-2", "subject=Patient/p1"], …}
+
+`v` is the version, `at` its instant (meta.lastUpdated), `m` the HTTP verb that made it; the rest is the index document,
+which the package `index` describes, and whose keys are given to the store as `indexes`.
+
+`<ResourceType>.history`: the versions that are no longer current, and the deletions.
+
+    {_id: {id: "7f3a", v: 1}, v: 1, at: …, m: "POST", patient: "p1", resource: {…}}
+    {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", patient: "p1", gone: "7f3a"}
+
+A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
+version n of a resource is in one of the two collections for each n from 1 to the newest.
+
+`claims`: keys that one resource only may have, such as the condition of a conditional create.
+
+    {_id: "Patient?identifier=urn:oid:1.2.250.1.213.1.4.8|…", t: "Patient", r: "7f3a"}
+
+`meta`: one document, the version of this very layout.
+
+    {_id: "layout", version: 1, indexes: "9f86d081884c7d65"}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pymongo.errors import PyMongoError
+
+from fhir_server.store.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pymongo.asynchronous.database import AsyncDatabase
+
+Database: TypeAlias = "AsyncDatabase[dict[str, Any]]"
+IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
+"""Fields and directions of one index, such as `(("k", 1), ("date", -1), ("_id", 1))`."""
+
+CLAIMS = "claims"
+META = "meta"
+HISTORY_SUFFIX = ".history"
+VERSION_FIELDS = {"v": 1, "at": 1, "m": 1, "resource": 1}
+"""The projection that reads a version without what is indexed of it."""
+
+_BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
+_DELETIONS = "gone"
+
+
+def history_name(resource_type: str) -> str:
+    """Returns the name of the collection with the older versions of a type."""
+    return resource_type + HISTORY_SUFFIX
+
+
+def is_resource_collection(name: str) -> bool:
+    """True for the name of a collection of current versions: types begin with a capital."""
+    return name[:1].isupper() and "." not in name
+
+
+class Collections:
+    """Makes collections with their indexes before the first write to them, once per process, safely in parallel."""
+
+    def __init__(self, database: Database, indexes: Iterable[IndexKeys]) -> None:
+        self._database = database
+        self._indexes = tuple(tuple(keys) for keys in indexes)
+        self._ready: dict[str, asyncio.Future[None]] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that differs whenever the indexes of the current versions do."""
+        return hashlib.sha256(repr(self._indexes).encode()).hexdigest()[:16]
+
+    async def ensure(self, names: Iterable[str]) -> None:
+        """Makes those of the collections that this process has not seen yet."""
+        missing = [name for name in names if not self._is_ready(name)]
+        if missing:
+            await asyncio.gather(*(self._ensure_once(name) for name in missing))
+
+    async def existing_types(self) -> list[str]:
+        """Returns the resource types of which a current version has ever been stored, in alphabetic order."""
+        try:
+            names = await self._database.list_collection_names()
+        except PyMongoError as error:
+            raise translated(error) from error
+        return sorted(name for name in names if is_resource_collection(name))
+
+    def specifications(self, name: str) -> list[dict[str, Any]]:
+        """Returns the indexes of a collection as the command `createIndexes` takes them."""
+        if name.endswith(HISTORY_SUFFIX):
+            deletions = {"key": {_DELETIONS: 1}, "name": _DELETIONS, "sparse": True}
+            return [_specification(_BY_INSTANT), deletions]
+        if is_resource_collection(name):
+            return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
+        return []
+
+    def _is_ready(self, name: str) -> bool:
+        made = self._ready.get(name)
+        return made is not None and made.done() and not made.cancelled() and made.exception() is None
+
+    async def _ensure_once(self, name: str) -> None:
+        made = self._ready.get(name)
+        if made is None or (made.done() and not self._is_ready(name)):
+            made = asyncio.ensure_future(self._make(name))
+            self._ready[name] = made
+        await asyncio.shield(made)
+
+    async def _make(self, name: str) -> None:
+        specifications = self.specifications(name)
+        try:
+            if specifications:
+                await self._database.command("createIndexes", name, indexes=specifications)
+            elif name not in await self._database.list_collection_names(filter={"name": name}):
+                await self._database.command("create", name)
+        except PyMongoError as error:
+            if getattr(error, "code", None) != _NAMESPACE_EXISTS:
+                raise translated(error) from error
+
+
+_NAMESPACE_EXISTS = 48
+
+
+def _specification(keys: IndexKeys) -> dict[str, Any]:
+    return {"key": dict(keys), "name": "_".join(f"{field}{direction:+d}" for field, direction in keys)}

@@ -1,0 +1,207 @@
+"""The store as the rest of the server sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pymongo.errors import PyMongoError
+
+from fhir_server.store.codec import CODEC_OPTIONS
+from fhir_server.store.collections import Collections
+from fhir_server.store.commit import Commits
+from fhir_server.store.connection import check_server, connect, database_of
+from fhir_server.store.failures import translated
+from fhir_server.store.history import History, HistoryPage, Span
+from fhir_server.store.migrations import migrate
+from fhir_server.store.queries import MAX_TIME_MS, run
+from fhir_server.store.resources import Resources
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from types import TracebackType
+
+    from pymongo import AsyncMongoClient
+
+    from fhir_server.store.changes import Change, Claim, Key, StoredVersion
+    from fhir_server.store.collections import IndexKeys
+
+_COUNTED = "n"
+
+
+class ResourceStore:
+    """Resources in MongoDB; every method may raise StoreUnavailable, and TooCostly where it reads."""
+
+    def __init__(
+        self,
+        client: AsyncMongoClient[dict[str, Any]],
+        *,
+        indexes: Iterable[IndexKeys] = (),
+        database: str | None = None,
+    ) -> None:
+        self.client = client
+        self.database = database_of(client, database)
+        self.collections = Collections(self.database, indexes)
+        self._resources = Resources(self.database)
+        self._history = History(self.database, self._resources, self.collections)
+        self._commits = Commits(self.database, self.collections)
+
+    async def start(self) -> str:
+        """Checks the server and the layout of the database; returns the server's version."""
+        version = await check_server(self.client)
+        await migrate(self.database, self.collections)
+        return version
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self.client.close()
+
+    async def __aenter__(self) -> ResourceStore:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def commit(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> None:
+        """Stores all of the changes and claims, or none; see `Commits.commit` for what it raises."""
+        await self._commits.commit(changes, claims)
+
+    async def read(self, resource_type: str, id_: str) -> StoredVersion | None:
+        """Returns the current version, be it a deletion; None if there never was one."""
+        return await self._resources.read(resource_type, id_)
+
+    async def read_many(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
+        """Returns the current versions, deletions among them; what never was is left out."""
+        return await self._resources.read_many(keys)
+
+    async def existing(self, keys: Collection[Key]) -> set[Key]:
+        """Returns those of the keys that have a current version which is not a deletion."""
+        return await self._resources.existing(keys)
+
+    async def vread(self, resource_type: str, id_: str, version_id: int) -> StoredVersion | None:
+        """Returns that version, be it a deletion; None if there is none of that number."""
+        return await self._resources.vread(resource_type, id_, version_id)
+
+    async def find_claim(self, key: str) -> str | None:
+        """Returns the id of the resource that has claimed the key, or None."""
+        return await self._resources.find_claim(key)
+
+    async def history(
+        self,
+        resource_type: str | None = None,
+        id_: str | None = None,
+        *,
+        since: datetime | None = None,
+        at_or_before: datetime | None = None,
+        count: int,
+        after: str | None = None,
+    ) -> HistoryPage:
+        """Returns a page of history: of one resource, of a type, or of all types, newest first.
+
+        `since` and `at_or_before` belong to the span. Raises InvalidContent if `after` is not a `next_after`.
+        """
+        span = Span(since, at_or_before)
+        if resource_type is not None and id_ is not None:
+            return await self._history.of_instance(resource_type, id_, span=span, count=count, after=after)
+        return await self._history.of_types(resource_type, span=span, count=count, after=after)
+
+    async def find(  # noqa: PLR0913 -- the parts of one query, all but two by name
+        self,
+        resource_type: str,
+        condition: Mapping[str, Any],
+        *,
+        sort: Sequence[tuple[str, int]] = (),
+        limit: int = 0,
+        projection: Mapping[str, Any] | None = None,
+        hint: Sequence[tuple[str, int]] | None = None,
+        max_time_ms: int = MAX_TIME_MS,
+    ) -> list[dict[str, Any]]:
+        """Returns the documents of current versions that fulfil a MongoDB condition; `limit` 0 is none."""
+        command = _find_command(resource_type, condition, sort, limit, projection, hint)
+        command |= {"batchSize": limit + 1 if limit else 1001, "maxTimeMS": max_time_ms}
+        reply = await run(self.database, command, CODEC_OPTIONS)
+        cursor = reply["cursor"]
+        if not cursor["id"]:
+            documents: list[dict[str, Any]] = cursor["firstBatch"]
+            return documents
+        return await self._find_all(command, cursor["id"])
+
+    async def count(
+        self, resource_type: str, condition: Mapping[str, Any], *, limit: int = 0, max_time_ms: int = MAX_TIME_MS
+    ) -> int:
+        """Returns how many current versions fulfil a condition; it stops counting at `limit`, 0 is none."""
+        pipeline: list[dict[str, Any]] = [{"$match": dict(condition)}]
+        if limit:
+            pipeline.append({"$limit": limit})
+        pipeline.append({"$count": _COUNTED})
+        command = {"aggregate": resource_type, "pipeline": pipeline, "cursor": {}, "maxTimeMS": max_time_ms}
+        reply = await run(self.database, command, CODEC_OPTIONS)
+        counted = reply["cursor"]["firstBatch"]
+        return int(counted[0][_COUNTED]) if counted else 0
+
+    async def explain(
+        self,
+        resource_type: str,
+        condition: Mapping[str, Any],
+        *,
+        sort: Sequence[tuple[str, int]] = (),
+        limit: int = 0,
+        projection: Mapping[str, Any] | None = None,
+        hint: Sequence[tuple[str, int]] | None = None,
+    ) -> dict[str, Any]:
+        """Returns MongoDB's answer to `explain`, with statistics of a run, for what `find` would do."""
+        find = _find_command(resource_type, condition, sort, limit, projection, hint)
+        return await run(self.database, {"explain": find, "verbosity": "executionStats"}, CODEC_OPTIONS)
+
+    async def _find_all(self, command: dict[str, Any], cursor_id: int) -> list[dict[str, Any]]:
+        # More than one reply holds: read again through a cursor of the driver.
+        name = command["find"]
+        await run(self.database, {"killCursors": name, "cursors": [cursor_id]}, CODEC_OPTIONS)
+        try:
+            return (
+                await self.database[name]
+                .find(
+                    command["filter"],
+                    command.get("projection"),
+                    sort=list(command.get("sort", {}).items()) or None,
+                    limit=command.get("limit", 0),
+                    hint=list(command["hint"].items()) if "hint" in command else None,
+                    max_time_ms=command["maxTimeMS"],
+                )
+                .to_list()
+            )
+        except PyMongoError as error:
+            raise translated(error) from error
+
+
+def open_store(
+    uri: str, *, indexes: Iterable[IndexKeys] = (), database: str | None = None, selection_timeout_s: float = 5.0
+) -> ResourceStore:
+    """Returns a store for the event loop that runs; `start` (or `async with`) connects it.
+
+    `database` stands for the one that `uri` names, else `fhir`. `indexes` are the keys of the index documents.
+    """
+    return ResourceStore(connect(uri, selection_timeout_s=selection_timeout_s), indexes=indexes, database=database)
+
+
+def _find_command(
+    resource_type: str,
+    condition: Mapping[str, Any],
+    sort: Sequence[tuple[str, int]],
+    limit: int,
+    projection: Mapping[str, Any] | None,
+    hint: Sequence[tuple[str, int]] | None,
+) -> dict[str, Any]:
+    command: dict[str, Any] = {"find": resource_type, "filter": dict(condition)}
+    if sort:
+        command["sort"] = dict(sort)
+    if limit:
+        command["limit"] = limit
+    if projection is not None:
+        command["projection"] = dict(projection)
+    if hint is not None:
+        command["hint"] = dict(hint)
+    return command

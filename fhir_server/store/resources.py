@@ -1,0 +1,160 @@
+"""Reading versions of resources by their ids; what is asked for at the same time is read together.
+
+https://hl7.org/fhir/R4/http.html#read
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fhir_server.store.batches import Batches
+from fhir_server.store.changes import Key, StoredVersion
+from fhir_server.store.codec import decode, text_id
+from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, history_name
+from fhir_server.store.queries import fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from fhir_server.store.codec import Encoded
+    from fhir_server.store.collections import Database
+
+_Found: TypeAlias = "Mapping[Any, Encoded]"
+_Reads: TypeAlias = "Batches[Sequence[Any], Mapping[Any, Encoded]]"
+
+_DELETION_FIELDS = {**VERSION_FIELDS, "gone": 1}
+
+
+class Resources:
+    """Current versions, deletions, older versions, claims: by id, undecoded until they reach who asked for them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._current: dict[str, _Reads] = {}
+        self._existing: dict[str, _Reads] = {}
+        self._deleted: dict[str, _Reads] = {}
+        self._older: dict[str, _Reads] = {}
+        self._claims = Batches(self._sender(CLAIMS, {"r": 1}, text_id))
+
+    async def read(self, resource_type: str, id_: str) -> StoredVersion | None:
+        """Returns the current version, be it a deletion; None if there never was one."""
+        found = (await self._current_of(resource_type).submit((id_,))).get(id_)
+        if found is None:
+            found = (await self._deleted_of(resource_type).submit((id_,))).get(id_)
+        return None if found is None else stored_version(resource_type, id_, decode(found))
+
+    async def read_many(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
+        """Returns the current versions, deletions among them; what never was is left out."""
+        found = await self._fetch_many(self._current_of, keys)
+        missing = [key for key in keys if key not in found]
+        if missing:
+            found |= await self._fetch_many(self._deleted_of, missing)
+        return {key: stored_version(*key, decode(document)) for key, document in found.items()}
+
+    async def existing(self, keys: Collection[Key]) -> set[Key]:
+        """Returns those of the keys that have a current version which is not a deletion."""
+        return set(await self._fetch_many(self._existing_of, keys))
+
+    async def vread(self, resource_type: str, id_: str, version_id: int) -> StoredVersion | None:
+        """Returns that version, be it a deletion; None if there is none of that number."""
+        current = (await self._current_of(resource_type).submit((id_,))).get(id_)
+        if current is not None:
+            version = stored_version(resource_type, id_, decode(current))
+            if version_id >= version.version_id:
+                return version if version_id == version.version_id else None
+        found = await self.older(resource_type, id_, (version_id,))
+        return found.get(version_id)
+
+    async def older(self, resource_type: str, id_: str, versions: Collection[int]) -> dict[int, StoredVersion]:
+        """Returns those of the versions that are no longer current, or deletions."""
+        keys = tuple((id_, version) for version in versions)
+        found = await self._older_of(resource_type).submit(keys, weight=len(keys))
+        return {key[1]: stored_version(resource_type, id_, decode(found[key])) for key in keys if key in found}
+
+    async def find_claim(self, key: str) -> str | None:
+        """Returns the id of the resource that has claimed the key, or None."""
+        found = (await self._claims.submit((key,))).get(key)
+        return None if found is None else str(decode(found)["r"])
+
+    async def _fetch_many(self, batches_of: Callable[[str], _Reads], keys: Collection[Key]) -> dict[Key, Encoded]:
+        by_type: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for resource_type, id_ in keys:
+            by_type[resource_type][id_] = None
+        answers = await asyncio.gather(
+            *(batches_of(name).submit(tuple(ids), weight=len(ids)) for name, ids in by_type.items())
+        )
+        return {
+            (resource_type, id_): found[id_]
+            for (resource_type, ids), found in zip(by_type.items(), answers, strict=True)
+            for id_ in ids
+            if id_ in found
+        }
+
+    def _current_of(self, resource_type: str) -> _Reads:
+        batches = self._current.get(resource_type)
+        if batches is None:
+            batches = self._current[resource_type] = Batches(self._sender(resource_type, VERSION_FIELDS, text_id))
+        return batches
+
+    def _existing_of(self, resource_type: str) -> _Reads:
+        batches = self._existing.get(resource_type)
+        if batches is None:
+            batches = self._existing[resource_type] = Batches(self._sender(resource_type, {"_id": 1}, text_id))
+        return batches
+
+    def _deleted_of(self, resource_type: str) -> _Reads:
+        batches = self._deleted.get(resource_type)
+        if batches is None:
+            batches = self._deleted[resource_type] = Batches(self._send_deleted(history_name(resource_type)))
+        return batches
+
+    def _older_of(self, resource_type: str) -> _Reads:
+        batches = self._older.get(resource_type)
+        if batches is None:
+            batches = self._older[resource_type] = Batches(self._send_older(history_name(resource_type)))
+        return batches
+
+    def _sender(self, name: str, projection: Mapping[str, int], id_of: Callable[[Encoded], str]) -> Any:
+        async def send(requests: Sequence[Sequence[str]]) -> Sequence[_Found]:
+            ids = list({id_: None for request in requests for id_ in request})
+            documents = await fetch(self._database, name, ids, projection)
+            found = {id_of(document.raw): document.raw for document in documents}
+            return [found] * len(requests)
+
+        return send
+
+    def _send_deleted(self, name: str) -> Any:
+        async def send(requests: Sequence[Sequence[str]]) -> Sequence[_Found]:
+            ids = list({id_: None for request in requests for id_ in request})
+            newest: dict[str, tuple[int, Encoded]] = {}
+            for document in await fetch(self._database, name, ids, _DELETION_FIELDS, field="gone"):
+                candidate = (int(document["v"]), document.raw)
+                newest[document["gone"]] = max(newest.get(document["gone"], candidate), candidate, key=itemgetter(0))
+            found = {id_: raw for id_, (_, raw) in newest.items()}
+            return [found] * len(requests)
+
+        return send
+
+    def _send_older(self, name: str) -> Any:
+        async def send(requests: Sequence[Sequence[tuple[str, int]]]) -> Sequence[_Found]:
+            keys = {key: None for request in requests for key in request}
+            documents = await fetch(self._database, name, [{"id": id_, "v": v} for id_, v in keys], VERSION_FIELDS)
+            found = {(document["_id"]["id"], document["_id"]["v"]): document.raw for document in documents}
+            return [found] * len(requests)
+
+        return send
+
+
+def stored_version(resource_type: str, id_: str, document: Mapping[str, Any]) -> StoredVersion:
+    """Returns a document of the current or the older versions as what callers of the store see."""
+    return StoredVersion(
+        resource_type=resource_type,
+        id_=id_,
+        version_id=document["v"],
+        last_updated=document["at"],
+        method=document["m"],
+        resource=document.get("resource"),
+    )
