@@ -154,7 +154,10 @@ def _in(left: Nodes, right: Nodes) -> Nodes:
 def distinct(nodes: Nodes) -> list[Node]:
     """Returns the nodes without those equal to an earlier one; strings, the common case, by hash."""
     if all(type(node[1]) is str and kind(node[0]) == "string" for node in nodes):
-        return list({node[1]: node for node in reversed(nodes)}.values())[::-1]
+        first: dict[str, Node] = {}
+        for node in nodes:
+            first.setdefault(node[1], node)
+        return list(first.values())
     found: list[Node] = []
     for node in nodes:
         if not contains_node(found, node):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,22 +21,32 @@ class Environment:
     resolve: Resolver | None = None
 
 
-@dataclass(slots=True)
 class Scope:
     """One evaluation: its environment as nodes, and the values of `$this`, `$index` and `$total`."""
 
-    context: Nodes
-    resource: Node | None
-    root: Node | None
-    resolve: Resolver | None
-    this: Nodes
-    index: int | None = None
-    total: Nodes = ()
-    now: datetime = field(default_factory=lambda: datetime.now().astimezone())
+    __slots__ = ("_clock", "context", "index", "resolve", "resource", "root", "this", "total")
+
+    def __init__(self, context: Nodes, resource: Node | None, root: Node | None, resolve: Resolver | None) -> None:
+        self.context = self.this = context
+        self.resource = resource
+        self.root = root
+        self.resolve = resolve
+        self.index: int | None = None
+        self.total: Nodes = ()
+        self._clock: list[datetime] = []
+
+    @property
+    def now(self) -> datetime:
+        """Returns the instant of the evaluation: the same each time it is asked for."""
+        if not self._clock:
+            self._clock.append(datetime.now().astimezone())
+        return self._clock[0]
 
     def inside(self, this: Nodes, index: int | None) -> Scope:
         """Returns the scope of a criterion, for one item of the focus."""
-        return replace(self, this=this, index=index)
+        scope = Scope(self.context, self.resource, self.root, self.resolve)
+        scope.this, scope.index, scope.total, scope._clock = this, index, self.total, self._clock
+        return scope
 
 
 def open_scope(node: Node, environment: Environment | None) -> Scope:
@@ -47,7 +57,7 @@ def open_scope(node: Node, environment: Environment | None) -> Scope:
         resource = node[1]
     here = resource_node(resource) if resource is not None else None
     above = resource_node(root) if root is not None else here
-    return Scope([node], here, above, environment.resolve if environment is not None else None, [node])
+    return Scope([node], here, above, environment.resolve if environment is not None else None)
 
 
 Step = Callable[[Nodes, Scope], Nodes]
