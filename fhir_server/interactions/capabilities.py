@@ -32,6 +32,7 @@ def build_capabilities(
 ) -> dict[str, Any]:
     """Returns the CapabilityStatement without `implementation.url`, which depends on how the client came here."""
     profiles: dict[str, list[str]] = {}
+    reverse = _reverse_includes(search_parameters)
     for definition in definitions.profiles():
         if definition["type"] in resource_types():
             profiles.setdefault(definition["type"], []).append(definition["url"])
@@ -55,7 +56,7 @@ def build_capabilities(
                 "documentation": _documentation(limits, max_body_bytes),
                 "security": {"description": "Accès ouvert : le serveur n'écoute que sur la machine locale."},
                 "resource": [
-                    _resource(resource_type, profiles.get(resource_type, []), search_parameters)
+                    _resource(resource_type, profiles.get(resource_type, []), search_parameters, reverse)
                     for resource_type in sorted(resource_types())
                 ],
                 "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
@@ -78,7 +79,20 @@ def _documentation(limits: Limits, max_body_bytes: int) -> str:
     )
 
 
-def _resource(resource_type: str, profiles: list[str], registry: SearchParameterRegistry) -> dict[str, Any]:
+def _reverse_includes(registry: SearchParameterRegistry) -> dict[str, list[str]]:
+    """Returns, for each type, the parameters of other types that may refer to it."""
+    found: dict[str, list[str]] = {resource_type: [] for resource_type in resource_types()}
+    for source in sorted(resource_types()):
+        for parameter in registry.for_type(source).values():
+            for target in parameter.targets if parameter.type == "reference" else ():
+                if target in found:
+                    found[target].append(f"{source}:{parameter.code}")
+    return found
+
+
+def _resource(
+    resource_type: str, profiles: list[str], registry: SearchParameterRegistry, reverse: dict[str, list[str]]
+) -> dict[str, Any]:
     parameters = registry.describe(resource_type)
     references = [name for name, kind, _ in parameters if kind == "reference"]
     resource: dict[str, Any] = {"type": resource_type}
@@ -95,7 +109,7 @@ def _resource(resource_type: str, profiles: list[str], registry: SearchParameter
         "conditionalDelete": "single",
         "referencePolicy": ["literal", "logical"],
         "searchInclude": ["*", *(f"{resource_type}:{name}" for name in references)],
-        "searchRevInclude": registry.reverse_includes(resource_type),
+        "searchRevInclude": reverse[resource_type],
         "searchParam": [
             {"name": name, "type": kind} | ({"definition": definition} if definition else {})
             for name, kind, definition in parameters
