@@ -64,11 +64,18 @@ class Boxed:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """Values of unlike types, one after the other; only a whole expression can yield them."""
+
+    parts: tuple[One | Many, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Nothing:
     """An empty collection, known beforehand."""
 
 
-Result = Truth | One | Many | Options | Boxed | Nothing
+Result = Truth | One | Many | Options | Boxed | Several | Nothing
 
 
 class Code:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fhir_server.fhirpath import plain_paths, types
-from fhir_server.fhirpath.code import Boxed, Code, Many, Nothing, NotPlain, One, Options, Result, Truth
+from fhir_server.fhirpath.code import Boxed, Code, Many, Nothing, NotPlain, One, Options, Result, Several, Truth
 from fhir_server.fhirpath.interpret import interpret
 from fhir_server.fhirpath.navigation import typed_node
-from fhir_server.fhirpath.operators import truth
+from fhir_server.fhirpath.operators import distinct, truth
 from fhir_server.fhirpath.plain_functions import FUNCTIONS, references_of_type
 from fhir_server.fhirpath.plain_operators import OPERATORS, as_truth
 from fhir_server.fhirpath.scope import open_scope
@@ -149,6 +149,8 @@ class Generator:
             return self._is(source, tree.type_name)
         if isinstance(source, Options):
             return plain_paths.typed(self.code, source, tree.type_name)
+        if isinstance(source, Nothing):
+            return source
         if not isinstance(source, One | Many) or source.type_name in types.RESOURCE_ROOTS:
             raise NotPlain
         return source if types.fits(source.type_name, tree.type_name) else Nothing()
@@ -246,9 +248,9 @@ def _returning(code: Code, result: Result) -> list[str]:
     if isinstance(result, Truth):
         return [f"return [] if {result.code} is None else [make('boolean', {result.code})]"]
     if isinstance(result, Options):
-        if not isinstance(result.parent, One):
-            raise NotPlain
         return _returning_choice(code, result.parent, result)
+    if isinstance(result, Several):
+        return _returning_several(code, result)
     if isinstance(result, Boxed):
         raise NotPlain
     name = repr(_NAMES.get(result.type_name, result.type_name))
@@ -261,9 +263,31 @@ def _returning(code: Code, result: Result) -> list[str]:
     return [f"each = {result.code}", f"return [] if each is None else [make({name}, each)]"]
 
 
-def _returning_choice(code: Code, parent: One, options: Options) -> list[str]:
-    lines = [] if parent.sure else [f"if {parent.code} is None: return []"]
+def _returning_several(code: Code, result: Several) -> list[str]:
+    lines = ["found = []"]
+    for part in result.parts:
+        name = repr(part.type_name)
+        if part.type_name in types.RESOURCE_ROOTS or part.type_name.startswith("System."):
+            raise NotPlain
+        if isinstance(part, Many):
+            lines.append(f"found += [make({name}, each) for each in {part.code}]")
+            continue
+        lines.append(f"if {part.is_there}: found.append(make({name}, {part.code}))")
+    code.constants["unlike"] = _unlike
+    return [*lines, "return unlike(found) if len(found) > 1 else found"]
+
+
+def _unlike(found: list[Any]) -> list[Any]:
+    kept = distinct([(each[0], each[1], each) for each in found])
+    return [each for _, _, each in kept]
+
+
+def _returning_choice(code: Code, parent: One | Many, options: Options) -> list[str]:
     keys = code.constant({choice.key: choice.type_name for choice in options.element.choices})
+    if isinstance(parent, Many):
+        each = f"[make({keys}[key], each[key]) for each in {parent.code} for key in each if key in {keys}]"
+        return [f"return {each}"]
+    lines = [] if parent.sure else [f"if {parent.code} is None: return []"]
     return [
         *lines,
         f"for key in {parent.code}:",

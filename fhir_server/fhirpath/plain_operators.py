@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fhir_server.fhirpath.code import Boxed, Code, Many, Nothing, NotPlain, One, Result, Truth
+from fhir_server.fhirpath.code import Boxed, Code, Many, Nothing, NotPlain, One, Options, Result, Several, Truth
 from fhir_server.fhirpath.temporal import compare_texts
 from fhir_server.fhirpath.values import kind
 
@@ -78,17 +78,27 @@ def _ordered(code: Code, operator: str, left: Result, right: Result) -> Result:
 def _union(code: Code, _operator: str, left: Result, right: Result) -> Result:
     if isinstance(left, Nothing):
         left, right = right, left
-    if isinstance(left, Nothing) or (isinstance(left, One) and isinstance(right, Nothing)):
+    if isinstance(left, Nothing) or (isinstance(left, One | Options) and isinstance(right, Nothing)):
         return left
-    parts = [each for each in (left, right) if not isinstance(each, Nothing)]
+    parts = _parts(left) + _parts(right)
+    if len({each.type_name for each in parts}) > 1:
+        return Several(parts)
     lists = [_listed(code, each) for each in parts]
-    if len({each.type_name for each in lists}) > 1:
-        raise NotPlain
     joined = code.assign(" + ".join(f"[*{each.code}]" for each in lists))
     code.put(f"if len({joined}) > 1: {joined} = {code.constant(_unique)}({joined})")
     if kind(lists[0].type_name) not in ("string", "complex"):
         raise NotPlain
     return Many(joined, lists[0].type_name)
+
+
+def _parts(result: Result) -> tuple[One | Many, ...]:
+    if isinstance(result, Nothing):
+        return ()
+    if isinstance(result, Several):
+        return result.parts
+    if isinstance(result, One | Many):
+        return (result,)
+    raise NotPlain
 
 
 def _listed(code: Code, result: Result) -> Many:

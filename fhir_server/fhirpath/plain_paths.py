@@ -22,7 +22,11 @@ def step(code: Code, parent: Result, name: str, *, guarded: bool = True) -> Resu
 
 def container(parent: Result) -> One | Many:
     """Returns the parent when its elements can be read from JSON; a choice must have been `typed` before."""
-    if not isinstance(parent, One | Many) or types.is_primitive(parent.type_name) or "System." in parent.type_name:
+    if (
+        not isinstance(parent, One | Many)
+        or types.is_primitive(parent.type_name)
+        or parent.type_name.startswith("System.")
+    ):
         raise NotPlain
     return parent
 
