@@ -1,0 +1,20 @@
+"""What resources are found by: search parameters, index documents, and the conditions that find them again.
+
+See `README.md` beside this file.
+"""
+
+from fhir_server.index.entries import Condition, any_of
+from fhir_server.index.indexer import MONGODB_INDEXES, Indexer
+from fhir_server.index.parameter import SearchParameter, ValueContext
+from fhir_server.index.registry import TYPES, SearchParameterRegistry
+
+__all__ = [
+    "MONGODB_INDEXES",
+    "TYPES",
+    "Condition",
+    "Indexer",
+    "SearchParameter",
+    "SearchParameterRegistry",
+    "ValueContext",
+    "any_of",
+]

@@ -1,0 +1,108 @@
+"""Date search: entries and conditions.
+
+https://hl7.org/fhir/R4/search.html#date, https://hl7.org/fhir/R4/search.html#prefix
+
+Both the search value and the resource's value cover a range [low, high); a Period without an end lasts for ever.
+
+| prefix     | matches a value whose range …                                      |
+|------------|--------------------------------------------------------------------|
+| `eq`, none | lies within the searched range                                     |
+| `ne`       | does not lie within it                                             |
+| `gt`, `lt` | reaches beyond the end, before the start of the searched range     |
+| `ge`, `le` | the same, or lies within it                                        |
+| `sa`, `eb` | begins at its end or later, ends at its start or earlier           |
+| `ap`       | overlaps it, widened by a tenth of its distance from now           |
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.index.entries import Condition
+from fhir_server.spec.dates import EARLIEST, LATEST, date_range
+
+if TYPE_CHECKING:
+    from fhir_server.index.entries import Draft
+    from fhir_server.index.parameter import SearchParameter, ValueContext
+
+MODIFIERS = frozenset({"missing"})
+PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"})
+
+_PRIMITIVES = frozenset({"date", "dateTime", "instant"})
+
+
+def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
+    """Adds the entry of one date, dateTime, instant, Period or Timing; other choices (Age, text) are not dates."""
+    if type_name == "Timing":
+        for event in value.get("event", ()):
+            write(draft, parameter, "dateTime", event, context)
+        bounds = value.get("repeat", {}).get("boundsPeriod")
+        if bounds:
+            write(draft, parameter, "Period", bounds, context)
+        return
+    if type_name == "Period":
+        start, end = value.get("start"), value.get("end")
+        low = date_range(start, context.zone)[0] if start else EARLIEST
+        high = date_range(end, context.zone)[1] if end else LATEST
+    elif type_name in _PRIMITIVES and value is not None:
+        low, high = date_range(value, context.zone)
+    else:
+        return
+    code = parameter.code
+    draft.dates.append({"p": code, "l": low, "h": high})
+    draft.sortable(code, low, high)
+
+
+def condition(parameter: SearchParameter, prefix: str, value: str, context: ValueContext) -> Condition:
+    """Returns the condition of one search value; `l` and `h` are bounded so that an index range answers it."""
+    bounds = range_bounds(prefix, *date_range(value, context.zone))
+    return Condition(others=tuple({"d": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes))
+
+
+def instant_condition(field: str, prefix: str, value: str, context: ValueContext) -> Condition:
+    """Returns the condition on a field that holds one instant (`at` for `_lastUpdated`)."""
+    low, high = date_range(value, context.zone)
+    if prefix == "ap":
+        low, high = _widened(low, high)
+    limits: dict[str, dict[str, Any]] = {
+        "gt": {"$gte": high},
+        "sa": {"$gte": high},
+        "ge": {"$gte": low},
+        "lt": {"$lt": low},
+        "eb": {"$lt": low},
+        "le": {"$lt": high},
+    }
+    if prefix == "ne":
+        return Condition(others=({field: {"$lt": low}}, {field: {"$gte": high}}))
+    return Condition(others=({field: limits.get(prefix, {"$gte": low, "$lt": high})},))
+
+
+def range_bounds(prefix: str, low: datetime, high: datetime) -> dict[str, Any]:
+    """Returns what `l` and `h` of an entry have to be for `prefix` and the searched range [low, high)."""
+    if prefix == "ap":
+        low, high = _widened(low, high)
+    bounds: dict[str, dict[str, Any]] = {
+        # A range that lies within ends after `low` too: the second bound on `h` narrows the index range.
+        "eq": {"h": {"$gte": low, "$lte": high}, "l": {"$gte": low}},
+        "ne": {"$or": [{"l": {"$lt": low}}, {"h": {"$gt": high}}]},
+        "gt": {"h": {"$gt": high}},
+        "lt": {"l": {"$lt": low}},
+        "ge": {"h": {"$gt": low}, "$or": [{"h": {"$gt": high}}, {"l": {"$gte": low}}]},
+        "le": {"l": {"$lt": high}, "$or": [{"l": {"$lt": low}}, {"h": {"$lte": high}}]},
+        "sa": {"l": {"$gte": high}},
+        "eb": {"h": {"$lte": low}},
+        "ap": {"h": {"$gt": low}, "l": {"$lt": high}},
+    }
+    return bounds[prefix]
+
+
+def _widened(low: datetime, high: datetime) -> tuple[datetime, datetime]:
+    middle = low + (high - low) / 2
+    margin = abs(datetime.now(UTC) - middle) / 10
+    # MongoDB keeps milliseconds.
+    margin -= timedelta(microseconds=margin.microseconds % 1000)
+    return (
+        low - margin if low - EARLIEST > margin else EARLIEST,
+        high + margin if LATEST - high > margin else LATEST,
+    )

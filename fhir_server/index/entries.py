@@ -1,0 +1,152 @@
+"""The index document: what a resource is found by, beside it in MongoDB.
+
+| Field     | Holds                                                                                                   |
+|-----------|---------------------------------------------------------------------------------------------------------|
+| `patient` | id of the patient whose compartment holds the resource, or None                                         |
+| `date`    | low end of the type's main date (default order: newest first), else EARLIEST                            |
+| `k`       | keys of tokens, references, uris and strings, see below                                                 |
+| `d`       | dates: `{p: code, l: low, h: high}`, [low, high) in UTC                                                 |
+| `n`       | numbers and quantities: `{p: code, l: low, h: high}` with both ends included; quantities add `s` system, |
+|           | `c` code, `t` unit as text                                                                              |
+| `x`       | `{code: [strings as sent]}` for `:exact`; not indexed                                                   |
+| `s`       | `{code: {l: lowest, h: highest value}}` to sort by; not indexed                                         |
+
+A key is the parameter's code, one character for the kind, and the value:
+
+| Kind | Example                                     | Found by                                     |
+|------|---------------------------------------------|----------------------------------------------|
+| `:`  | `code:85354-9`                              | a token in any system                        |
+| `=`  | `code=http://loinc.org|85354-9`, `code=|x`  | a token in its system, or without any        |
+| `=`  | `subject=Patient/1`, `url=http://x`         | a reference, canonical or uri                |
+| `;`  | `subject;http://ids|7`                      | a reference by identifier                    |
+| `<`  | `family<saintexupery`                       | a folded string, by prefix                   |
+
+`:` `;` `<` `=` follow each other in ASCII, so all keys of one parameter are the range from `code:` up to, not
+including, `code>` (`:missing`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+LONGEST_KEY = 512
+"""Longer keys end in a digest of the whole, so that they stay equal to themselves and the index stays small."""
+
+LONGEST_STRING = 200
+"""Characters of a folded string that are indexed, and that a search value is cut to."""
+
+_ESCAPE = re.compile(r"\\([,|$\\])")
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th", "ħ": "h"})
+
+
+@dataclass(slots=True)
+class Draft:
+    """The index entries of one resource, gathered; `keys` is an ordered set."""
+
+    keys: dict[str, None] = field(default_factory=dict)
+    dates: list[dict[str, Any]] = field(default_factory=list)
+    numbers: list[dict[str, Any]] = field(default_factory=list)
+    exact: dict[str, list[str]] = field(default_factory=dict)
+    order: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def sortable(self, code: str, low: Any, high: Any) -> None:
+        """Widens the values that `_sort=code` goes by; all values of one parameter are of one kind."""
+        known = self.order.get(code)
+        if known is None:
+            self.order[code] = {"l": low, "h": high}
+            return
+        if low < known["l"]:
+            known["l"] = low
+        if high > known["h"]:
+            known["h"] = high
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one search value asks for: any of `keys`, or any of `others` (MongoDB conditions on the index document).
+
+    Nothing in either matches nothing.
+    """
+
+    keys: tuple[str, ...] = ()
+    others: tuple[dict[str, Any], ...] = ()
+
+    def mongodb(self) -> dict[str, Any]:
+        """Returns the condition as a MongoDB filter."""
+        found = list(self.others)
+        if len(self.keys) == 1:
+            found.insert(0, {"k": self.keys[0]})
+        elif self.keys or not found:
+            found.insert(0, {"k": {"$in": list(self.keys)}})
+        return found[0] if len(found) == 1 else {"$or": found}
+
+
+def any_of(conditions: Iterable[Condition]) -> Condition:
+    """Returns the condition that holds where one of `conditions` does."""
+    keys: dict[str, None] = {}
+    others: list[dict[str, Any]] = []
+    for condition in conditions:
+        keys.update(dict.fromkeys(condition.keys))
+        others.extend(condition.others)
+    return Condition(tuple(keys), tuple(others))
+
+
+def prefix_range(prefix: str) -> dict[str, Any]:
+    """Returns the condition for a key that begins with `prefix`; answered by an index range."""
+    return {"k": {"$elemMatch": {"$gte": prefix, "$lt": prefix + "\U0010ffff"}}}
+
+
+def any_key(code: str) -> dict[str, Any]:
+    """Returns the condition for any key of a parameter."""
+    return {"k": {"$elemMatch": {"$gte": f"{code}:", "$lt": f"{code}>"}}}
+
+
+def capped(key: str) -> str:
+    """Returns `key`, its end replaced by a digest where it is longer than LONGEST_KEY."""
+    if len(key) <= LONGEST_KEY:
+        return key
+    return f"{key[: LONGEST_KEY - 64]}{sha256(key.encode()).hexdigest()}"
+
+
+def split(text: str, separator: str) -> list[str]:
+    r"""Returns the parts of a search value between separators that no backslash escapes; the parts keep their escapes.
+
+    https://hl7.org/fhir/R4/search.html#escaping
+    """
+    if "\\" not in text:
+        return text.split(separator)
+    parts, start, at = [], 0, 0
+    while at < len(text):
+        if text[at] == "\\":
+            at += 1
+        elif text[at] == separator:
+            parts.append(text[start:at])
+            start = at + 1
+        at += 1
+    return [*parts, text[start:]]
+
+
+def unescape(text: str) -> str:
+    r"""Returns a search value without the backslashes of `\\,` `\\|` `\\$` and `\\\\`; others stay."""
+    return _ESCAPE.sub(r"\1", text) if "\\" in text else text
+
+
+def fold(text: str) -> str:
+    """Returns letters and digits alone, without case and accents: `D'Orgeval`, `d’orgeval` and `Dorgeval` are one.
+
+    Spaces, hyphens, apostrophes and other punctuation are left out, `œ` is `oe`, `æ` is `ae`, `ß` is `ss`. A text
+    without any letter or digit keeps its other characters. The result is cut to LONGEST_STRING.
+    """
+    if text.isascii():
+        lowered = text.lower()
+        if lowered.isalnum():
+            return lowered[:LONGEST_STRING]
+    else:
+        lowered = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES)).casefold()
+    kept = "".join(filter(str.isalnum, lowered))
+    return (kept or "".join(lowered.split()))[:LONGEST_STRING]

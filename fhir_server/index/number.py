@@ -1,0 +1,95 @@
+"""Number search: entries and conditions.
+
+https://hl7.org/fhir/R4/search.html#number, https://hl7.org/fhir/R4/search.html#prefix
+
+A value in a resource counts as sent; a search value without a prefix, or with `eq` or `ne`, stands for the range that
+its digits leave open: `100` for [99.5, 100.5), `100.00` for [99.995, 100.005), `1e2` for [50, 150). So `140`, `140.0`
+and `1.4e2` all find 140. The other prefixes compare with the value itself; `ap` means ten percent around it.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, DecimalException
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.errors import InvalidContent
+from fhir_server.index.entries import Condition
+
+if TYPE_CHECKING:
+    from fhir_server.index.entries import Draft
+    from fhir_server.index.parameter import SearchParameter, ValueContext
+
+MODIFIERS = frozenset({"missing"})
+PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"})
+INFINITE = Decimal("9" * 34 + "E6111")
+"""The largest number that MongoDB keeps; stands for an open end."""
+
+# What MongoDB's Decimal128 holds; longer values are indexed as the narrowest range around them.
+_FLOOR = Context(prec=34, rounding=ROUND_FLOOR, Emin=-6143, Emax=6144, clamp=1, traps=[])
+_CEILING = Context(prec=34, rounding=ROUND_CEILING, Emin=-6143, Emax=6144, clamp=1, traps=[])
+_DIGITS = frozenset("0123456789.+-eE")
+
+
+def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
+    """Adds the entry of one integer, decimal or Range."""
+    if type_name == "Range":
+        low, high = range_ends(value)
+    else:
+        low, high = outer(Decimal(value), Decimal(value))
+    draft.numbers.append({"p": parameter.code, "l": low, "h": high})
+    draft.sortable(parameter.code, low, high)
+
+
+def condition(parameter: SearchParameter, prefix: str, value: str, context: ValueContext) -> Condition:
+    """Returns the condition of one search value. Raises InvalidContent if it is no number."""
+    bounds = range_bounds(prefix, parse_number(value))
+    return Condition(others=tuple({"n": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes))
+
+
+def parse_number(text: str) -> Decimal:
+    """Returns the number in `text`, digits kept. Raises InvalidContent if it is none."""
+    try:
+        number = Decimal(text) if text.isascii() and _DIGITS.issuperset(text) else None
+    except DecimalException:
+        number = None
+    if number is None or abs(number.adjusted()) > 6000:
+        raise InvalidContent(f"`{text}` is not a number.", f"`{text}` n'est pas un nombre.", rule="number-invalid")
+    return number
+
+
+def range_bounds(prefix: str, number: Decimal) -> dict[str, Any]:
+    """Returns what `l` and `h` of an entry have to be for `prefix` and the searched number."""
+    low, high = outer(*_implied(number))
+    exact_low, exact_high = outer(number, number)
+    margin = abs(number) / 10
+    near_low, near_high = outer(number - margin, number + margin)
+    bounds: dict[str, dict[str, Any]] = {
+        "eq": {"l": {"$gte": low, "$lt": high}, "h": {"$lt": high}},
+        "ne": {"$or": [{"l": {"$lt": low}}, {"h": {"$gte": high}}]},
+        "gt": {"h": {"$gt": exact_high}},
+        "ge": {"h": {"$gte": exact_low}},
+        "lt": {"l": {"$lt": exact_low}},
+        "le": {"l": {"$lte": exact_high}},
+        "sa": {"l": {"$gt": exact_high}},
+        "eb": {"h": {"$lt": exact_low}},
+        "ap": {"l": {"$lte": near_high}, "h": {"$gte": near_low}},
+    }
+    return bounds[prefix]
+
+
+def range_ends(value: dict[str, Any]) -> tuple[Decimal, Decimal]:
+    """Returns the ends of a Range as they are indexed; a missing end is infinite."""
+    low, high = value.get("low", {}).get("value"), value.get("high", {}).get("value")
+    return outer(-INFINITE if low is None else Decimal(low), INFINITE if high is None else Decimal(high))
+
+
+def outer(low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:
+    """Returns the narrowest range around [low, high] that MongoDB can hold."""
+    return _FLOOR.plus(low), _CEILING.plus(high)
+
+
+def _implied(number: Decimal) -> tuple[Decimal, Decimal]:
+    exponent = number.as_tuple().exponent
+    half = Decimal((0, (5,), int(exponent) - 1))
+    wide = Context(prec=max(len(number.as_tuple().digits) + 4, 34), traps=[])
+    return wide.subtract(number, half), wide.add(number, half)

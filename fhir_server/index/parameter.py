@@ -1,0 +1,63 @@
+"""One search parameter of one resource type, as the type modules need it.
+
+https://hl7.org/fhir/R4/searchparameter.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from fhir_server.index.expressions import Alternative
+
+DEFAULT_ZONE = ZoneInfo("Europe/Paris")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the values of a parameter are indexed: under `code`; with `target`, only references to that type count."""
+
+    code: str
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameter:
+    """One search parameter of one resource type.
+
+    `homes` are the codes its values are indexed under: its own, or those of the parameters it is made of
+    (`combo-code` is read from `code` and `component-code`, `patient` from `subject`), which keeps the index small.
+    `types` are the FHIR types it yields, `targets` the resource types a reference leads to, `systems` what the codes
+    of a `code` element mean.
+    """
+
+    code: str
+    type: str
+    url: str
+    resource_type: str
+    expression: str
+    alternatives: tuple[Alternative, ...]
+    homes: tuple[Home, ...]
+    types: frozenset[str]
+    targets: tuple[str, ...] = ()
+    systems: frozenset[str] = frozenset()
+
+    @property
+    def is_indexed(self) -> bool:
+        """True where its values are written under its own code."""
+        return self.homes == (Home(self.code),)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+@dataclass(frozen=True, slots=True)
+class ValueContext:
+    """What index entries and search values are read with: the zone of dates without one, and this server's base URLs."""
+
+    zone: tzinfo = DEFAULT_ZONE
+    base_urls: tuple[str, ...] = ()

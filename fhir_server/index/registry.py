@@ -1,0 +1,176 @@
+"""Which search parameters exist, and which module answers for each type of them.
+
+https://hl7.org/fhir/R4/searchparameter-registry.html
+
+Composite and special parameters are not here, nor those without an expression (`_text`, `_content`, `_query`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+from fhir_server.index import date, number, quantity, reference, string, token, uri
+from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single
+from fhir_server.index.parameter import Home, SearchParameter, ValueContext
+from fhir_server.spec.compartments import patient_paths
+from fhir_server.spec.definitions import resource_types, table
+
+TYPES: Mapping[str, ModuleType] = {
+    "string": string,
+    "token": token,
+    "reference": reference,
+    "date": date,
+    "number": number,
+    "quantity": quantity,
+    "uri": uri,
+}
+"""Search parameter type → module with `MODIFIERS`, `PREFIXES`, `write` and `condition`."""
+
+# What "newest first" means, the first that a type has; otherwise its resources have no date of their own.
+_MAIN_DATES = (
+    *("date", "authored", "authored-on", "authoredon", "recorded-date", "occurrence", "effective", "effective-time"),
+    *("start-date", "recorded", "sent", "start", "created", "started", "timestamp", "whenhandedover"),
+)
+_BASES = ("Resource", "DomainResource")
+_WITHOUT_NARRATIVE = frozenset({"Bundle", "Parameters", "Binary"})
+_EXAMPLE = "http://hl7.org/fhir/SearchParameter/example"
+
+
+class SearchParameterRegistry:
+    """The search parameters of every resource type, from rows as in the table `search_parameters`.
+
+    A later row for the same type and code replaces an earlier one.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]], context: ValueContext | None = None) -> None:
+        self.context = context or ValueContext()
+        self._rows: dict[str, dict[str, Mapping[str, Any]]] = {}
+        self._unavailable: dict[str, set[str]] = {}
+        self._types: dict[str, dict[str, SearchParameter]] = {}
+        for row in rows:
+            for base in row.get("base", ()) if row["url"] != _EXAMPLE else ():
+                if row["type"] in TYPES and row.get("expression"):
+                    self._rows.setdefault(base, {})[row["code"]] = row
+                else:
+                    self._unavailable.setdefault(base, set()).add(row["code"])
+
+    def find(self, resource_type: str, code: str) -> SearchParameter | None:
+        """Returns the parameter of that name, or None."""
+        return self.for_type(resource_type).get(code)
+
+    def for_type(self, resource_type: str) -> Mapping[str, SearchParameter]:
+        """Returns all parameters of a resource type by code, in alphabetical order."""
+        found = self._types.get(resource_type)
+        if found is None:
+            found = self._types[resource_type] = self._build(resource_type)
+        return found
+
+    def is_unavailable(self, resource_type: str, code: str) -> bool:
+        """True for a parameter that is defined for the type and that this server does not do (composite, special)."""
+        return any(code in self._unavailable.get(base, ()) for base in (resource_type, *_BASES))
+
+    def main_date(self, resource_type: str) -> SearchParameter | None:
+        """Returns the date parameter that orders resources of a type by default, or None."""
+        known = self.for_type(resource_type)
+        for code in _MAIN_DATES:
+            parameter = known.get(code)
+            if parameter is not None and parameter.type == "date":
+                return parameter
+        return None
+
+    def is_patient(self, parameter: SearchParameter) -> bool:
+        """True where a match of the parameter with a patient puts the resource in that patient's compartment.
+
+        This holds for the one reference, without repetition, that `patient_of` reads first.
+        """
+        paths = patient_paths(parameter.resource_type)
+        if parameter.type != "reference" or not paths or len(paths[0]) > 1 or len(parameter.alternatives) != 1:
+            return False
+        alternative = parameter.alternatives[0]
+        return (*(alternative.path or ()), *(key for key, _ in alternative.leaves)) == paths[0] and is_single(
+            parameter.resource_type, paths[0][0]
+        )
+
+    def describe(self, resource_type: str) -> list[tuple[str, str, str]]:
+        """Returns (name, type, canonical of the definition) of each parameter, as a CapabilityStatement lists them."""
+        return [(found.code, found.type, found.url) for found in self.for_type(resource_type).values()]
+
+    def _build(self, resource_type: str) -> dict[str, SearchParameter]:
+        if resource_type not in resource_types():
+            return {}
+        bases = _BASES[:1] if resource_type in _WITHOUT_NARRATIVE else _BASES
+        rows: dict[str, Mapping[str, Any]] = {}
+        for base in (*bases, resource_type):
+            rows |= self._rows.get(base, {})
+        found = {}
+        for code in sorted(rows):
+            branches = alternatives(rows[code]["expression"], resource_type)
+            if branches:
+                found[code] = self._parameter(resource_type, rows[code], branches)
+        return {code: replace(parameter, homes=_homes(parameter, found)) for code, parameter in found.items()}
+
+    def _parameter(
+        self, resource_type: str, row: Mapping[str, Any], branches: tuple[Alternative, ...]
+    ) -> SearchParameter:
+        types = frozenset(name for branch in branches for name in branch.types)
+        targets = tuple(dict.fromkeys(branch.target for branch in branches if branch.target))
+        listed = tuple(row.get("target", ()))
+        return SearchParameter(
+            code=row["code"],
+            type=row["type"],
+            url=row["url"],
+            resource_type=resource_type,
+            expression=row["expression"],
+            alternatives=branches,
+            homes=(Home(row["code"]),),
+            types=types,
+            targets=targets if targets and all(branch.target for branch in branches) else listed,
+            systems=self._systems(resource_type, branches) if row["type"] == "token" else frozenset(),
+        )
+
+    def _systems(self, resource_type: str, branches: Sequence[Alternative]) -> frozenset[str]:
+        found: set[str] = set()
+        for branch in branches:
+            if branch.types == {"boolean"}:
+                found.add(token.BOOLEAN_SYSTEM)
+            elif branch.types == {"code"}:
+                canonical = binding_of(branch, resource_type) or ""
+                found |= self._systems_of_value_set.get(canonical.partition("|")[0], frozenset())
+        return frozenset(found)
+
+    @cached_property
+    def _systems_of_value_set(self) -> dict[str, frozenset[str]]:
+        return {
+            row["url"]: frozenset(part["system"] for part in row["compose"].get("include", ()) if "system" in part)
+            for row in table("value_sets")
+            if "compose" in row
+        }
+
+
+def _homes(parameter: SearchParameter, known: Mapping[str, SearchParameter]) -> tuple[Home, ...]:
+    """Returns where the values of `parameter` are indexed: under the fewest other codes that hold all of it, or its own."""
+    wanted = {branch.text for branch in parameter.alternatives}
+    own = (Home(parameter.code),)
+    if len(wanted) == 1 and parameter.alternatives[0].target:
+        branch = parameter.alternatives[0]
+        for other in known.values():
+            if other.type == parameter.type and {each.text for each in other.alternatives} == {branch.source}:
+                return (Home(other.code, branch.target),)
+        return own
+    homes: list[Home] = []
+    covered: set[str] = set()
+    others = sorted(known.values(), key=lambda other: (-len(other.alternatives), other.code))
+    for other in others:
+        texts = {each.text for each in other.alternatives}
+        smaller = texts < wanted or (texts == wanted and other.code < parameter.code)
+        if other.type == parameter.type and smaller and not texts <= covered:
+            homes.append(Home(other.code))
+            covered |= texts
+    if covered != wanted:
+        return own
+    # Of two codes for the same expression the first in the alphabet is the home of both.
+    return tuple(homes)

@@ -1,0 +1,73 @@
+"""String search: entries and conditions.
+
+https://hl7.org/fhir/R4/search.html#string
+
+| value           | matches                                                                              |
+|-----------------|--------------------------------------------------------------------------------------|
+| `dupo`          | a value that begins with it, without regard to case, accents, spaces and punctuation |
+| `:exact=Dupont` | exactly that value, as sent                                                          |
+| `:contains=pon` | a value that has it anywhere in its first 200 letters and digits                     |
+
+Parts of a HumanName or Address are values of their own. `:contains` reads all keys of its parameter.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.index.entries import Condition, fold, prefix_range, unescape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fhir_server.index.entries import Draft
+    from fhir_server.index.parameter import SearchParameter, ValueContext
+
+MODIFIERS = frozenset({"missing", "exact", "contains"})
+PREFIXES: frozenset[str] = frozenset()
+
+_PARTS = {
+    "HumanName": ("family", "given", "text", "prefix", "suffix"),
+    "Address": ("line", "city", "district", "state", "postalCode", "country", "text"),
+}
+
+
+def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
+    """Adds the entries of one value: a string, a HumanName or an Address."""
+    code = parameter.code
+    for text in _texts(type_name, value):
+        folded = fold(text)
+        draft.keys[f"{code}<{folded}"] = None
+        draft.exact.setdefault(code, []).append(text)
+        draft.sortable(code, folded, folded)
+
+
+def condition(parameter: SearchParameter, modifier: str | None, value: str, context: ValueContext) -> Condition:
+    """Returns the condition of one search value; it reads an index range."""
+    found: list[dict[str, Any]] = []
+    value = unescape(value)
+    folded = fold(value)
+    for home in parameter.homes:
+        if modifier == "exact":
+            found.append({"k": f"{home.code}<{folded}", f"x.{home.code}": value})
+        elif modifier == "contains":
+            # `folded` holds no character with a meaning in regular expressions but in odd values; it is escaped all
+            # the same.
+            pattern = f"^{re.escape(home.code)}<.*{re.escape(folded)}"
+            found.append({"k": {"$regex": pattern, "$options": "s"}})
+        else:
+            found.append(prefix_range(f"{home.code}<{folded}"))
+    return Condition(others=tuple(found))
+
+
+def _texts(type_name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+        return
+    for part in _PARTS.get(type_name, ()):
+        content = value.get(part)
+        if isinstance(content, str):
+            yield content
+        elif content:
+            yield from (text for text in content if text is not None)

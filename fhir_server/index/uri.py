@@ -1,0 +1,51 @@
+"""Uri search: entries and conditions.
+
+https://hl7.org/fhir/R4/search.html#uri
+
+| value                  | matches                                                              |
+|------------------------|----------------------------------------------------------------------|
+| `http://x/fhir/A`      | exactly that uri; a canonical with a version also without it         |
+| `:below=http://x/fhir` | that uri and what lies below it, by whole segments (`http://x/fhir/A`) |
+| `:above=http://x/fhir` | that uri and those it lies below (`http://x`)                        |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.index.entries import Condition, capped, prefix_range, unescape
+
+if TYPE_CHECKING:
+    from fhir_server.index.entries import Draft
+    from fhir_server.index.parameter import SearchParameter, ValueContext
+
+MODIFIERS = frozenset({"missing", "above", "below"})
+PREFIXES: frozenset[str] = frozenset()
+
+
+def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
+    """Adds the entries of one uri, url, oid or canonical."""
+    code = parameter.code
+    draft.keys[capped(f"{code}={value}")] = None
+    canonical, bar, _ = value.partition("|")
+    if bar:
+        draft.keys[capped(f"{code}={canonical}")] = None
+    if not code.startswith("_"):
+        draft.sortable(code, value, value)
+
+
+def condition(parameter: SearchParameter, modifier: str | None, value: str, context: ValueContext) -> Condition:
+    """Returns the condition of one search value."""
+    value = unescape(value)
+    names = [home.code for home in parameter.homes]
+    if modifier == "below":
+        below = tuple(prefix_range(f"{name}={value.rstrip('/')}/") for name in names)
+        return Condition(tuple(capped(f"{name}={value.rstrip('/')}") for name in names), below)
+    uris = _ancestors(value) if modifier == "above" else [value]
+    return Condition(tuple(capped(f"{name}={uri}") for name in names for uri in uris))
+
+
+def _ancestors(uri: str) -> list[str]:
+    scheme, mark, rest = uri.rstrip("/").partition("://")
+    parts = rest.split("/")
+    return [uri, *(f"{scheme}{mark}{'/'.join(parts[:count])}" for count in range(len(parts) - 1, 0, -1))]

@@ -1,0 +1,27 @@
+"""Search: parse → plan → query → execute → include → bundle; see `README.md` beside this file."""
+
+from fhir_server.search.bundle import build_bundle
+from fhir_server.search.conditional import find_ids, find_ids_of_each, parse_condition, single_key
+from fhir_server.search.execute import Page, execute
+from fhir_server.search.parse import parse_search
+from fhir_server.search.plan import plan
+from fhir_server.search.query import build_filter
+from fhir_server.search.request import DEFAULT_COUNT, MAX_COUNT, MAX_INCLUDED, Clause, SearchRequest
+
+__all__ = [
+    "DEFAULT_COUNT",
+    "MAX_COUNT",
+    "MAX_INCLUDED",
+    "Clause",
+    "Page",
+    "SearchRequest",
+    "build_bundle",
+    "build_filter",
+    "execute",
+    "find_ids",
+    "find_ids_of_each",
+    "parse_condition",
+    "parse_search",
+    "plan",
+    "single_key",
+]

@@ -1,0 +1,55 @@
+"""Page → Bundle of type searchset.
+
+https://hl7.org/fhir/R4/bundle.html#searchset, https://hl7.org/fhir/R4/search.html#entries
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from fhir_server.outcome import build_outcome
+
+if TYPE_CHECKING:
+    from fhir_server.search.execute import Page
+    from fhir_server.search.request import SearchRequest
+
+_READABLE = ":/|,$"
+"""Characters that stay as they are in the query of a link, for those who read it."""
+
+
+def build_bundle(
+    page: Page, request: SearchRequest, base_url: str, self_path: str, language: str = "fr"
+) -> dict[str, Any]:
+    """Returns the searchset; `base_url` is without a slash at the end, `self_path` as in `Patient`.
+
+    The links hold the parameters that were understood, so a lenient client sees what was ignored.
+    """
+    links = [{"relation": "self", "url": _url(request, base_url, self_path, request.page)}]
+    if page.next_page is not None:
+        links.append({"relation": "next", "url": _url(request, base_url, self_path, page.next_page)})
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
+    if page.total is not None:
+        bundle["total"] = page.total
+    bundle["link"] = links
+    entries = [_entry(resource, base_url, "match") for resource in page.matches]
+    entries.extend(_entry(resource, base_url, "include") for resource in page.included)
+    if page.warnings:
+        entries.append({"resource": build_outcome(page.warnings, language), "search": {"mode": "outcome"}})
+    if entries:
+        bundle["entry"] = entries
+    return bundle
+
+
+def _entry(resource: dict[str, Any], base_url: str, mode: str) -> dict[str, Any]:
+    return {
+        "fullUrl": f"{base_url}/{resource['resourceType']}/{resource['id']}",
+        "resource": resource,
+        "search": {"mode": mode},
+    }
+
+
+def _url(request: SearchRequest, base_url: str, self_path: str, token: str | None) -> str:
+    parameters = [*request.parameters, *([("_page", token)] if token else [])]
+    query = urlencode(parameters, safe=_READABLE)
+    return f"{base_url}/{self_path}?{query}" if query else f"{base_url}/{self_path}"

@@ -1,0 +1,117 @@
+"""SearchRequest → Page: the matches of one page, their number, and where the next page begins.
+
+The total is counted on the first page and travels in the page token. It is exact unless `_total` is `none` or
+`estimate`; where counting takes longer than its share of the time budget it is left out, with a warning, unless the
+client asked for `accurate`. A page that holds all matches is its own count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.errors import TooCostly
+from fhir_server.outcome import Issue
+from fhir_server.search.include import include
+from fhir_server.search.pages import sign, verify
+from fhir_server.search.plan import plan
+from fhir_server.search.query import build_filter
+from fhir_server.search.sort import projection, sort_values
+
+if TYPE_CHECKING:
+    from fhir_server.index import SearchParameterRegistry
+    from fhir_server.search.plan import SearchPlan
+    from fhir_server.search.request import SearchRequest
+    from fhir_server.store import ResourceStore
+
+MAX_TIME_MS = 10_000
+COUNT_TIME_MS = 2_000
+ESTIMATE_LIMIT = 1_000
+"""`_total=estimate` counts up to here: the total then means "at least"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of results; `total` None is unknown, `next_page` is the token of the next page, None on the last."""
+
+    matches: tuple[dict[str, Any], ...] = ()
+    included: tuple[dict[str, Any], ...] = ()
+    total: int | None = None
+    next_page: str | None = None
+    warnings: tuple[Issue, ...] = ()
+
+
+async def execute(
+    request: SearchRequest,
+    store: ResourceStore,
+    registry: SearchParameterRegistry,
+    *,
+    page_key: bytes,
+    max_time_ms: int = MAX_TIME_MS,
+) -> Page:
+    """Returns one page of the search; `page_key` is the secret that signs page tokens.
+
+    Raises TooCostly when MongoDB takes longer than `max_time_ms`, InvalidContent for a token that is not this search's.
+    """
+    planned = plan(request, registry)
+    warnings = [*request.warnings, *_explained(request, planned)]
+    if request.count == 0:
+        condition = build_filter(planned, registry)
+        counted = await store.count(request.resource_type, condition, max_time_ms=max_time_ms)
+        return Page(total=counted, warnings=tuple(warnings))
+    last, total = verify(request, page_key) if request.page else (None, None)
+    with_keys = bool(request.includes)
+    documents = await store.find(
+        request.resource_type,
+        build_filter(planned, registry, order=request.order, last=last),
+        sort=[(key.field, key.direction) for key in request.order],
+        limit=request.count + 1,
+        projection={"resource": 1, **({"k": 1} if with_keys else {}), **projection(request.order)},
+        hint=planned.hint,
+        max_time_ms=max_time_ms,
+    )
+    more, documents = len(documents) > request.count, documents[: request.count]
+    if last is None and request.total != "none":
+        total = len(documents) if not more else await _total(request, planned, store, registry, warnings)
+    token = sign(request, sort_values(request.order, documents[-1]), total, page_key) if more else None
+    page = Page(tuple(document["resource"] for document in documents), (), total, token, tuple(warnings))
+    if with_keys and documents:
+        included, issues = await include(request, documents, store, registry, max_time_ms=max_time_ms)
+        page = replace(page, included=included, warnings=(*page.warnings, *issues))
+    return page
+
+
+async def _total(
+    request: SearchRequest,
+    planned: SearchPlan,
+    store: ResourceStore,
+    registry: SearchParameterRegistry,
+    warnings: list[Issue],
+) -> int | None:
+    limit = ESTIMATE_LIMIT if request.total == "estimate" else 0
+    budget = MAX_TIME_MS if request.total == "accurate" else COUNT_TIME_MS
+    try:
+        return await store.count(
+            request.resource_type, build_filter(planned, registry), limit=limit, max_time_ms=budget
+        )
+    except TooCostly:
+        if request.total == "accurate":
+            raise
+        warnings.append(_UNCOUNTED)
+        return None
+
+
+def _explained(request: SearchRequest, planned: SearchPlan) -> list[Issue]:
+    if not request.explain:
+        return []
+    text = planned.explain()
+    return [Issue("information", "informational", "search-plan", text, text)]
+
+
+_UNCOUNTED = Issue(
+    "warning",
+    "too-costly",
+    "total-too-costly",
+    "Counting all matches takes too long; `_total=accurate` asks for the total all the same.",
+    "Compter toutes les réponses prend trop de temps ; `_total=accurate` demande tout de même le total.",
+)

@@ -1,0 +1,131 @@
+"""Query string → SearchRequest.
+
+https://hl7.org/fhir/R4/search.html
+
+Repeated parameters are joined by AND, commas within a value by OR; a backslash takes its meaning from `,` `|` `$`.
+Chains, `_has`, composite and special parameters, `_text`, `_content`, `_list`, `_filter`, `_query`, `_contained`,
+`_elements` and `_summary` (but `count`) are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fhir_server.index import TYPES, SearchParameter, SearchParameterRegistry
+from fhir_server.index.entries import split
+from fhir_server.outcome import Issue
+from fhir_server.search.refusals import invalid_value, unknown_parameter, unsupported
+from fhir_server.search.request import Clause, SearchRequest, Value
+from fhir_server.search.result_parameters import RESULT_PARAMETERS
+from fhir_server.search.sort import DEFAULT_ORDER
+
+if TYPE_CHECKING:
+    from fhir_server.errors import FhirError
+
+# Valid FHIR of which this server does not do (yet) what it says.
+_REFUSED = frozenset(
+    {"_has", "_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType", "_elements", "near"}
+)
+# Answered by the layer that negotiates.
+_ELSEWHERE = frozenset({"_format", "_pretty"})
+_AFTER_PREFIX = frozenset("0123456789+-.")
+
+
+def parse_search(
+    resource_type: str,
+    query: Sequence[tuple[str, str]],
+    registry: SearchParameterRegistry,
+    *,
+    lenient: bool = False,
+) -> SearchRequest:
+    """Returns what the query asks for; `query` are decoded names and values.
+
+    With `lenient`, a parameter that the type does not have, or that has no value, becomes a warning and is left out
+    of the links. Raises NotSupported and InvalidContent otherwise, and always for modifiers and values that are wrong.
+    """
+    request = SearchRequest(resource_type, order=DEFAULT_ORDER)
+    for name, value in query:
+        if name == "_page":
+            request = replace(request, page=value)
+            continue
+        try:
+            request = _read(request, name, value, registry)
+        except _IgnorableError as ignorable:
+            if not lenient:
+                raise ignorable.error from None
+            request = replace(request, warnings=(*request.warnings, _warning(ignorable.error)))
+            continue
+        request = replace(request, parameters=(*request.parameters, (name, value)))
+    return request
+
+
+class _IgnorableError(Exception):
+    def __init__(self, error: FhirError) -> None:
+        super().__init__(error.english)
+        self.error = error
+
+
+def _read(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
+    base, _, modifier = name.partition(":")
+    if base in _ELSEWHERE:
+        return request
+    if base in RESULT_PARAMETERS:
+        return RESULT_PARAMETERS[base](request, name, value, registry)
+    clause = parse_clause(request.resource_type, base, modifier or None, value, registry)
+    return replace(request, clauses=(*request.clauses, clause))
+
+
+def parse_clause(
+    resource_type: str, name: str, modifier: str | None, value: str, registry: SearchParameterRegistry
+) -> Clause:
+    """Returns one clause; `name` is without its modifier."""
+    code, dot, _ = name.partition(".")
+    if name in _REFUSED:
+        raise unsupported(name, registry.for_type(resource_type))
+    parameter = registry.find(resource_type, code)
+    if parameter is None:
+        if registry.is_unavailable(resource_type, code):
+            raise unsupported(code, registry.for_type(resource_type))
+        valid = (*registry.for_type(resource_type), *RESULT_PARAMETERS)
+        raise _IgnorableError(unknown_parameter(code, resource_type, valid))
+    if dot or (modifier is not None and "." in modifier):
+        raise unsupported(f"{name}:{modifier}" if modifier else name)
+    if not value:
+        raise _IgnorableError(invalid_value(name, value, "it has no value", "il n'a pas de valeur"))
+    _check_modifier(parameter, modifier)
+    if modifier == "missing":
+        if value not in ("true", "false"):
+            expected = "`true` or `false` is expected", "`true` ou `false` est attendu"
+            raise invalid_value(f"{name}:missing", value, *expected)
+        return Clause(parameter, (Value(value),), modifier)
+    return Clause(parameter, tuple(_value(parameter, name, text) for text in split(value, ",")), modifier)
+
+
+def valid_modifiers(parameter: SearchParameter) -> frozenset[str]:
+    """Returns the modifiers that a parameter can have."""
+    if parameter.code in ("_id", "_lastUpdated"):
+        return frozenset({"not"}) if parameter.code == "_id" else frozenset()
+    known: frozenset[str] = TYPES[parameter.type].MODIFIERS
+    return known | frozenset(parameter.targets) if parameter.type == "reference" else known
+
+
+def _check_modifier(parameter: SearchParameter, modifier: str | None) -> None:
+    valid = valid_modifiers(parameter)
+    if modifier is not None and modifier not in valid:
+        raise unsupported(f"{parameter.code}:{modifier}", (f"{parameter.code}:{each}" for each in valid))
+
+
+def _value(parameter: SearchParameter, name: str, text: str) -> Value:
+    if not text:
+        expected = "a value between commas is empty", "une valeur entre virgules est vide"
+        raise invalid_value(name, text, *expected)
+    prefix, rest = text[:2], text[2:]
+    if prefix in TYPES[parameter.type].PREFIXES and rest[:1] in _AFTER_PREFIX and rest:
+        return Value(rest, prefix)
+    return Value(text)
+
+
+def _warning(error: FhirError) -> Issue:
+    return Issue("warning", error.issue_code, error.rule, error.english, error.french)

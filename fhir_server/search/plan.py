@@ -1,0 +1,92 @@
+"""SearchRequest → SearchPlan: which clauses an index answers, and which are checked on what it finds.
+
+| Index (see `index.MONGODB_INDEXES`) | Taken for                                                            |
+|-------------------------------------|----------------------------------------------------------------------|
+| `_id`                               | `_id=…`                                                              |
+| `patient, k, date, _id`             | one patient, and the most telling of the other clauses               |
+| `k, date, _id`                      | clauses with whole keys; the most telling one goes first             |
+| left to MongoDB                     | ranges: dates, numbers, beginnings of strings, `system|`             |
+| `date, _id`                         | nothing that narrows: the default order is read, the rest is checked |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fhir_server.search.query import clause_condition
+from fhir_server.search.sort import DEFAULT_ORDER
+
+if TYPE_CHECKING:
+    from fhir_server.index import Condition, SearchParameterRegistry
+    from fhir_server.search.request import Clause, SearchRequest
+
+BY_KEY = (("k", 1), ("date", -1), ("_id", 1))
+BY_PATIENT = (("patient", 1), ("k", 1), ("date", -1), ("_id", 1))
+BY_DATE = (("date", -1), ("_id", 1))
+
+Hint = tuple[tuple[str, int], ...]
+
+# Of clauses with whole keys, those that tend to leave least come first.
+_RANKS = {"reference": 2, "uri": 2, "string": 3, "token": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """`scans` are answered by a MongoDB index, the most telling first; `filters` are checked on what the scans return.
+
+    `patient` is the one patient whose compartment has all matches, `hint` the index to take; None leaves it to MongoDB.
+    """
+
+    scans: tuple[Clause, ...]
+    filters: tuple[Clause, ...]
+    patient: str | None = None
+    hint: Hint | None = None
+
+    def explain(self) -> str:
+        """Returns the line shown for `_explain=true`, such as `scan code; filter date, status`."""
+        scans, filters = (", ".join(map(str, clauses)) or "nothing" for clauses in (self.scans, self.filters))
+        return f"scan {scans}; filter {filters}"
+
+
+def plan(request: SearchRequest, registry: SearchParameterRegistry) -> SearchPlan:
+    """Returns how the request is answered. Raises InvalidContent for values that are none of their type."""
+    conditions = {clause: clause_condition(clause, registry) for clause in request.clauses}
+    positive = [clause for clause in request.clauses if clause.modifier not in ("not", "missing")]
+    by_id = [clause for clause in positive if clause.parameter.code == "_id"]
+    if by_id:
+        return SearchPlan(tuple(by_id), _others(request, by_id))
+    whole = [clause for clause in positive if conditions[clause].keys and not conditions[clause].others]
+    patient = next((found for clause in whole if (found := _patient(clause, conditions[clause], registry))), None)
+    if whole:
+        scans = sorted(whole, key=lambda clause: _rank(clause, registry))
+        return SearchPlan(tuple(scans), _others(request, scans), patient, BY_PATIENT if patient else BY_KEY)
+    if positive:
+        return SearchPlan(tuple(positive), _others(request, positive))
+    return SearchPlan((), request.clauses, hint=BY_DATE if request.order == DEFAULT_ORDER else None)
+
+
+def _others(request: SearchRequest, scans: list[Clause]) -> tuple[Clause, ...]:
+    return tuple(clause for clause in request.clauses if clause not in scans)
+
+
+def _patient(clause: Clause, condition: Condition, registry: SearchParameterRegistry) -> str | None:
+    """Returns the id of the patient that every match of the clause belongs to, if there is one."""
+    if clause.modifier == "identifier" or not registry.is_patient(clause.parameter):
+        return None
+    targets = [key.partition("=")[2] for key in condition.keys]
+    if len(targets) == 1 and targets[0].startswith("Patient/"):
+        return targets[0][len("Patient/") :]
+    return None
+
+
+def _rank(clause: Clause, registry: SearchParameterRegistry) -> int:
+    parameter = clause.parameter
+    if parameter.types == {"Identifier"} or clause.modifier == "identifier":
+        return 0
+    if registry.is_patient(parameter):
+        # The index begins with the patient already: any other key narrows more.
+        return 8
+    if parameter.types and parameter.types <= {"code", "boolean"}:
+        return 6
+    return _RANKS.get(parameter.type, 5)

@@ -1,0 +1,82 @@
+"""SearchPlan → MongoDB filter.
+
+Conditions of the parameter types come from their modules in `index`; here they are joined, negated, and given to the
+fields that are not in the index document: `_id` and `at`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.index import TYPES, Condition, any_of
+from fhir_server.index.date import instant_condition
+from fhir_server.index.entries import any_key, unescape
+from fhir_server.index.reference import any_reference
+from fhir_server.search.sort import after
+from fhir_server.spec.dates import EARLIEST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fhir_server.index import SearchParameter, SearchParameterRegistry
+    from fhir_server.search.plan import SearchPlan
+    from fhir_server.search.request import Clause, SortKey
+
+_ARRAYS = {"date": "d", "number": "n", "quantity": "n"}
+
+
+def build_filter(
+    plan: SearchPlan,
+    registry: SearchParameterRegistry,
+    *,
+    order: Sequence[SortKey] = (),
+    last: Sequence[Any] | None = None,
+) -> dict[str, Any]:
+    """Returns the MongoDB filter of a plan; with `last`, of what comes after that place in the order."""
+    parts = [_mongodb(clause, registry) for clause in (*plan.scans, *plan.filters)]
+    if last is not None:
+        parts.append(after(order, last))
+    whole: dict[str, Any] = {}
+    if plan.patient is not None:
+        whole["patient"] = plan.patient
+    elif not plan.scans:
+        # True for every resource: it lets MongoDB read an index where nothing narrows.
+        whole["date"] = {"$gte": EARLIEST}
+    if len(parts) == 1 and not whole.keys() & parts[0].keys():
+        return {**whole, **parts[0]}
+    return {**whole, "$and": parts} if parts else whole
+
+
+def clause_condition(clause: Clause, registry: SearchParameterRegistry) -> Condition:
+    """Returns what one of the clause's values asks for, before `:not` is applied."""
+    parameter = clause.parameter
+    if clause.modifier == "missing":
+        return Condition(others=_present(parameter))
+    return any_of(_value_condition(clause, value.text, value.prefix, registry) for value in clause.values)
+
+
+def _mongodb(clause: Clause, registry: SearchParameterRegistry) -> dict[str, Any]:
+    condition = clause_condition(clause, registry).mongodb()
+    if clause.modifier == "not" or (clause.modifier == "missing" and clause.values[0].text == "true"):
+        return {"$nor": [condition]}
+    return condition
+
+
+def _value_condition(clause: Clause, text: str, prefix: str, registry: SearchParameterRegistry) -> Condition:
+    parameter, context = clause.parameter, registry.context
+    if parameter.code == "_id":
+        return Condition(others=({"_id": unescape(text)},))
+    if parameter.code == "_lastUpdated":
+        return instant_condition("at", prefix, text, context)
+    module = TYPES[parameter.type]
+    found: Condition = module.condition(parameter, prefix if module.PREFIXES else clause.modifier, text, context)
+    return found
+
+
+def _present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+    if parameter.type == "reference":
+        return any_reference(parameter)
+    array = _ARRAYS.get(parameter.type)
+    if array is None:
+        return tuple(any_key(home.code) for home in parameter.homes)
+    return tuple({array: {"$elemMatch": {"p": home.code}}} for home in parameter.homes)

@@ -1,0 +1,124 @@
+"""Order of results, and where the next page begins.
+
+https://hl7.org/fhir/R4/search.html#sort
+
+Without `_sort` the newest come first: by the low end of the type's main date (Observation.effective,
+Encounter.period, …), then by id. Of several values the lowest counts in ascending order, the highest in descending
+order; resources without a value come first in ascending order and last in descending order.
+
+Pages continue after the last key of the page before (keyset), so they neither shift nor slow down while others write.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.index import TYPES
+from fhir_server.search.refusals import invalid_value, unsupported
+from fhir_server.search.request import SortKey
+from fhir_server.spec.dates import EARLIEST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fhir_server.index import SearchParameter, SearchParameterRegistry
+
+DEFAULT_ORDER = (SortKey("date", -1), SortKey("_id", 1))
+_ALWAYS_THERE = frozenset({"date", "at", "_id"})
+
+
+def parse_sort(resource_type: str, value: str, registry: SearchParameterRegistry) -> tuple[SortKey, ...]:
+    """Returns the keys of `_sort=value`, the id last, so that no two resources are equal.
+
+    Raises NotSupported for a parameter that does not sort, InvalidContent for an empty or repeated one.
+    """
+    keys: list[SortKey] = []
+    for text in value.split(","):
+        code, direction = (text[1:], -1) if text.startswith("-") else (text, 1)
+        if not code:
+            raise invalid_value("_sort", value, "a parameter name is missing", "il manque un nom de paramètre")
+        field = _field(resource_type, code, direction, registry)
+        if field in [key.field for key in keys]:
+            raise invalid_value("_sort", value, f"`{code}` is repeated", f"`{code}` est répété")
+        keys.append(SortKey(field, direction))
+    if len(keys) == 1 and keys[0].field in ("date", "at"):
+        # The direction that an index on both fields has, forwards or backwards.
+        by_date = keys[0].field == "date"
+        keys.append(SortKey("_id", -keys[0].direction if by_date else keys[0].direction))
+    elif keys[-1].field != "_id":
+        keys.append(SortKey("_id", 1))
+    return tuple(keys)
+
+
+def sort_values(order: Sequence[SortKey], document: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Returns where a MongoDB document stands in the order; None where it has no value for a key."""
+    found = []
+    for key in order:
+        value: Any = document
+        for part in _path(key.field):
+            value = value.get(part) if value is not None else None
+        found.append(value)
+    return tuple(found)
+
+
+def after(order: Sequence[SortKey], values: Sequence[Any]) -> dict[str, Any]:
+    """Returns the MongoDB condition for what comes after the document that stands at `values`."""
+    branches: list[dict[str, Any]] = []
+    equal: dict[str, Any] = {}
+    for key, value in zip(order, values, strict=True):
+        branches.extend({**equal, **beyond} for beyond in _beyond(key, value))
+        equal = {**equal, key.field: value}
+    return branches[0] if len(branches) == 1 else {"$or": branches}
+
+
+def projection(order: Sequence[SortKey]) -> dict[str, int]:
+    """Returns the fields of a document that its place in the order needs."""
+    return {key.field: 1 for key in order}
+
+
+def sortable_codes(resource_type: str, registry: SearchParameterRegistry) -> list[str]:
+    """Returns the parameters that `_sort` takes."""
+    return [code for code, parameter in registry.for_type(resource_type).items() if _is_sortable(parameter)]
+
+
+def _field(resource_type: str, code: str, direction: int, registry: SearchParameterRegistry) -> str:
+    if code == "_id":
+        return "_id"
+    if code == "_lastUpdated":
+        return "at"
+    parameter = registry.find(resource_type, code)
+    if parameter is None or not _is_sortable(parameter):
+        raise unsupported(f"_sort={code}", sortable_codes(resource_type, registry))
+    home = parameter.homes[0].code
+    main = registry.main_date(resource_type)
+    if main is not None and main.code == home:
+        return "date"
+    return f"s.{home}.{'l' if direction == 1 else 'h'}"
+
+
+def _is_sortable(parameter: SearchParameter) -> bool:
+    if parameter.code in ("_id", "_lastUpdated"):
+        return True
+    return (
+        len(parameter.homes) == 1
+        and parameter.type in TYPES
+        and parameter.type != "reference"
+        and (parameter.type != "uri" or not parameter.code.startswith("_"))
+    )
+
+
+def _beyond(key: SortKey, value: Any) -> list[dict[str, Any]]:
+    """Returns the conditions, one of which holds for a field that comes after `value` in one key's order."""
+    field = key.field
+    if value is None:
+        return [{field: {"$exists": True}}] if key.direction == 1 else []
+    if key.direction == 1:
+        return [{field: {"$gt": value}}]
+    if field in _ALWAYS_THERE:
+        return [] if value == EARLIEST else [{field: {"$lt": value}}]
+    return [{field: {"$lt": value}}, {field: {"$exists": False}}]
+
+
+def _path(field: str) -> list[str]:
+    # Codes have no dots; fields are `at` or `s.<code>.l`.
+    return field.split(".")
