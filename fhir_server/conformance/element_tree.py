@@ -1,7 +1,7 @@
 """The elements of a StructureDefinition as a tree. https://hl7.org/fhir/R4/elementdefinition.html
 
-A node that was never walked into has `children` None: its children are those of its type. So a profile's tree holds only
-what the profile says, over the inline children of its base.
+A node that was never walked into has `children` None: its children are those of its type. So a profile's tree holds
+only what the profile says, over the inline children of its base.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 class ElementNode:
     """One element, or one slice of it.
 
-    `name` is the last part of the path (`value[x]`), `definition` the ElementDefinition's facts (a constant: replace it, never
-    change it); slices are by name, slices of slices by their full name (`a/b`) inside slice `a`.
+    `name` is the last part of the path (`value[x]`), `definition` the ElementDefinition's facts (a constant: replace
+    it, never change it); slices are by name, slices of slices by their full name (`a/b`) inside slice `a`.
     """
 
     name: str
@@ -24,12 +24,14 @@ class ElementNode:
     slice_name: str = ""
     children: dict[str, ElementNode] | None = None
     slices: dict[str, ElementNode] = field(default_factory=dict)
+    repeats: bool = False
+    """True where JSON has an array, as the type says, whatever a profile narrows."""
 
     def clone(self) -> ElementNode:
         """Returns a copy that can be changed without changing this one."""
         children = None if self.children is None else {name: child.clone() for name, child in self.children.items()}
         slices = {name: part.clone() for name, part in self.slices.items()}
-        return ElementNode(self.name, self.definition, self.slice_name, children, slices)
+        return ElementNode(self.name, self.definition, self.slice_name, children, slices, self.repeats)
 
     @property
     def type_codes(self) -> tuple[str, ...]:
@@ -67,7 +69,7 @@ def build_tree(elements: list[dict[str, Any]]) -> ElementNode:
     by_path = {root.name: root}
     for definition in elements[1:]:
         parent_path, _, name = definition["path"].rpartition(".")
-        node = ElementNode(name, definition)
+        node = ElementNode(name, definition, repeats=definition.get("max", "*") != "1")
         parent = by_path[parent_path]
         if parent.children is None:
             parent.children = {}

@@ -27,7 +27,9 @@ def split_canonical(canonical: str) -> tuple[str, str]:
 
 
 class DefinitionRegistry:
-    """Definitions by canonical URL, and their element trees. Loads all of `directories` at once, R4's tables when asked."""
+    """Definitions by canonical URL, and their element trees. Loads all of `directories` at once, R4's tables when
+    asked.
+    """
 
     def __init__(self, directories: Sequence[Path] = ()) -> None:
         self._loaded: dict[str, dict[str, Any]] = {}
@@ -49,7 +51,8 @@ class DefinitionRegistry:
             self._loaded[resource["url"]] = resource
 
     def find(self, canonical: str) -> dict[str, Any] | None:
-        """Returns the definition of `canonical`, with or without `|version`; None where it is not known in that version.
+        """Returns the definition of `canonical`, with or without `|version`; None where it is not known in that
+        version.
 
         Ours come as their files say, R4's as rows of the tables, so without prose.
         """
@@ -69,7 +72,9 @@ class DefinitionRegistry:
         return self.resources("StructureDefinition")
 
     def resources(self, resource_type: str) -> list[dict[str, Any]]:
-        """Returns every loaded resource of a type, such as `ValueSet` or `SearchParameter`, in the order of their files."""
+        """Returns every loaded resource of a type, such as `ValueSet` or `SearchParameter`, in the order of their
+        files.
+        """
         return list(self._by_type.get(resource_type, ()))
 
     def is_own(self, canonical: str) -> bool:
@@ -97,7 +102,8 @@ class DefinitionRegistry:
         return self._trees[url]
 
     def snapshot(self, canonical: str) -> list[dict[str, Any]]:
-        """Returns the ElementDefinitions of a StructureDefinition's snapshot, computed from its differential and its base.
+        """Returns the ElementDefinitions of a StructureDefinition's snapshot, computed from its differential and its
+        base.
 
         Raises SnapshotError where it is unknown or its differential does not fit its base.
         """

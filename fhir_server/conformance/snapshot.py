@@ -1,7 +1,7 @@
 """Differential and base to the full element tree of a profile. https://hl7.org/fhir/R4/profiling.html#snapshot
 
-A differential that names an element below a data type (`Patient.name.family`) makes the tree walk into that type; one that
-names a choice by its type (`Observation.valueQuantity`) makes a slice of the choice.
+A differential that names an element below a data type (`Patient.name.family`) makes the tree walk into that type; one
+that names a choice by its type (`Observation.valueQuantity`) makes a slice of the choice.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Trees(Protocol):
 
     def tree(self, canonical: str) -> ElementNode: ...
     def type_tree(self, type_name: str) -> ElementNode: ...
+    def find(self, canonical: str) -> dict[str, Any] | None: ...
 
 
 def children_of(node: ElementNode, trees: Trees) -> dict[str, ElementNode]:
@@ -36,7 +37,8 @@ def children_of(node: ElementNode, trees: Trees) -> dict[str, ElementNode]:
     if len(codes) != 1:
         return {}
     profiles = node.type_profiles
-    source = trees.tree(profiles[0]) if len(profiles) == 1 else trees.type_tree(codes[0])
+    is_known = len(profiles) == 1 and trees.find(profiles[0]) is not None
+    source = trees.tree(profiles[0]) if is_known else trees.type_tree(codes[0])
     return source.children or {}
 
 
@@ -94,7 +96,7 @@ class SnapshotBuilder:
     def _slice(self, node: ElementNode, name: str) -> ElementNode:
         if name not in node.slices:
             facts = {key: value for key, value in node.definition.items() if key != "slicing"}
-            part = ElementNode(node.name, {**facts, "min": 0, "sliceName": name}, name)
+            part = ElementNode(node.name, {**facts, "min": 0, "sliceName": name}, name, repeats=node.repeats)
             if node.children is not None:
                 part.children = {key: child.clone() for key, child in node.children.items()}
             node.slices[name] = part

@@ -1,7 +1,7 @@
 """What each R4 primitive allows as a JSON value. https://hl7.org/fhir/R4/datatypes.html#primitive
 
-The regular expressions are R4's; added is what they cannot say: the calendar (2023-02-30), the ranges of integers, sound
-base64, no control characters. JSON numbers are `int` or `Decimal`, never `float`.
+The regular expressions are R4's; added is what they cannot say: the calendar (2023-02-30), the ranges of integers,
+sound base64, no control characters. JSON numbers are `int` or `Decimal`, never `float`.
 """
 
 import binascii

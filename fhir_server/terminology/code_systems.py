@@ -25,8 +25,9 @@ class Concept:
 class CodeSystemContent:
     """The concepts of one code system by code.
 
-    `is_complete` is false where the definition holds only a part of the codes, or none; then its value sets can name codes but
-    nobody can tell that a code is missing. Codes are compared as written unless the system says that case does not matter.
+    `is_complete` is false where the definition holds only a part of the codes, or none; then its value sets can name
+    codes but nobody can tell that a code is missing. Codes are compared as written unless the system says that case
+    does not matter.
     """
 
     def __init__(self, definition: dict[str, Any]) -> None:
@@ -58,7 +59,9 @@ class CodeSystemContent:
         return found
 
     def select(self, filter_: dict[str, Any]) -> set[str]:
-        """Returns the codes that one filter of `ValueSet.compose` keeps; raises NotSupported for an operator not known here."""
+        """Returns the codes that one filter of `ValueSet.compose` keeps; raises NotSupported for an operator not
+        known here.
+        """
         property_, operator, value = filter_["property"], filter_["op"], filter_["value"]
         if operator in ("is-a", "descendent-of", "is-not-a"):
             below = {code for code in self.concepts if value in self.ancestors(code)}

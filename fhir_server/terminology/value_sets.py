@@ -1,7 +1,8 @@
-"""Value sets as sets of codes, computed from what they are composed of. https://hl7.org/fhir/R4/valueset.html#compositions
+"""Value sets as sets of codes, computed from what they are composed of.
+https://hl7.org/fhir/R4/valueset.html#compositions
 
-A value set that draws on a system whose codes are not here (BCP 47, UCUM, SNOMED CT as a whole …) cannot be enumerated:
-nobody here can say that a code is not in it.
+A value set that draws on a system whose codes are not here (BCP 47, UCUM, SNOMED CT as a whole …) cannot be
+enumerated: nobody here can say that a code is not in it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class CodeSet:
 
 
 class Terminology:
-    """Value sets and code systems of R4's tables and of the registry's files; each is computed once, when first asked for."""
+    """Value sets and code systems of R4's tables and of the registry's files; each is computed once, when first asked
+    for.
+    """
 
     def __init__(self, registry: DefinitionRegistry) -> None:
         self._registry = registry
@@ -115,7 +118,7 @@ class Terminology:
         return included
 
     def _part(self, part: dict[str, Any]) -> Displays | None:
-        """Returns the codes of one include or exclude: what its system gives, cut with each value set that it imports."""
+        """Returns the codes of one include or exclude: its system's, cut with each value set that it imports."""
         found: Displays | None = None
         if "system" in part:
             codes = self._system_codes(part)

@@ -22,7 +22,8 @@ def choices(code_set: CodeSet) -> list[str]:
 def binding_check(code_set: CodeSet, type_code: str, severity: str = "error") -> Check:
     """Returns the check that a value of `type_code` is in `code_set`.
 
-    With severity `warning` (an extensible binding) a concept without code is accepted: a text may say what no code says.
+    With severity `warning` (an extensible binding) a concept without code is accepted: a text may say what no code
+    says.
     """
     if type_code in ("code", "string", "uri"):
         return _code_check(code_set, severity)

@@ -1,4 +1,6 @@
-"""Targets of references at hand: contained resources and the entries of a Bundle. https://hl7.org/fhir/R4/bundle.html#references"""
+"""Targets of references at hand: contained resources and the entries of a Bundle.
+https://hl7.org/fhir/R4/bundle.html#references
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What extensions must look like, and which ones may change a meaning. https://hl7.org/fhir/R4/extensibility.html
 
-An extension that is not known here is kept and checked as data; a modifier extension that is not known is refused, because
-whoever does not know it must not process the element. In a Basic it is a warning: that resource has no meaning of its own
-that a modifier could turn, and this server does nothing with it but keep it.
+An extension that is not known here is kept and checked as data; a modifier extension that is not known is refused,
+because whoever does not know it must not process the element. In a Basic it is a warning: that resource has no
+meaning of its own that a modifier could turn, and this server does nothing with it but keep it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Findings on their way up: a check returns None where all is well, so the good case builds nothing.
 
-Whoever calls a check adds the step that leads to it (`.name`, `[0]`); at the top the steps, read backwards, are the place.
+Whoever calls a check adds the step that leads to it (`.name`, `[0]`); at the top the steps, read backwards, are the
+place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from fhir_server.fhirpath import Environment
 from fhir_server.outcome import Issue
 
 PLACE = "\ue000"
-"""Stands for the place in a sentence until the place is known: a character of Unicode's private area, never in FHIR text."""
+"""Stands for the place in a sentence until the place is known: a character of Unicode's private area, never in FHIR
+text.
+"""
 
 MAX_DEPTH = 64
 """Levels of elements inside elements that a resource may have; deeper ones are refused."""
@@ -55,8 +58,8 @@ Findings = list[Finding]
 class Context:
     """The resource under check, and what holds it.
 
-    `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve` finds the target of
-    a literal reference at hand (contained, or in the same Bundle).
+    `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
+    finds the target of a literal reference at hand (contained, or in the same Bundle).
     """
 
     __slots__ = ("_environment", "depth", "resolve", "resource", "root")

@@ -1,7 +1,7 @@
 """Constraints of types, elements and profiles: FHIRPath, with twins in Python for those that every resource carries.
 
-https://hl7.org/fhir/R4/conformance-rules.html#constraints
-A twin stands for the exact text of an expression, so a profile that says something else under the same key is not touched.
+https://hl7.org/fhir/R4/conformance-rules.html#constraints A twin stands for the exact text of an expression, so a
+profile that says something else under the same key is not touched.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fhir_server.fhirpath import Expression, compile_expression
-from fhir_server.validation.findings import PLACE, Check, Context, Finding, Findings, all_of, all_well
+from fhir_server.validation.findings import PLACE, Check, Context, Finding, Findings, all_of
 
 ENGLISH_TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
 NATIVE_KEYS = frozenset({"ele-1", "ext-1", "ref-1", "txt-1", "txt-2"})
@@ -28,7 +28,9 @@ class Invariants:
         self._twins = twins
 
     def check(self, definition: Mapping[str, Any], type_name: str, inherited: Sequence[str] = ()) -> Check:
-        """Returns the check of a definition's constraints on a value of `type_name`, without those whose keys are `inherited`."""
+        """Returns the check of a definition's constraints on a value of `type_name`, without those whose keys are
+        `inherited`.
+        """
         skipped = {*NATIVE_KEYS, *BEST_PRACTICE_KEYS, *inherited}
         return all_of(
             self._constraint(entry, type_name)
@@ -65,7 +67,7 @@ def _expression_check(entry: Mapping[str, Any], type_name: str) -> Check:
                 expression = compile_expression(entry["expression"], type_name)
             if expression.is_true(value, context.environment):
                 return None
-        except Exception as error:  # noqa: BLE001 an engine's fault must not refuse a resource, nor stop the other checks
+        except Exception as error:  # an engine's fault must not refuse a resource, nor stop the other checks
             return [not_evaluated(entry, error)]
         return [broken(entry)]
 
@@ -73,7 +75,8 @@ def _expression_check(entry: Mapping[str, Any], type_name: str) -> Check:
 
 
 def texts(entry: Mapping[str, Any]) -> tuple[str, str]:
-    """Returns a constraint's text in English and French: `human` is French in our content, English stands in its translation.
+    """Returns a constraint's text in English and French: `human` is French in our content, English stands in its
+    translation.
 
     R4's table has no prose; then both are the expression itself.
     """
@@ -111,6 +114,3 @@ def not_evaluated(entry: Mapping[str, Any], error: Exception) -> Finding:
         f"La règle `{key}` n’a pas pu être évaluée à `{PLACE}` ({type(error).__name__}).",
         "warning",
     )
-
-
-__all__ = ["Invariants", "all_well", "broken", "texts"]

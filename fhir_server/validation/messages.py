@@ -263,7 +263,7 @@ def unknown_resource_type(value: Any, near: Sequence[str]) -> Finding:
         "structure",
         "resource-type-unknown",
         f"`resourceType` at `{PLACE}` must name a resource type of R4; `{shown(value)}` is none.{english}",
-        f"`resourceType` à `{PLACE}` doit nommer un type de ressource de R4 ; `{shown(value)}` n’en est pas un.{french}",
+        f"`resourceType` à `{PLACE}` doit nommer un type de R4 ; `{shown(value)}` n’en est pas un.{french}",
     )
 
 
@@ -322,12 +322,13 @@ def contained_missing(literal: str) -> Finding:
 
 
 def unknown_modifier_extension(url: str, severity: str = "error") -> Finding:
-    """https://hl7.org/fhir/R4/extensibility.html#modifierExtension: who does not know it must not process the element."""
+    """Who does not know it must not process it. https://hl7.org/fhir/R4/extensibility.html#modifierExtension"""
     return Finding(
         "extension",
         "modifier-extension-unknown",
-        f"The modifier extension `{shown(url)}` at `{PLACE}` is not known here, so the element cannot be understood safely.",
-        f"L’extension modificatrice `{shown(url)}` à `{PLACE}` n’est pas connue ici : l’élément ne peut pas être compris sans risque.",
+        f"The modifier extension `{shown(url)}` at `{PLACE}` is not known here: its element cannot be understood safely.",
+        f"L’extension modificatrice `{shown(url)}` à `{PLACE}` n’est pas connue ici : "
+        "son élément ne peut pas être compris sans risque.",
         severity,
     )
 
@@ -343,22 +344,3 @@ def extension_content() -> Finding:
 
 def narrative(english: str, french: str, rule: str, severity: str = "error") -> Finding:
     return Finding("invariant", rule, f"`{PLACE}`: {english}", f"`{PLACE}` : {french}", severity)
-
-
-def unknown_profile(canonical: str) -> Finding:
-    return Finding(
-        "not-found",
-        "profile-unknown",
-        f"The profile `{shown(canonical)}` at `{PLACE}` is not known here, so it was not checked.",
-        f"Le profil `{shown(canonical)}` à `{PLACE}` n’est pas connu ici ; il n’a pas été vérifié.",
-        "warning",
-    )
-
-
-def profile_of_other_type(canonical: str, type_name: str) -> Finding:
-    return Finding(
-        "structure",
-        "profile-type",
-        f"The profile `{shown(canonical)}` is for the type `{type_name}`, not for `{PLACE}`.",
-        f"Le profil `{shown(canonical)}` porte sur le type `{type_name}`, non sur `{PLACE}`.",
-    )

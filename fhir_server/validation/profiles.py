@@ -1,20 +1,294 @@
+"""Profiles compiled to checks of what they add to R4's types. https://hl7.org/fhir/R4/profiling.html
+
+A profile's element tree is laid over the tree of its type; only where they differ a check is made. So a profile costs
+what it says, and what the base says is checked once, by the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from fhir_server.validation.findings import Check, all_well
+
+from fhir_server.conformance import DefinitionRegistry, ElementNode, SnapshotError, split_canonical
+from fhir_server.conformance.element_tree import choice_name
+from fhir_server.conformance.snapshot import children_of
+from fhir_server.spec import primitives
+from fhir_server.terminology import Terminology
+from fhir_server.validation import profile_messages as messages
+from fhir_server.validation import references
+from fhir_server.validation.bindings import BINDABLE, binding_check
+from fhir_server.validation.discriminators import Discriminators, parse_steps
+from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
+from fhir_server.validation.invariants import Invariants
+from fhir_server.validation.patterns import value_checks
+from fhir_server.validation.profile_elements import (
+    ChoiceRules,
+    ElementRules,
+    choice_check,
+    repeating_check,
+    single_check,
+)
+from fhir_server.validation.slicing import Slice, SlicesCheck, Slicing, slices_check
+
+TYPE_SLICING = [{"type": "type", "path": "$this"}]
+SEVERITIES = {"required": "error", "extensible": "warning"}
+"""Binding strength to the severity of a code that is not in the value set; other strengths refuse nothing."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class ProfileCheck:
+    """The check of a profile and the type that it is for."""
+
     type_name: str
     check: Check
 
 
 class ProfileChecks:
-    def __init__(self, definitions, terminology, invariants):
-        pass
+    """Checks by canonical URL of a profile, compiled when first asked for."""
 
-    def check(self, canonical):
-        return all_well
+    def __init__(self, definitions: DefinitionRegistry, terminology: Terminology, invariants: Invariants) -> None:
+        self._definitions = definitions
+        self._terminology = terminology
+        self._invariants = invariants
+        self._discriminators = Discriminators(definitions, terminology, self.check)
+        self._found: dict[str, ProfileCheck] = {}
+        self._compiled: dict[str, Check] = {}
 
-    def find(self, canonical):
-        return None
+    def find(self, canonical: str) -> ProfileCheck | None:
+        """Returns the check of a profile, with or without `|version`; None where the profile is not known."""
+        known = self._found.get(canonical)
+        if known is None:
+            definition = self._definitions.find(canonical)
+            if definition is None or "type" not in definition or "kind" not in definition:
+                return None
+            known = self._found[canonical] = ProfileCheck(definition["type"], self.check(canonical))
+        return known
+
+    def check(self, canonical: str) -> Check:
+        """Returns the check of what a profile adds to its type; an unknown profile adds nothing."""
+        url = split_canonical(canonical)[0]
+        definition = self._definitions.find(canonical)
+        if definition is None or definition.get("derivation") != "constraint":
+            return all_well
+        compiled = self._compiled
+
+        def check_profile(value: Any, context: Context) -> Findings | None:
+            check = compiled.get(url)
+            if check is None:
+                check = compiled[url] = self._compile(definition)
+            return check(value, context)
+
+        return check_profile
+
+    def _compile(self, definition: dict[str, Any]) -> Check:
+        url = definition["url"]
+        try:
+            tree, base = self._definitions.tree(url), self._definitions.type_tree(definition["type"])
+            return self._value(tree, base, definition["type"], definition["type"])
+        except SnapshotError as error:
+            problem = str(error)
+
+            def check_unusable(_value: Any, _context: Context) -> Findings | None:
+                return [messages.unusable_profile(url, problem)]
+
+            return check_unusable
+
+    def _value(self, node: ElementNode, base: ElementNode, type_code: str, path: str) -> Check:
+        """Returns the check of one value of type `type_code` at an element: what `node` says and `base` does not."""
+        known = base.definition
+        inherited = [entry["key"] for entry in known.get("constraint", ())]
+        is_backbone = type_code in ("BackboneElement", "Element")
+        checks = value_checks(node.definition, known)
+        checks.append(self._binding(node, known, type_code))
+        checks.append(self._type_rules(node, known, type_code))
+        checks.append(self._invariants.check(node.definition, path if is_backbone else type_code, inherited))
+        if type_code not in primitives.CHECKS:
+            checks.append(self._children(node, base, type_code, path if is_backbone else type_code))
+        return all_of(checks)
+
+    def _binding(self, node: ElementNode, known: dict[str, Any], type_code: str) -> Check:
+        binding = node.definition.get("binding", {})
+        severity = SEVERITIES.get(binding.get("strength", ""))
+        stated = {name: binding.get(name) for name in ("strength", "valueSet")}
+        same = known.get("binding", {}) and stated == {name: known["binding"].get(name) for name in stated}
+        if severity is None or same or type_code not in BINDABLE or "valueSet" not in binding:
+            return all_well
+        code_set = self._terminology.codes(binding["valueSet"])
+        return all_well if code_set is None else binding_check(code_set, type_code, severity)
+
+    def _type_rules(self, node: ElementNode, known: dict[str, Any], type_code: str) -> Check:
+        """Returns the check of what the `type` of an element says beyond its code: profiles and targets."""
+        types = node.definition.get("type", ())
+        if types == known.get("type", ()):
+            return all_well
+        if known.get("type") and known["type"][0]["code"] == "Resource" and node.type_codes != ("Resource",):
+            return self._resource_types(types)
+        entries = [entry for entry in types if entry["code"] == type_code]
+        profiles = [url for entry in entries for url in entry.get("profile", ())]
+        checks = [] if type_code == "Extension" else [self._any_profile(profiles)]
+        if type_code == "Reference":
+            checks.append(self._targets([url for entry in entries for url in entry.get("targetProfile", ())]))
+        return all_of(checks)
+
+    def _targets(self, urls: list[str]) -> Check:
+        found = [self._definitions.find(url) for url in urls]
+        if any(definition is None for definition in found):
+            return all_well
+        return references.target_check([definition["type"] for definition in found if definition])
+
+    def _any_profile(self, profiles: list[str]) -> Check:
+        checks = [self.check(url) for url in profiles]
+        if not checks or all_well in checks:
+            return all_well
+        if len(checks) == 1:
+            return checks[0]
+
+        def check_any(value: Any, context: Context) -> Findings | None:
+            for check in checks:
+                found = check(value, context)
+                if found is None or all(finding.severity == "warning" for finding in found):
+                    return found
+            return [messages.no_profile_fits(profiles)]
+
+        return check_any
+
+    def _resource_types(self, types: Iterable[dict[str, Any]]) -> Check:
+        by_type: dict[str, list[str]] = {}
+        for entry in types:
+            by_type.setdefault(entry["code"], []).extend(entry.get("profile", ()))
+        checks = {name: self._any_profile(profiles) for name, profiles in by_type.items()}
+
+        def check_resource(value: Any, context: Context) -> Findings | None:
+            name = value.get("resourceType") if type(value) is dict else None
+            if type(name) is not str:
+                return None
+            check = checks.get(name)
+            return [messages.type_not_allowed(name, list(checks))] if check is None else check(value, context)
+
+        return check_resource
+
+    def _children(self, node: ElementNode, base: ElementNode, type_code: str, path: str) -> Check:
+        """Returns the check of the children of an object that the profile says something about."""
+        if node.children is None:
+            return all_well
+        source = base if base.children is not None or base.type_codes == (type_code,) else None
+        if base.definition.get("contentReference"):
+            source = base
+        known = children_of(source, self._definitions) if source else {}
+        if not known:
+            known = self._definitions.type_tree(type_code).children or {}
+        checks = []
+        for name, child in node.children.items():
+            if name in known:
+                checks.append(self._element(child, known[name], f"{path}.{name}"))
+        check = all_of(checks)
+        return check if check is all_well else _on_objects(check)
+
+    def _element(self, child: ElementNode, base: ElementNode, path: str) -> Check:
+        if child is base:
+            return all_well
+        if child.is_choice:
+            return self._choice(child, base, path)
+        code = (child.type_codes or base.type_codes or ("",))[0]
+        minimum, maximum = _limits(child, base)
+        rules = ElementRules(child.name, minimum, maximum)
+        rules.value = self._value(child, base, code, path) if code or child.children else all_well
+        if code in primitives.CHECKS:
+            rules.beside = self._beside(child, code)
+        rules.slices = self._slices(child, base, code, path)
+        if rules.is_empty:
+            return all_well
+        return repeating_check(rules) if base.repeats else single_check(rules)
+
+    def _beside(self, child: ElementNode, code: str) -> Check:
+        """Returns the check of id and extensions beside a primitive value."""
+        return self._children(child, self._definitions.type_tree(code), code, code)
+
+    def _choice(self, child: ElementNode, base: ElementNode, path: str) -> Check:
+        codes = child.type_codes
+        names = {choice_name(child.name, code): code for code in base.type_codes}
+        typed = {choice_name(child.name, code): self._value(child, base, code, path) for code in codes}
+        refused = {name: code for name, code in names.items() if code not in codes}
+        minimum, maximum = _limits(child, base)
+        rules = ChoiceRules(child.name, minimum, maximum, typed, refused, [choice_name(child.name, c) for c in codes])
+        rules.names = frozenset(names)
+        rules.beside = {
+            choice_name(child.name, code): check
+            for code in codes
+            if code in primitives.CHECKS and (check := self._beside(child, code)) is not all_well
+        }
+        if child.slices:
+            self._slice_choice(rules, child, base, path)
+        checks = [*rules.typed.values(), *rules.beside.values()]
+        if any(check is not all_well for check in checks) or rules.refused or rules.wanted or rules.slices:
+            return choice_check(rules)
+        return choice_check(rules) if minimum or maximum is not None else all_well
+
+    def _slice_choice(self, rules: ChoiceRules, child: ElementNode, base: ElementNode, path: str) -> None:
+        """Adds the slices of a choice; those by type join the checks of their types."""
+        slicing = child.definition.get("slicing", {})
+        if slicing.get("discriminator", TYPE_SLICING) != TYPE_SLICING:
+            rules.slices = self._slices(child, base, child.type_codes[0], path)
+            return
+        typed, refused, wanted = dict(rules.typed), dict(rules.refused), dict(rules.wanted)
+        for part in child.slices.values():
+            names = {choice_name(child.name, code): code for code in part.type_codes}
+            for name, code in names.items():
+                check = self._value(part, child, code, path)
+                typed[name] = all_of([typed.get(name, all_well), check])
+                if part.maximum == 0:
+                    refused[name] = code
+            if part.minimum:
+                wanted[part.slice_name] = frozenset({*names, *(f"_{name}" for name in names)})
+        if slicing.get("rules") == "closed":
+            sliced = {code for part in child.slices.values() for code in part.type_codes}
+            refused |= {
+                n: c for n in typed for c in child.type_codes if n == choice_name(child.name, c) and c not in sliced
+            }
+        rules.typed, rules.refused, rules.wanted = typed, refused, wanted
+        rules.allowed = [name for name in rules.allowed if name not in refused]
+
+    def _slices(self, child: ElementNode, base: ElementNode, code: str, path: str) -> SlicesCheck | None:
+        if not child.slices:
+            return None
+        slicing = child.definition.get("slicing", {})
+        discriminators = slicing.get("discriminator", ())
+        parts = [self._slice(part, child, code, path, discriminators) for part in child.slices.values()]
+        only = discriminators[0] if len(discriminators) == 1 else {}
+        key = only.get("path") if only.get("type") in ("value", "pattern") and only.get("path", "").isalpha() else None
+        for part in parts:
+            constant = part.expectations[0][1].constant if len(part.expectations) == 1 else None
+            part.constant = constant
+            if type(constant) is not str:
+                key = None
+        return slices_check(Slicing(parts, slicing.get("rules", "open"), bool(slicing.get("ordered")), key))
+
+    def _slice(
+        self, part: ElementNode, child: ElementNode, code: str, path: str, discriminators: Iterable[dict[str, str]]
+    ) -> Slice:
+        expectations = []
+        for discriminator in discriminators:
+            expectation = self._discriminators.expectation(part, discriminator)
+            if expectation is not None:
+                reads = discriminator["type"] in ("value", "pattern")
+                expectations.append((parse_steps(discriminator["path"]) if reads else None, expectation))
+        check = self._value(part, child, code, path)
+        maximum = None if part.maximum == child.maximum and child.maximum != 0 else part.maximum
+        found = Slice(part.slice_name, tuple(expectations), part.minimum, maximum, check)
+        found.inner = self._slices(part, child, code, path)
+        return found
+
+
+def _on_objects(check: Check) -> Check:
+    def check_object(value: Any, context: Context) -> Findings | None:
+        return check(value, context) if type(value) is dict else None
+
+    return check_object
+
+
+def _limits(child: ElementNode, base: ElementNode) -> tuple[int, int | None]:
+    """Returns the limits that a profile sets and its base does not: 0 and None where they are the same."""
+    minimum = child.minimum if child.minimum > base.minimum else 0
+    tighter = child.maximum is not None and (base.maximum is None or child.maximum < base.maximum)
+    return minimum, child.maximum if tighter else None

@@ -1,7 +1,8 @@
 """Where references may point. https://hl7.org/fhir/R4/references.html
 
-The type of a target is known from a literal (`Patient/1`, `https://…/fhir/Patient/1`), from `Reference.type`, or from the resource
-itself where it is contained or an entry of the same Bundle. Where none of them says it, nothing is refused.
+The type of a target is known from a literal (`Patient/1`, `https://…/fhir/Patient/1`), from `Reference.type`, or from
+the resource itself where it is contained or an entry of the same Bundle. Where none of them says it, nothing is
+refused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ USED_BY_HL7 = {
     "MedicationRequest.dispenseRequest.performer": "Practitioner",
     "Observation.performer": "Encounter",
 }
-"""Targets that the definitions of R4 do not list but HL7's own R4 examples use: a warning, so that those can be stored."""
+"""Targets that the definitions of R4 do not list but HL7's own R4 examples use: a warning, so that those can be stored.
+"""
 
 
 def literal_type(literal: str) -> str | None:
@@ -53,7 +55,9 @@ def target_type_of(reference: dict[str, Any], context: Context) -> str | None:
 
 
 def target_check(allowed: Collection[str], element: str = "") -> Check:
-    """Returns the check that a Reference points to one of the resource types `allowed`; `element` is the path of the element."""
+    """Returns the check that a Reference points to one of the resource types `allowed`; `element` is the path of the
+    element.
+    """
     if ABSTRACT.intersection(allowed) or not allowed:
         return all_well
     types = frozenset(allowed)
@@ -76,7 +80,9 @@ def target_check(allowed: Collection[str], element: str = "") -> Check:
 
 
 def check_stated_type(value: Any, context: Context) -> Findings | None:
-    """Refuses a `Reference.type` that is unlike the type in the literal. https://hl7.org/fhir/R4/references.html#Reference"""
+    """Refuses a `Reference.type` that is unlike the type in the literal.
+    https://hl7.org/fhir/R4/references.html#Reference
+    """
     stated = value.get("type")
     literal = value.get("reference")
     if type(stated) is not str or type(literal) is not str:

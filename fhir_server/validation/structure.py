@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_server.spec import primitives
 from fhir_server.validation import messages
-from fhir_server.validation.findings import MAX_DEPTH, Check, Context, Findings, joined
+from fhir_server.validation.findings import MAX_DEPTH, Check, Context, Finding, Findings, joined
 
 
 @dataclass(slots=True)
 class ObjectShape:
     """What one complex type or backbone element allows.
 
-    `elements` has a check per JSON name, `shadows` one per `_name`; `steps` the FHIRPath step of names that differ from it
-    (`valueQuantity` is `.value`); `required` names, `choices` the JSON names of each choice by element name, `required_choices` those
-    that must be there; `rules` look at the whole object.
+    `elements` has a check per JSON name, `shadows` one per `_name`; `steps` the FHIRPath step of names that differ
+    from it (`valueQuantity` is `.value`); `required` names, `choices` the JSON names of each choice by element name,
+    `required_choices` those that must be there; `rules` look at the whole object.
     """
 
     elements: dict[str, Check] = field(default_factory=dict)
@@ -34,10 +35,8 @@ class ObjectShape:
 
 def object_check(shape: ObjectShape) -> Check:
     """Returns the check of an object: every name known, every value right, all that is required there."""
-    elements, rules = shape.elements, shape.rules
-    required = shape.required
-    required_choices = tuple(frozenset(shape.choices[name]) for name in shape.required_choices)
-    choice_members = frozenset(name for names in shape.choices.values() for name in names)
+    elements = shape.elements
+    rules = (*_shape_rules(shape), *shape.rules)
 
     def check_object(node: Any, context: Context) -> Findings | None:
         if type(node) is not dict:
@@ -48,16 +47,6 @@ def object_check(shape: ObjectShape) -> Check:
             problems = _stray(shape, node, key, context) if element is None else element(value, context)
             if problems is not None:
                 found = _kept(shape, node, key, found, problems)
-        for name in required:
-            if name not in node:
-                found = _missing(shape, node, name, found)
-        for group in required_choices:
-            if group.isdisjoint(node):
-                found = _missing_choice(shape, group, found)
-        if choice_members and len(choice_members & node.keys()) > 1:
-            found = _several(shape, node, found)
-        if len(node) < 2 and (not node or "id" in node or shape.is_resource):
-            found = _without_content(shape, node, found)
         for rule in rules:
             problems = rule(node, context)
             if problems is not None:
@@ -67,16 +56,69 @@ def object_check(shape: ObjectShape) -> Check:
     return check_object
 
 
-def _without_content(shape: ObjectShape, node: dict[str, Any], found: Findings | None) -> Findings | None:
+def _shape_rules(shape: ObjectShape) -> Iterator[Check]:
+    """Yields the checks of what must be there together, or may not."""
+    if not shape.is_resource:
+        yield _check_content
+    if shape.required:
+        yield _required_check(shape)
+    if shape.required_choices:
+        yield _required_choices_check(shape)
+    if shape.choices:
+        yield _one_choice_check(shape)
+
+
+def _check_content(node: Any, _context: Context) -> Findings | None:
+    """Every element has a value or children, not an id alone (ele-1)."""
+    if len(node) > 1:
+        return None
     if not node:
-        return joined(found, [messages.empty("object")])
-    return found if shape.is_resource else joined(found, [messages.no_content()])
+        return [messages.empty("object")]
+    return [messages.no_content()] if "id" in node else None
+
+
+def _required_check(shape: ObjectShape) -> Check:
+    required = shape.required
+
+    def check_required(node: Any, _context: Context) -> Findings | None:
+        found: Findings | None = None
+        for name in required:
+            if name not in node:
+                found = _missing(shape, node, name, found)
+        return found
+
+    return check_required
+
+
+def _required_choices_check(shape: ObjectShape) -> Check:
+    groups = [(name, frozenset(shape.choices[name])) for name in shape.required_choices]
+
+    def check_required_choices(node: Any, _context: Context) -> Findings | None:
+        found: Findings | None = None
+        for name, group in groups:
+            if group.isdisjoint(node):
+                listed = [key for key in shape.choices[name] if key[0] != "_"]
+                found = joined(found, [messages.missing(listed)], f".{name[:-3]}")
+        return found
+
+    return check_required_choices
+
+
+def _one_choice_check(shape: ObjectShape) -> Check:
+    members = frozenset(name for names in shape.choices.values() for name in names)
+
+    def check_one_choice(node: Any, _context: Context) -> Findings | None:
+        return _several(shape, node, None) if len(members & node.keys()) > 1 else None
+
+    return check_one_choice
 
 
 def _kept(
     shape: ObjectShape, node: dict[str, Any], key: str, found: Findings | None, problems: Findings
 ) -> Findings | None:
-    """Adds the problems of one element, but for a null in an array of primitives whose id or extension stands beside it."""
+    """Adds the problems of one element, but for a null in an array of primitives whose id or extension stands beside
+    it.
+    """
     if type(beside := node.get(f"_{key}")) is list:
         filled = {f"[{index}]" for index, entry in enumerate(beside) if entry is not None}
         problems = [p for p in problems if not (p.rule == "null-value" and p.steps and p.steps[0] in filled)]
@@ -95,7 +137,7 @@ def _stray(shape: ObjectShape, node: dict[str, Any], key: str, context: Context)
     return found
 
 
-def _unknown(shape: ObjectShape, key: str) -> messages.Finding:
+def _unknown(shape: ObjectShape, key: str) -> Finding:
     for element, names in shape.choices.items():
         stem = element[:-3]
         if key == stem or (key.startswith(stem) and key[len(stem) : len(stem) + 1].isupper()):
@@ -107,12 +149,6 @@ def _missing(shape: ObjectShape, node: dict[str, Any], name: str, found: Finding
     if f"_{name}" in node and f"_{name}" in shape.shadows:
         return found
     return joined(found, [messages.missing()], shape.step(name))
-
-
-def _missing_choice(shape: ObjectShape, group: frozenset[str], found: Findings | None) -> Findings | None:
-    name = next(name for name, names in shape.choices.items() if group.issuperset(names))
-    listed = [key for key in shape.choices[name] if key[0] != "_"]
-    return joined(found, [messages.missing(listed)], f".{name[:-3]}")
 
 
 def _several(shape: ObjectShape, node: dict[str, Any], found: Findings | None) -> Findings | None:
@@ -132,19 +168,19 @@ def array_check(item: Check) -> Check:
         if not values:
             return [messages.empty("array")]
         found: Findings | None = None
-        index = 0
-        for value in values:
+        for index, value in enumerate(values):
             problems = item(value, context)
             if problems is not None:
                 found = joined(found, problems, f"[{index}]")
-            index += 1
         return found
 
     return check_array
 
 
 def shadow_array_check(item: Check) -> Check:
-    """Returns the check of the `_name` of a primitive that repeats: objects, or null where the value has nothing beside it."""
+    """Returns the check of the `_name` of a primitive that repeats: objects, or null where the value has nothing
+    beside it.
+    """
 
     def check_shadow(value: Any, context: Context) -> Findings | None:
         return None if value is None else item(value, context)

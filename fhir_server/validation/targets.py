@@ -36,7 +36,9 @@ class TargetPolicy:
         return self._wanted[url]
 
     def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:
-        """Returns (expression, `Type/id`) of every relative literal reference, if a profile of `resource` asks for targets."""
+        """Returns (expression, `Type/id`) of every relative literal reference, if a profile of `resource` asks for
+        targets.
+        """
         meta = resource.get("meta")
         claimed = meta.get("profile") if type(meta) is dict else None
         if type(claimed) is not list or not any(type(one) is str and self.wants_targets(one) for one in claimed):
@@ -74,7 +76,7 @@ def _objects(values: list[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def relative_target(literal: str) -> str | None:
-    """Returns `Type/id` of a relative literal reference, without its version; None for every other kind of reference."""
+    """Returns `Type/id` of a relative literal reference, without its version; None for other references."""
     parts = literal.split("/")
     if len(parts) == 2 or (len(parts) == 4 and parts[2] == "_history"):
         return f"{parts[0]}/{parts[1]}" if parts[0] in resource_types() and parts[1] and "?" not in parts[1] else None

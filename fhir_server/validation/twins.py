@@ -1,7 +1,7 @@
 """Python twins of FHIRPath constraints that almost every resource meets; a test holds each equal to its expression.
 
-Keys are the exact expressions of R4. A twin may assume the right shapes: where the structure is broken, its own findings say
-so and an exception here is silent.
+Keys are the exact expressions of R4. A twin may assume the right shapes: where the structure is broken, its own
+findings say so and an exception here is silent.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ def _has_value(node: dict[str, Any]) -> bool:
 
 DOM_3 = (
     "contained.where((('#'+id in (%resource.descendants().reference | %resource.descendants().as(canonical) | "
-    "%resource.descendants().as(uri) | %resource.descendants().as(url))) or descendants().where(reference = '#').exists() or "
+    "%resource.descendants().as(uri) | %resource.descendants().as(url))) or "
+    "descendants().where(reference = '#').exists() or "
     "descendants().where(as(canonical) = '#').exists() or descendants().where(as(canonical) = '#').exists()).not())"
     ".trace('unmatched', id).empty()"
 )

@@ -1,7 +1,7 @@
 """R4's types compiled to checks, each when it is first met. https://hl7.org/fhir/R4/json.html
 
-The definitions are element trees; the checks are closures that walk the JSON once. A type refers to the checks of others through
-a stand-in that replaces itself on its first call.
+The definitions are element trees; the checks are closures that walk the JSON once. A type refers to the checks of
+others through a stand-in that replaces itself on its first call.
 """
 
 from __future__ import annotations

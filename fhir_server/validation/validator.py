@@ -8,9 +8,9 @@ from typing import Any
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.outcome import Issue
 from fhir_server.terminology import Terminology
-from fhir_server.validation import messages
+from fhir_server.validation import profile_messages as messages
 from fhir_server.validation.bundles import build_resolver
-from fhir_server.validation.findings import Check, Context, Finding, Findings, all_well, joined
+from fhir_server.validation.findings import Context, Findings, joined
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.profiles import ProfileChecks
 from fhir_server.validation.targets import TargetPolicy
@@ -85,6 +85,3 @@ def _issues(found: Findings, root: str) -> list[Issue]:
         issue = finding.issue(root)
         issues.setdefault((issue.rule, issue.expression, issue.severity), issue)
     return list(issues.values())
-
-
-__all__ = ["Check", "Finding", "Validator", "all_well"]

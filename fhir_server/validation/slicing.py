@@ -1,0 +1,137 @@
+"""Slices of repeating elements: which values belong to which, how many, in which order, and whether others may be
+there.
+
+https://hl7.org/fhir/R4/profiling.html#slicing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhir_server.validation import profile_messages as messages
+from fhir_server.validation.discriminators import Expectation, Step, values_at
+from fhir_server.validation.findings import Check, Context, Finding, Findings, joined
+
+Numbered = Sequence[tuple[int, Any]]
+SlicesCheck = Callable[[Numbered, Context], Findings | None]
+"""A check of the values of one element with their indexes; its findings start with `[index]`, or stand for the element.
+"""
+
+
+@dataclass(slots=True)
+class Slice:
+    """One slice: what decides that a value is of it, how many there may be, and what it says about each."""
+
+    name: str
+    expectations: tuple[tuple[tuple[Step, ...] | None, Expectation], ...]
+    minimum: int
+    maximum: int | None
+    check: Check
+    inner: SlicesCheck | None = None
+    constant: Any = field(default=None)
+
+    @property
+    def text(self) -> str:
+        """What people know the slice by: its value, or its type."""
+        return ", ".join(expectation.text for _, expectation in self.expectations if expectation.text)
+
+    def holds(self, value: Any, context: Context) -> bool:
+        """True where `value` is of this slice: at each path some value is as the slice says."""
+        for steps, expectation in self.expectations:
+            if steps is None:
+                if not expectation.matches(value, context):
+                    return False
+            elif not any(expectation.matches(one, context) for one in values_at(value, steps, context)):
+                return False
+        return bool(self.expectations)
+
+
+@dataclass(slots=True)
+class Slicing:
+    """All slices of one element and their rules: `open`, `closed` or `openAtEnd`, `ordered` or not."""
+
+    slices: list[Slice]
+    rules: str
+    is_ordered: bool
+    key: str | None = None
+    """The name of the child that alone decides by a constant, such as `url`; None where more is needed."""
+
+
+def slices_check(slicing: Slicing) -> SlicesCheck:
+    """Returns the check of all the values of a sliced element."""
+    find = _finder(slicing)
+    slices = slicing.slices
+    bounded = [(i, s) for i, s in enumerate(slices) if s.minimum or s.maximum is not None]
+    follows_order = slicing.is_ordered or slicing.rules == "openAtEnd"
+
+    def check_slices(values: Numbered, context: Context) -> Findings | None:
+        found: Findings | None = None
+        members: list[list[tuple[int, Any]]] = [[] for _ in slices]
+        places: list[tuple[int, int]] = []
+        for index, value in values:
+            position = find(value, context)
+            places.append((index, position))
+            if position < 0:
+                if slicing.rules == "closed":
+                    problem = messages.slice_closed([one.name for one in slices])
+                    found = joined(found, [problem], f"[{index}]")
+                continue
+            members[position].append((index, value))
+            problems = slices[position].check(value, context)
+            if problems is not None:
+                found = joined(found, problems, f"[{index}]")
+        for position, part in bounded:
+            count = len(members[position])
+            if count < part.minimum or (part.maximum is not None and count > part.maximum):
+                found = joined(found, [_miscounted(part, count)])
+        for part, own in zip(slices, members, strict=True):
+            if part.inner is not None and (problems := part.inner(own, context)) is not None:
+                found = joined(found, problems)
+        return _in_order(slicing, places, found) if follows_order else found
+
+    return check_slices
+
+
+def _miscounted(part: Slice, count: int) -> Finding:
+    if part.maximum is not None and count > part.maximum:
+        return messages.slice_too_many(part.name, part.text, part.maximum, count)
+    return messages.slice_too_few(part.name, part.text, part.minimum, count)
+
+
+def _in_order(slicing: Slicing, places: Iterable[tuple[int, int]], found: Findings | None) -> Findings | None:
+    last = 0
+    stranger: int | None = None
+    for index, position in places:
+        if position < 0:
+            stranger = index
+            continue
+        if slicing.rules == "openAtEnd" and stranger is not None:
+            found = joined(found, [messages.slice_not_at_end()], f"[{index}]")
+        if slicing.is_ordered and position < last:
+            found = joined(found, [messages.slice_order(slicing.slices[position].name)], f"[{index}]")
+        last = max(last, position)
+    return found
+
+
+def _finder(slicing: Slicing) -> Callable[[Any, Context], int]:
+    """Returns what finds the position of a value's slice, or -1."""
+    if slicing.key is not None:
+        key = slicing.key
+        positions = {part.constant: position for position, part in enumerate(slicing.slices)}
+
+        def find_by_key(value: Any, _context: Context) -> int:
+            constant = value.get(key) if type(value) is dict else None
+            return positions.get(constant, -1) if type(constant) is str else -1
+
+        return find_by_key
+    slices = slicing.slices
+
+    def find(value: Any, context: Context) -> int:
+        for position, part in enumerate(slices):
+            if part.holds(value, context):
+                return position
+        return -1
+
+    return find
