@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -22,9 +22,10 @@ from fhir_server.rest import FhirApplication
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Receive, Scope, Send
 from fhir_server.rest.welcome import welcome_page
+from fhir_server.search import SearchRequest, find_ids_of_each
 from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
-from fhir_server.store import ResourceStore, open_store
+from fhir_server.store import Batches, ResourceStore, open_store
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 
@@ -107,8 +108,13 @@ def _repository(
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
 ) -> Repository:
+
+    async def look_up(conditions: Sequence[SearchRequest]) -> list[list[str]]:
+        return await find_ids_of_each(conditions, store, search_parameters)
+
     return Repository(
         store=store,
+        conditions=Batches(look_up),
         validator=Validator(definitions, Terminology(definitions)),
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,

@@ -26,6 +26,8 @@ def uri_names() -> frozenset[str]:
     """Returns the JSON names under which some R4 type holds a uri, a url, a canonical, an oid or a uuid."""
     names = {"reference"}
     for row in table("structure_definitions"):
+        if row["kind"] == "primitive-type":
+            continue
         for element in row.get("snapshot", {}).get("element", ()):
             name = element["path"].rpartition(".")[2]
             for entry in element.get("type", ()):
@@ -55,7 +57,7 @@ async def resolve_conditional(repository: Repository, text: str) -> str:
     Raises ConditionUnmatched or ConditionNotSelective where it does not match exactly one resource.
     """
     resource_type, query = _as_conditional(text) or ("", "")
-    ids = await matching_ids(repository, resource_type, query, limit=2)
+    ids = await matching_ids(repository, resource_type, query)
     if not ids:
         raise ConditionUnmatched(
             f"The conditional reference `{text}` matches no resource.",

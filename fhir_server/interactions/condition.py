@@ -6,16 +6,19 @@ https://hl7.org/fhir/R4/http.html#ccreate
 from urllib.parse import parse_qsl
 
 from fhir_server.interactions.repository import Repository
-from fhir_server.search import find_matches
+from fhir_server.search import find_ids, parse_condition, single_key
 
 
-async def matching_ids(repository: Repository, resource_type: str, query: str, *, limit: int) -> list[str]:
-    """Returns the ids of at most `limit` resources that `query` matches.
+async def matching_ids(repository: Repository, resource_type: str, query: str) -> list[str]:
+    """Returns the ids of the resources that `query` matches, two at most; asked together with what others ask now.
 
     Raises InvalidContent or NotSupported for a query that is none; an unknown parameter is never ignored here.
     """
-    pairs = parse_qsl(query, keep_blank_values=True)
-    return await find_matches(repository.store, repository.search_parameters, resource_type, pairs, limit=limit)
+    registry = repository.search_parameters
+    request = parse_condition(resource_type, query, registry)
+    if single_key(request, registry) is None:
+        return await find_ids(request, repository.store, registry)
+    return await repository.conditions.submit(request)
 
 
 def claim_key(resource_type: str, query: str) -> str:

@@ -89,7 +89,7 @@ async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]
     page = await repository.store.history(
         query.resource_type,
         query.id_,
-        since=date_range(query.since, repository.indexer.zone)[0] if query.since else None,
+        since=date_range(query.since, repository.search_parameters.context.zone)[0] if query.since else None,
         count=query.count,
         after=query.page,
     )

@@ -69,7 +69,7 @@ def _condition(request: WriteRequest) -> str | None:
 
 async def _look_up(repository: Repository, request: WriteRequest, contested: bool) -> Identity | None:
     condition = str(_condition(request))
-    ids = await matching_ids(repository, request.resource_type, condition, limit=2)
+    ids = await matching_ids(repository, request.resource_type, condition)
     if len(ids) > 1:
         raise ConditionNotSelective(
             f"The condition `{request.resource_type}?{condition}` matches more than one resource; nothing was changed.",

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from fhir_server.index import Indexer, SearchParameterRegistry
-from fhir_server.store import ResourceStore
+from fhir_server.search import SearchRequest
+from fhir_server.store import Batches, ResourceStore
 from fhir_server.validation import Validator
 
 
@@ -36,12 +37,16 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """Store, index, search parameters and validator of one server, with its clock and its source of ids."""
+    """Store, index, search parameters and validator of one server, with its clock and its source of ids.
+
+    `conditions` looks up conditions such as `identifier=system|value`, those of several requests together.
+    """
 
     store: ResourceStore
     validator: Validator
     indexer: Indexer
     search_parameters: SearchParameterRegistry
+    conditions: Batches[SearchRequest, list[str]]
     page_key: bytes
     limits: Limits = Limits()
     clock: Callable[[], datetime] = utc_now

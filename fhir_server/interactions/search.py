@@ -8,9 +8,21 @@ from fhir_server.search import build_bundle, execute, parse_search
 
 
 async def search(
-    repository: Repository, resource_type: str, query: Sequence[tuple[str, str]], base_url: str, *, lenient: bool
+    repository: Repository,
+    resource_type: str,
+    query: Sequence[tuple[str, str]],
+    base_url: str,
+    *,
+    lenient: bool,
+    language: str,
 ) -> dict[str, Any]:
     """Returns a searchset bundle; raises InvalidContent or NotSupported for what cannot be searched."""
     request = parse_search(resource_type, query, repository.search_parameters, lenient=lenient)
-    page = await execute(request, repository.store, repository.search_parameters)
-    return build_bundle(page, request, base_url, resource_type)
+    page = await execute(
+        request,
+        repository.store,
+        repository.search_parameters,
+        page_key=repository.page_key,
+        max_time_ms=repository.limits.query_timeout_ms,
+    )
+    return build_bundle(page, request, base_url, resource_type, language)

@@ -32,7 +32,14 @@ async def retrieve(
         case ["_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url))
         case [resource_type]:
-            return await search(repository, check_type(resource_type), query, base_url, lenient=preferences.lenient)
+            return await search(
+                repository,
+                check_type(resource_type),
+                query,
+                base_url,
+                lenient=preferences.lenient,
+                language=preferences.language,
+            )
         case [resource_type, "_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url, check_type(resource_type)))
         case [resource_type, id_]:

@@ -61,9 +61,13 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
             return await _bundle(endpoint, request)
         case [resource_type, "_search"]:
             query = await request.form()
-            lenient = request.preferences.lenient
             found = await search(
-                endpoint.repository, check_type(resource_type), query, request.base_url, lenient=lenient
+                endpoint.repository,
+                check_type(resource_type),
+                query,
+                request.base_url,
+                lenient=request.preferences.lenient,
+                language=request.preferences.language,
             )
             return answer_resource(found, request.preferences)
         case [resource_type]:

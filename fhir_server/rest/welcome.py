@@ -15,8 +15,8 @@ h1 {{ font-size: 1.6rem }} code {{ background: #eef3f5; padding: .1rem .3rem; bo
 <span class="en" lang="en">– what the server does</span></li>
 <li><a href="{root}/CareTeam?_pretty=true&amp;_include=CareTeam:patient">{root}/CareTeam</a> : les équipes
 <span class="en" lang="en">– care teams and their patients</span></li>
-<li><a href="{root}/EpisodeOfCare?_pretty=true&amp;status=active">{root}/EpisodeOfCare?status=active</a> : les suivis en cours
-<span class="en" lang="en">– open episodes of care</span></li>
+<li><a href="{root}/EpisodeOfCare?_pretty=true&amp;status=active">{root}/EpisodeOfCare?status=active</a>
+: les suivis en cours <span class="en" lang="en">– open episodes of care</span></li>
 <li><a href="{root}/StructureDefinition?_pretty=true">{root}/StructureDefinition</a> : les profils MSMA
 <span class="en" lang="en">– the profiles that are enforced</span></li>
 </ul>

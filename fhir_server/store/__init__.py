@@ -3,12 +3,14 @@
 Its package README says how it is built; the documents' shapes are in `collections`.
 """
 
+from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.store.history import HistoryPage
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
+    "Batches",
     "Change",
     "Claim",
     "Create",
