@@ -17,6 +17,7 @@ from fhir_server.interactions.identity import Identity, identify
 from fhir_server.interactions.plan import plan
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest, WriteResult
+from fhir_server.outcome import Issue
 from fhir_server.store import WriteConflict
 
 ATTEMPTS = 8
@@ -24,24 +25,27 @@ _rest_tail = re.compile(r"^https?://.*/([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})$")
 """A RESTful `fullUrl`: relative references of the bundle to its `Type/id` mean that entry."""
 
 
-async def apply(repository: Repository, requests: Sequence[WriteRequest], *, bundle: bool = False) -> list[WriteResult]:
+async def apply(
+    repository: Repository, requests: Sequence[WriteRequest], findings: Sequence[Sequence[Issue]] | None = None
+) -> list[WriteResult]:
     """Returns the result of each request once all are committed.
 
-    In a `bundle`, references to the `fullUrl` of entries and conditional references are resolved first. Raises the
-    FhirError of the first request that can't be done, and EditConflict when others keep changing the same resources.
+    `findings` are given for the entries of a transaction, one list for each: the bundle was validated as a whole, and
+    references to the `fullUrl` of entries and conditional references are resolved first. Raises the FhirError of the
+    first request that can't be done, and EditConflict when others keep changing the same resources.
     """
     contested = False
     for attempt in range(ATTEMPTS):
         if attempt:
             await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 (spreads retries, guards nothing)
         identities = await identify(repository, requests, contested=contested)
-        resolved = await _resolve(repository, requests, identities) if bundle else requests
+        resolved = await _resolve(repository, requests, identities) if findings is not None else requests
         written = frozenset(
             (request.resource_type, identity.id_)
             for request, identity in zip(requests, identities, strict=True)
             if identity is not None and request.method != "DELETE"
         )
-        warnings = await check(repository, _to_check(resolved, identities), written)
+        warnings = await check(repository, _to_check(resolved, identities), written, findings)
         now = repository.clock()
         plans = [
             plan(repository, request, identity, now, issues)

@@ -13,6 +13,7 @@ from typing import Any
 from fhir_server.errors import FhirError, InvalidContent, NotSupported, StoreUnavailable, TooLarge
 from fhir_server.interactions.apply import apply
 from fhir_server.interactions.bundle_entry import Entry, parse_entry
+from fhir_server.interactions.checks import check_bundle
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteResult
 from fhir_server.outcome import Issue, build_error_outcome, build_outcome
@@ -52,7 +53,7 @@ async def process_bundle(
     sent = bundle.get("entry", [])
     _refuse_size(sent, repository.limits.max_bundle_entries)
     run = _transaction if kind == "transaction" else _batch
-    entries = await run(repository, sent, read, options)
+    entries = await run(repository, bundle, read, options)
     return {"resourceType": "Bundle", "type": f"{kind}-response", "entry": entries}
 
 
@@ -74,12 +75,14 @@ def _refuse_size(entries: Any, limit: int) -> None:
 
 
 async def _transaction(
-    repository: Repository, sent: Sequence[Any], read: Reader, options: BundleOptions
+    repository: Repository, bundle: dict[str, Any], read: Reader, options: BundleOptions
 ) -> list[dict[str, Any]]:
-    entries = _parse_all(sent)
+    entries = _parse_all(bundle.get("entry", []))
     _refuse_overlap(entries)
+    findings = check_bundle(repository, bundle, len(entries)) if entries else []
     writes = sorted((e for e in entries if e.write is not None), key=lambda e: ORDER[e.method])
-    results = await apply(repository, [e.write for e in writes if e.write is not None], bundle=True)
+    requests = [entry.write for entry in writes if entry.write is not None]
+    results = await apply(repository, requests, [findings[entry.number] for entry in writes])
     answers = {entry.number: _answer(result, options) for entry, result in zip(writes, results, strict=True)}
     for entry in entries:
         if entry.write is None:
@@ -88,14 +91,16 @@ async def _transaction(
 
 
 async def _batch(
-    repository: Repository, sent: Sequence[Any], read: Reader, options: BundleOptions
+    repository: Repository, bundle: dict[str, Any], read: Reader, options: BundleOptions
 ) -> list[dict[str, Any]]:
+    check_bundle(repository, {name: value for name, value in bundle.items() if name != "entry"}, 1)
     room = asyncio.Semaphore(BATCH_PARALLEL)
 
     async def answer(number: int, content: Any) -> dict[str, Any]:
         async with room:
             try:
                 entry = parse_entry(number, content)
+                check_bundle(repository, _alone(content), 1)
                 if entry.write is None:
                     return _read_answer(*await read(entry.url))
                 return _answer((await apply(repository, [entry.write]))[0], options)
@@ -104,7 +109,14 @@ async def _batch(
             except FhirError as error:
                 return _error_answer(error, options.language)
 
+    sent = bundle.get("entry", [])
     return list(await asyncio.gather(*(answer(number, content) for number, content in enumerate(sent))))
+
+
+def _alone(content: dict[str, Any]) -> dict[str, Any]:
+    """Returns a batch of this entry without its resource, which is checked when it is written."""
+    entry = {name: value for name, value in content.items() if name != "resource"}
+    return {"resourceType": "Bundle", "type": "batch", "entry": [entry]}
 
 
 def _parse_all(sent: Sequence[Any]) -> list[Entry]:

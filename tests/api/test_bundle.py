@@ -193,6 +193,18 @@ async def test_unknown_type_in_an_entry(client: Client) -> None:
     assert "`Patient`" in issue["details"]["text"]
 
 
+async def test_unknown_elements_of_the_bundle_itself_are_refused(client: Client, patient: Resource) -> None:
+    post = entry("POST", "Patient", patient)
+    for kind in ("transaction", "batch"):
+        bundle = {"resourceType": "Bundle", "type": kind, "nonsense": 1, "entry": [post]}
+        refused = await client.send_resource("POST", "", bundle)
+        assert_refused(refused, 400, "structure", expression="Bundle.nonsense")
+    refused = await client.bundle(post | {"nonsense": 1})
+    assert_refused(refused, 400, "structure", expression="Bundle.entry[0].nonsense")
+    alone = (await client.bundle(post | {"nonsense": 1}, post, kind="batch")).json()["entry"]
+    assert [e["response"]["status"][:3] for e in alone] == ["400", "201"]
+
+
 async def test_batch_entries_stand_alone(client: Client, patient: Resource, unique: str) -> None:
     answer = await client.bundle(
         entry("POST", "Patient", patient),
