@@ -13,8 +13,8 @@ from fhir_server.fhirpath import Expression, compile_expression
 from fhir_server.validation.findings import PLACE, Check, Context, Finding, Findings, all_of
 
 ENGLISH_TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
-NATIVE_KEYS = frozenset({"ele-1", "ext-1", "ref-1", "txt-1", "txt-2"})
-"""Constraints that the checks of structure, references and narratives hold themselves."""
+NATIVE_KEYS = frozenset({"ele-1", "ext-1", "ref-1", "sqty-1", "txt-1", "txt-2"})
+"""Constraints that the checks of structure, cardinality, references and narratives hold themselves."""
 BEST_PRACTICE_KEYS = frozenset({"dom-6"})
 """Advice, such as a narrative for every resource, that is not asked for here."""
 

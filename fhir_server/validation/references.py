@@ -46,8 +46,9 @@ def target_type_of(reference: dict[str, Any], context: Context) -> str | None:
     if type(literal) is str:
         if literal.startswith(("#", "urn:")):
             target = context.resolve(literal)
-            if target is not None:
-                return target.get("resourceType")
+            name = target.get("resourceType") if target is not None else None
+            if type(name) is str and name in resource_types():
+                return name
         elif found := literal_type(literal):
             return found
     stated = reference.get("type")

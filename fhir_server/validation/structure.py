@@ -8,7 +8,7 @@ from typing import Any
 
 from fhir_server.spec import primitives
 from fhir_server.validation import messages
-from fhir_server.validation.findings import MAX_DEPTH, Check, Context, Finding, Findings, joined
+from fhir_server.validation.findings import MAX_DEPTH, Check, Context, Finding, Findings, all_well, joined
 
 
 @dataclass(slots=True)
@@ -27,16 +27,20 @@ class ObjectShape:
     choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
     required_choices: tuple[str, ...] = ()
     rules: tuple[Check, ...] = ()
+    invariants: Check = all_well
     is_resource: bool = False
+    is_beside_value: bool = False
 
     def step(self, key: str) -> str:
-        return self.steps.get(key) or f".{key.removeprefix('_')}"
+        known = self.steps.get(key)
+        return known or f".{key[1:] if key in self.shadows else key}"
 
 
 def object_check(shape: ObjectShape) -> Check:
     """Returns the check of an object: every name known, every value right, all that is required there."""
     elements = shape.elements
     rules = (*_shape_rules(shape), *shape.rules)
+    invariants, is_resource = shape.invariants, shape.is_resource
 
     def check_object(node: Any, context: Context) -> Findings | None:
         if type(node) is not dict:
@@ -51,14 +55,25 @@ def object_check(shape: ObjectShape) -> Check:
             problems = rule(node, context)
             if problems is not None:
                 found = joined(found, problems)
+        if invariants is not all_well and (found is None or is_resource or _is_sound(found)):
+            problems = invariants(node, context)
+            if problems is not None:
+                found = joined(found, problems)
         return found
 
     return check_object
 
 
+def _is_sound(found: Findings) -> bool:
+    """True where no finding is about a shape or a value: only then an element's constraints have something to say."""
+    return all(finding.code not in ("structure", "value") for finding in found)
+
+
 def _shape_rules(shape: ObjectShape) -> Iterator[Check]:
     """Yields the checks of what must be there together, or may not."""
-    if not shape.is_resource:
+    if shape.is_beside_value:
+        yield _check_not_empty
+    elif not shape.is_resource:
         yield _check_content
     if shape.required:
         yield _required_check(shape)
@@ -75,6 +90,10 @@ def _check_content(node: Any, _context: Context) -> Findings | None:
     if not node:
         return [messages.empty("object")]
     return [messages.no_content()] if "id" in node else None
+
+
+def _check_not_empty(node: Any, _context: Context) -> Findings | None:
+    return None if node else [messages.empty("object")]
 
 
 def _required_check(shape: ObjectShape) -> Check:
@@ -134,6 +153,8 @@ def _stray(shape: ObjectShape, node: dict[str, Any], key: str, context: Context)
     values, beside = node.get(key[1:]), node[key]
     if type(values) is list and type(beside) is list and len(values) != len(beside):
         found = joined(found, [messages.misaligned(key[1:], len(values), len(beside))])
+    if values is None and type(beside) is dict and beside.keys() == {"id"}:
+        found = joined(found, [messages.no_content()])
     return found
 
 

@@ -69,15 +69,24 @@ class TypeChecks:
     def _complex(self, type_name: str) -> Check:
         tree = self._definitions.type_tree(type_name)
         shape = self._shape(tree, type_name)
-        rules: list[Check] = [self._invariants.check(tree.definition, type_name)]
+        shape.invariants = self._invariants.check(tree.definition, type_name)
+        rules: list[Check] = []
         if type_name == "Reference":
             rules += [references.check_contained_target, references.check_stated_type]
         elif type_name == "Extension":
             rules.append(self._extensions.check_content)
         elif shape.is_resource:
             rules.append(self._resource_rule)
-        shape.rules = tuple(rule for rule in rules if rule is not all_well)
+        shape.rules = tuple(rules)
         return object_check(shape)
+
+    def _beside_check(self) -> Check:
+        """Returns the check of the `_name` of a primitive: an id, extensions."""
+        if "_" not in self._checks:
+            shape = self._shape(self._definitions.type_tree("Element"), "Element")
+            shape.is_beside_value = True
+            self._checks["_"] = object_check(shape)
+        return self._checks["_"]
 
     def resource_check(self, value: Any, context: Context) -> Findings | None:
         """Checks a resource by the type that it names itself, all its parts, and the profiles that it claims."""
@@ -137,7 +146,7 @@ class TypeChecks:
         self._defer(shape.elements, name, lambda: self._element(child, type_name, path, repeats))
         if type_name in primitives.CHECKS and type_name != "xhtml":
             wrap = shadow_array_check if repeats else _as_is
-            self._defer(shape.shadows, f"_{name}", lambda: wrap(self.type_check("Element")))
+            self._defer(shape.shadows, f"_{name}", lambda: wrap(self._beside_check()))
 
     @staticmethod
     def _defer(table: dict[str, Check], name: str, compile_: Callable[[], Check]) -> None:
@@ -196,8 +205,7 @@ class TypeChecks:
         key = f"#{path}"
         if key not in self._checks:
             shape = self._shape(node, path)
-            rule = self._invariants.check(node.definition, path)
-            shape.rules = () if rule is all_well else (rule,)
+            shape.invariants = self._invariants.check(node.definition, path)
             self._checks[key] = object_check(shape)
         return self._checks[key]
 
