@@ -63,7 +63,7 @@ async def test_killed_server_leaves_whole_bundles(data_dir: Path, workers: int, 
 
 async def test_killed_mongod_leaves_whole_bundles(data_dir: Path) -> None:
     with build_server(data_dir, workers=1) as server:
-        server.start()
+        server.start({"FHIR_MONGODB_TIMEOUT_MS": "1000"})
         mongod = find_mongod(data_dir)
         answers = await send_all(
             server.port, list(range(BUNDLES)), after=40, happens=lambda: os.kill(mongod, signal.SIGKILL)
