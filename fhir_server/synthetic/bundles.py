@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -43,8 +44,7 @@ _PATHWAY_FIRST_YEAR = 1955
 def network_bundle(seed: int = DEFAULT_SEED) -> dict[str, Any]:
     """Returns the small network without patients as one transaction: what `pathway_bundle` refers to."""
     resources = list(build_coordinations(_regions("small"), seed))
-    for network in build_networks("small", seed):
-        resources += build_directory(network)
+    resources += build_directory(_small_network(seed))
     return transaction(resources)
 
 
@@ -54,7 +54,7 @@ def pathway_bundle(seed: int, *, network_seed: int = DEFAULT_SEED) -> dict[str, 
     The Patient has `ifNoneExist` on the INS, another one for each seed from 0 to 44,954. The professionals and the
     microstructure are literal references into `network_bundle(network_seed)`, which must be there.
     """
-    network = next(build_networks("small", network_seed))
+    network = _small_network(network_seed)
     course = _pathway_course(network, seed)
     frame, later = build_course(course)
     unshared = _ENCODER.encode([*frame, *later[: PATHWAY_ENTRIES - len(frame)]])
@@ -107,6 +107,11 @@ def transaction(resources: Sequence[Resource]) -> dict[str, Any]:
         uuid = f"urn:uuid:{uuid5(NAMESPACE_URL, url)}"
         entries.append({"fullUrl": uuid, "resource": resource, "request": {"method": "PUT", "url": url}})
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+@lru_cache(maxsize=8)
+def _small_network(seed: int) -> Network:
+    return next(build_networks("small", seed))
 
 
 def _regions(size: Size) -> list[Any]:

@@ -81,7 +81,7 @@ OPIOID_TREATMENT = Weighted(ASSUMPTION, {"methadone": 0.5, "buprenorphine": 0.42
 ALCOHOL_TREATMENT = Weighted(ASSUMPTION, {"acamprosate": 0.4, "naltrexone": 0.25, "nalmefene": 0.2, "disulfiram": 0.15})
 TOBACCO_TREATMENT = Weighted(ASSUMPTION, {"nicotine": 0.85, "varenicline": 0.15})
 
-SCREENING_DONE = 0.62  # REPORT, Alsace: HIV screening 414 of 611, two thirds
+SCREENING_DONE = 414 / 611  # REPORT, Alsace: HIV screening, two thirds
 SCREENING_METHOD = Weighted(ASSUMPTION, {"blood": 0.62, "trod": 0.38})
 POSITIVE = {"hiv": 0.008, "hbv": 0.01, "hcv": 0.03}  # ASSUMPTION, share of patients
 POSITIVE_INJECTING = {"hiv": 0.04, "hbv": 0.03, "hcv": 0.25}  # ASSUMPTION, share of patients who inject

@@ -126,7 +126,7 @@ def _birth_date(
     if minor:
         year, day = inclusion.year - random.choice((15, 16, 17)), random.randrange(1, 29)
         return date(year, _birth_month(ordinal, random), day)
-    offset = 0.7 if female else -0.6
+    offset = 0.95 if female else -0.85  # the national means differ by 1.3 years; networks with more men are older
     mean = network_figures.age_mean + offset
     while True:
         age = random.gauss(mean, figures.AGE_DEVIATION)

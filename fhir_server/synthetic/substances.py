@@ -73,11 +73,11 @@ class _Habit:
 def draw(course: Course, find: ContactFinder, random: Random) -> bool:
     """Adds uses and addictions to the course; returns whether the patient injects."""
     habits = _draw_habits(course, random)
-    for number, habit in enumerate(habits, 1):
+    for habit in habits:
         dependence, harmful = CODES[habit.substance]
         if habit.level > LEVELS.index("use"):
             code = dependence if LEVELS[habit.level] == "dependence" else harmful
-            course.diseases.append(Disease(number, "addiction", course.stay.inclusion, code))
+            course.diseases.append(Disease(len(course.diseases) + 1, "addiction", course.stay.inclusion, code))
     due = course.stay.inclusion
     first = True
     while contact := find.find("gp", due):
