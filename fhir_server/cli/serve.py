@@ -1,6 +1,7 @@
 """`fhir-server serve`: the server program, with the embedded MongoDB where no other is given."""
 
 import argparse
+import ctypes
 import ipaddress
 import os
 import secrets
@@ -15,13 +16,14 @@ from types import FrameType
 import uvicorn
 
 from fhir_server import __version__
-from fhir_server.app import ROOT
+from fhir_server.app import ROOT, FhirServer, create_app
 from fhir_server.errors import StoreUnavailable
 from fhir_server.settings import Settings, variable_name
 from fhir_server.store import EmbeddedMongod
 
 PARENT = "FHIR_PARENT_PID"
 """Tells worker processes whose end they must not outlive."""
+_PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -91,7 +93,7 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
     signal.signal(signal.SIGTERM, _exit)
     try:
         uvicorn.run(
-            "fhir_server.app:create_app",
+            "fhir_server.cli.serve:create_worker",
             factory=True,
             host=host,
             port=port,
@@ -106,6 +108,13 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def create_worker() -> FhirServer:
+    """Returns the app of one process of the server program; on Linux the process ends when the command's does."""
+    if os.getpid() != int(os.environ[PARENT]) and sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    return create_app()
 
 
 def is_loopback(host: str) -> bool:
