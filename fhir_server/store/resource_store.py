@@ -57,7 +57,11 @@ class ResourceStore:
         await self.client.close()
 
     async def __aenter__(self) -> ResourceStore:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(

@@ -192,7 +192,7 @@ def _add_history(plan: _Plan, unit: Unit, write: Write, old: RawBSONDocument) ->
         plan.inserts[name].append(_Insert(unit, encode(deletion), conflict))
         plan.removals[change.resource_type].append(change.id_)
     else:
-        replaced = {"_id": change.id_, "v": write.version - 1}
+        replaced = {"_id": change.id_}
         plan.replacements[change.resource_type].append(ReplaceOne(replaced, write.document))
 
 

@@ -1,0 +1,189 @@
+"""Requests that travel together: how many commands they take, and that none suffers from another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from pymongo import AsyncMongoClient, monitoring
+
+from fhir_server.store import Claim, ResourceStore, Update, WriteConflict
+from fhir_server.store.batches import Batches
+from tests.store.changes import create, create_at, delete, index, resource, update
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from fhir_server.store import Change
+
+pytestmark = pytest.mark.mongo
+
+
+class Commands(monitoring.CommandListener):
+    """Counts the commands that are sent."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.counts[event.command_name] += 1
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+@pytest.fixture
+def commands() -> Commands:
+    return Commands()
+
+
+@pytest_asyncio.fixture
+async def counted(mongodb_uri: str, mongodb_database: str, commands: Commands) -> AsyncIterator[ResourceStore]:
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongodb_uri, event_listeners=[commands])
+    async with ResourceStore(client, database=mongodb_database) as store:
+        # The collections are there, so that only the commands of the test itself are counted.
+        await store.commit([create("first")])
+        await store.commit([update("first", 1)], [Claim("first", "Observation", "first")])
+        commands.counts.clear()
+        yield store
+        await client.drop_database(mongodb_database)
+
+
+async def test_reads_that_wait_together_are_one_command(counted: ResourceStore, commands: Commands) -> None:
+    await counted.commit([create(f"a{n}") for n in range(16)])
+    commands.counts.clear()
+    found = await asyncio.gather(*(counted.read("Observation", f"a{n % 16}") for n in range(48)))
+    assert [version.id_ for version in found if version] == [f"a{n % 16}" for n in range(48)]
+    assert commands.counts == {"find": 1}
+
+
+async def test_readers_of_one_resource_get_one_each(counted: ResourceStore) -> None:
+    one, other = await asyncio.gather(counted.read("Observation", "first"), counted.read("Observation", "first"))
+    assert one is not None
+    assert one == other
+    assert one.resource is not None
+    assert other is not None
+    one.resource["meta"]["versionId"] = "changed"
+    assert other.resource != one.resource
+
+
+async def test_existence_is_answered_from_the_index_in_one_command(counted: ResourceStore, commands: Commands) -> None:
+    checks = [counted.existing([("Observation", "first"), ("Observation", f"x{n}")]) for n in range(10)]
+    assert await asyncio.gather(*checks) == [{("Observation", "first")}] * 10
+    assert commands.counts == {"find": 1}
+
+
+async def test_creates_that_wait_together_are_one_insert(counted: ResourceStore, commands: Commands) -> None:
+    await asyncio.gather(*(counted.commit([create(f"a{n}")]) for n in range(16)))
+    assert commands.counts == {"insert": 1}
+
+
+async def test_bundles_that_wait_together_are_one_transaction(counted: ResourceStore, commands: Commands) -> None:
+    await counted.commit([create("p", "Patient")])
+    commands.counts.clear()
+    await asyncio.gather(*(counted.commit([create(f"o{n}"), create(f"p{n}", "Patient")]) for n in range(16)))
+    assert commands.counts == {"insert": 2, "commitTransaction": 1}
+
+
+async def test_updates_that_wait_together_are_one_transaction(counted: ResourceStore, commands: Commands) -> None:
+    await counted.commit([create(f"a{n}") for n in range(16)])
+    commands.counts.clear()
+    await asyncio.gather(*(counted.commit([update(f"a{n}", 1)]) for n in range(16)))
+    assert commands.counts == {"find": 1, "insert": 1, "update": 1, "commitTransaction": 1}
+
+
+async def test_histories_that_wait_together_are_two_commands(counted: ResourceStore, commands: Commands) -> None:
+    pages = await asyncio.gather(*(counted.history("Observation", "first", count=10) for _ in range(16)))
+    assert {tuple(entry.version_id for entry in page.entries) for page in pages} == {(2, 1)}
+    assert commands.counts == {"find": 2}
+
+
+BAD: list[tuple[str, Sequence[Change], Sequence[Claim], str]] = [
+    ("create of an id that is taken", [create("new"), create("first")], [], "exists"),
+    ("older version", [create("new"), update("first", 1)], [], "version"),
+    ("deletion of what never was", [create("new"), delete("x", 1)], [], "version"),
+    ("claim that is lost", [create("new")], [Claim("first", "Observation", "new")], "claim"),
+    ("claim of another holder", [create("new")], [Claim("first", "Observation", "new", replaces="x")], "claim"),
+    ("update as create of an id that is taken", [create("new"), create_at("first")], [], "exists"),
+]
+
+
+@pytest.mark.parametrize(("changes", "claims", "kind"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+@pytest.mark.parametrize("place", [0, 7, 15])
+async def test_one_bad_commit_of_sixteen_harms_no_other(
+    counted: ResourceStore, changes: Sequence[Change], claims: Sequence[Claim], kind: str, place: int
+) -> None:
+    commits = [counted.commit([create(f"o{n}"), create(f"p{n}", "Patient")]) for n in range(15)]
+    commits.insert(place, counted.commit(changes, claims))
+    answers = await asyncio.gather(*commits, return_exceptions=True)
+    bad = answers.pop(place)
+    assert isinstance(bad, WriteConflict)
+    assert bad.kind == kind
+    assert answers == [None] * 15
+    good = [key for n in range(15) for key in (("Observation", f"o{n}"), ("Patient", f"p{n}"))]
+    assert await counted.existing([*good, ("Observation", "new")]) == set(good)
+
+
+async def test_one_bad_create_of_sixteen_harms_no_other(counted: ResourceStore) -> None:
+    names = ["first", *(f"a{n}" for n in range(14)), "a3"]
+    answers = await asyncio.gather(*(counted.commit([create(name)]) for name in names), return_exceptions=True)
+    assert [isinstance(answer, WriteConflict) for answer in answers] == [True, *[False] * 14, True]
+    assert await counted.count("Observation", {}) == 15
+
+
+async def test_updates_of_one_resource_take_turns(counted: ResourceStore) -> None:
+    answers = await asyncio.gather(*(counted.commit([update("first", 2)]) for _ in range(20)), return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["NoneType", *["WriteConflict"] * 19]
+    assert [entry.version_id for entry in (await counted.history("Observation", "first", count=9)).entries] == [3, 2, 1]
+
+
+async def test_two_processes_that_change_the_same_lose_nothing(
+    store: ResourceStore, mongodb_uri: str, mongodb_database: str
+) -> None:
+    """Each process counts a resource up, reading again after a conflict: no step is lost."""
+    await store.commit([create("a"), create("b")])
+
+    async def count_up(own: ResourceStore, id_: str) -> None:
+        done = 0
+        while done < 10:
+            found = await own.read("Observation", id_)
+            assert found is not None
+            new = resource("Observation", id_, found.version_id + 1)
+            try:
+                await own.commit([Update("Observation", id_, new, index(id_), found.version_id)])
+                done += 1
+            except WriteConflict:
+                continue
+
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongodb_uri)
+    async with ResourceStore(client, database=mongodb_database) as other:
+        await asyncio.gather(*(count_up(own, id_) for own in (store, other) for id_ in ("a", "b")))
+    found = await store.read_many([("Observation", "a"), ("Observation", "b")])
+    assert [version.version_id for version in found.values()] == [21, 21]
+
+
+async def test_batches_leave_out_who_went_away_and_keep_order_of_a_key() -> None:
+    sent: list[Sequence[int]] = []
+
+    async def send(requests: Sequence[int]) -> Sequence[int]:
+        sent.append(requests)
+        await asyncio.sleep(0)
+        return [request * 2 for request in requests]
+
+    batches: Batches[int, int] = Batches(send, in_flight=2, max_requests=3, max_weight=10)
+    key = frozenset({"k"})
+    tasks = [asyncio.ensure_future(batches.submit(n, keys=key if n in (1, 2) else frozenset())) for n in range(6)]
+    gone = asyncio.ensure_future(batches.submit(99))
+    heavy = asyncio.ensure_future(batches.submit(50, weight=20))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await asyncio.gather(*tasks, heavy) == [0, 2, 4, 6, 8, 10, 100]
+    assert [n for batch in sent for n in batch if n in (1, 2)] == [1, 2]
+    assert [99 in batch for batch in sent] == [False] * len(sent)
+    assert not any({1, 2} <= set(batch) or (50 in batch and len(batch) > 1) or len(batch) > 3 for batch in sent)

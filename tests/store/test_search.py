@@ -1,0 +1,393 @@
+"""Search on a real MongoDB: what is found, in which order, page by page, and through which index."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import pytest
+import pytest_asyncio
+
+from fhir_server.errors import InvalidContent
+from fhir_server.index import MONGODB_INDEXES
+from fhir_server.search import (
+    build_bundle,
+    build_filter,
+    execute,
+    find_ids,
+    find_ids_of_each,
+    parse_condition,
+    parse_search,
+    plan,
+)
+from fhir_server.store import Create, ResourceStore, open_store
+from tests.support.matching import INDEXER, REGISTRY, search
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fhir_server.search import Page
+
+pytestmark = pytest.mark.mongo
+
+KEY = b"secret of the tests"
+START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
+SETS = "https://cnrms.fr/ig/fhir/msma/Questionnaire"
+
+
+def observation(number: int) -> dict[str, Any]:
+    """One of forty observations: of four patients, three codes, one a day, every fourth without a value."""
+    resource: dict[str, Any] = {
+        "identifier": [{"system": "urn:oid:1.2", "value": f"O{number}"}],
+        "status": "amended" if number % 5 == 0 else "final",
+        "category": [{"coding": [{"system": "http://c", "code": "survey"}]}],
+        "code": {"coding": [{"system": LOINC, "code": f"code-{number % 3}"}]},
+        "subject": {"reference": f"Patient/p{number % 4}"},
+        "performer": [{"reference": f"Practitioner/gp{number % 2}"}],
+        "effectiveDateTime": f"{START + timedelta(days=number):%Y-%m-%d}",
+    }
+    if number % 4:
+        resource["valueQuantity"] = {"value": Decimal(number) / 2, "system": UCUM, "code": "mg"}
+    else:
+        resource["valueString"] = f"Étage {number}"
+    return resource
+
+
+RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
+    "Observation": {f"o{number:02}": observation(number) for number in range(40)},
+    "Patient": {
+        f"p{number}": {
+            "identifier": [{"system": "urn:oid:1.2", "value": f"P{number}"}],
+            "active": number % 2 == 0,
+            "name": [{"family": ["D'Orgeval", "Étienne", "dupont", "Zoé"][number], "given": ["Œdipe"]}],
+            "birthDate": f"19{50 + number * 7}-01-01",
+            "generalPractitioner": [{"reference": "Practitioner/gp0"}],
+            "managingOrganization": {"reference": "Organization/o1"},
+        }
+        for number in range(4)
+    },
+    "Practitioner": {f"gp{number}": {"name": [{"family": f"Médecin {number}"}]} for number in range(2)},
+    "Organization": {"o1": {"name": "Maison", "partOf": {"reference": "Organization/o2"}}, "o2": {"name": "Réseau"}},
+    "RiskAssessment": {"r1": {"status": "final", "prediction": [{"probabilityDecimal": Decimal("0.5")}]}},
+    "Questionnaire": {
+        "q1": {"url": f"{SETS}/audit", "version": "1.0", "status": "active"},
+        "q2": {"url": f"{SETS}/audit", "version": "2.0", "status": "active"},
+        "q3": {"url": f"{SETS}/cast", "status": "draft"},
+    },
+    "QuestionnaireResponse": {
+        "a1": {"questionnaire": f"{SETS}/audit|1.0", "status": "completed"},
+        "a2": {"questionnaire": f"{SETS}/cast", "status": "completed"},
+        "a3": {"questionnaire": f"{SETS}/audit", "status": "completed"},
+    },
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def network(mongodb_uri: str) -> AsyncIterator[ResourceStore]:
+    """A store that holds RESOURCES, read by all tests of this file and changed by none."""
+    async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database="test_search") as store:
+        await store.client.drop_database("test_search")
+        changes = []
+        for resource_type, resources in RESOURCES.items():
+            for number, (id_, content) in enumerate(resources.items()):
+                instant = (START + timedelta(minutes=number)).isoformat(timespec="milliseconds")
+                meta = {"versionId": "1", "lastUpdated": instant}
+                whole = {"resourceType": resource_type, "id": id_, "meta": meta, **content}
+                changes.append(Create(resource_type, id_, whole, INDEXER.document(whole)))
+        await store.commit(changes)
+        yield store
+        await store.client.drop_database("test_search")
+
+
+async def run(store: ResourceStore, query: str, page: str = "", *, lenient: bool = False) -> Page:
+    resource_type, _, text = query.partition("?")
+    pairs = parse_qsl(text, keep_blank_values=True) + ([("_page", page)] if page else [])
+    return await execute(parse_search(resource_type, pairs, REGISTRY, lenient=lenient), store, REGISTRY, page_key=KEY)
+
+
+async def ids(store: ResourceStore, query: str) -> list[str]:
+    return [resource["id"] for resource in (await run(store, query)).matches]
+
+
+GRAMMAR = [
+    "Observation?code=code-1",
+    "Observation?code=http://loinc.org|code-1",
+    "Observation?code=http://loinc.org|",
+    "Observation?code=code-1,code-2&status=amended",
+    "Observation?code:not=code-1",
+    "Observation?status:missing=false",
+    "Observation?value-quantity:missing=true",
+    "Observation?subject=Patient/p1",
+    "Observation?patient=p1&code=code-1",
+    "Observation?patient=p1,p2&date=ge2026-03-10",
+    "Observation?patient=p1&date=ge2026-03-10&date=lt2026-03-20&status=final",
+    "Observation?subject=p1",
+    "Observation?subject:missing=true",
+    "Observation?performer=Practitioner/gp1&category=survey",
+    "Observation?identifier=urn:oid:1.2|O7",
+    "Observation?identifier=O7,O8",
+    "Observation?date=2026-03-07",
+    "Observation?date=ge2026-04-01",
+    "Observation?date=lt2026-03-05",
+    "Observation?date=ne2026-03-05",
+    "Observation?date=sa2026-03-05&date=eb2026-03-08",
+    "Observation?value-quantity=3.5",
+    "Observation?value-quantity=gt10|http://unitsofmeasure.org|mg",
+    "Observation?value-quantity=ap5||mg",
+    "Observation?combo-value-quantity=le1",
+    "Observation?value-string=etage 1",
+    "Observation?value-string:exact=Étage 4",
+    "Observation?value-string:contains=AGE",
+    "Observation?_id=o01,o02",
+    "Observation?_id:not=o01",
+    "Observation?_lastUpdated=ge2026-03-01T09:40:00Z",
+    "Observation?_lastUpdated=ne2026-03",
+    "Observation?",
+    "Patient?family=dorg",
+    "Patient?name=OE",
+    "Patient?active=true&birthdate=lt1960",
+    "Patient?general-practitioner=Practitioner/gp0&organization=o1",
+    "RiskAssessment?probability=0.5",
+    "RiskAssessment?probability=lt0.5",
+    "Questionnaire?url=https://cnrms.fr/ig/fhir/msma/Questionnaire/audit",
+    "Questionnaire?url:below=https://cnrms.fr/ig/fhir/msma",
+    "Questionnaire?url:above=https://cnrms.fr/ig/fhir/msma/Questionnaire/audit/1/2",
+    "QuestionnaireResponse?questionnaire=https://cnrms.fr/ig/fhir/msma/Questionnaire/audit|1.0",
+]
+SORTS = ["", "_sort=date", "_sort=-_lastUpdated", "_sort=_id", "_sort=-status,_lastUpdated"]
+
+
+@pytest.mark.parametrize("query", GRAMMAR)
+async def test_mongodb_finds_what_the_unit_tests_matcher_finds(network: ResourceStore, query: str) -> None:
+    resource_type, _, text = query.partition("?")
+    instants = {"at": START}
+    assert instants  # the matcher gives all resources one instant: `_lastUpdated` is compared in its own test
+    found = set(await ids(network, f"{query}&_count=1000".replace("?&", "?")))
+    if "_lastUpdated" not in query:
+        assert found == search(resource_type, text, RESOURCES[resource_type])
+    count = await run(network, f"{query}&_count=0".replace("?&", "?"))
+    assert count.total == len(found)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("query", GRAMMAR)
+async def test_every_query_reads_an_index(network: ResourceStore, query: str, sort: str) -> None:
+    resource_type, _, text = query.partition("?")
+    if resource_type not in ("Observation", "Questionnaire") and "date" in sort:
+        sort = "_sort=_lastUpdated"
+    request = parse_search(resource_type, parse_qsl(f"{text}&{sort}"), REGISTRY)
+    planned = plan(request, REGISTRY)
+    for last in (None, [START if key.field in ("date", "at") else "x" for key in request.order]):
+        condition = build_filter(planned, REGISTRY, order=request.order, last=last)
+        explained = await network.explain(
+            resource_type,
+            condition,
+            sort=[(key.field, key.direction) for key in request.order],
+            limit=21,
+            hint=planned.hint,
+        )
+        stages = re.findall(r"'stage': '(\w+)'", str(explained["queryPlanner"]["winningPlan"]))
+        assert "COLLSCAN" not in stages, (condition, stages)
+        assert {"IXSCAN", "IDHACK", "EOF"} & set(stages), stages
+
+
+async def test_the_default_order_needs_no_sorting_in_memory(network: ResourceStore) -> None:
+    request = parse_search("Observation", [("patient", "p1"), ("code", "code-1")], REGISTRY)
+    planned = plan(request, REGISTRY)
+    assert planned.explain() == "scan code, patient; filter nothing"
+    last = [START, "o05"]
+    for condition in (
+        build_filter(planned, REGISTRY),
+        build_filter(planned, REGISTRY, order=request.order, last=last),
+    ):
+        explained = await network.explain(
+            "Observation", condition, sort=[("date", -1), ("_id", 1)], limit=21, hint=planned.hint
+        )
+        assert "'stage': 'SORT'" not in str(explained["queryPlanner"]["winningPlan"])
+        assert explained["executionStats"]["totalKeysExamined"] <= 6
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("Observation?patient=p1&_count=3", ["o37", "o33", "o29"]),
+        ("Observation?patient=p1&_sort=date&_count=3", ["o01", "o05", "o09"]),
+        ("Observation?_sort=-date&_count=2", ["o39", "o38"]),
+        ("Observation?_sort=-_lastUpdated&_count=2", ["o39", "o38"]),
+        ("Observation?_sort=-value-quantity&_count=2", ["o39", "o38"]),
+        ("Observation?_sort=status,-date&_count=3", ["o35", "o30", "o25"]),
+        ("Patient?_sort=family", ["p0", "p2", "p1", "p3"]),
+        ("Patient?_sort=-birthdate", ["p3", "p2", "p1", "p0"]),
+        ("Patient?_sort=active,-_id", ["p3", "p1", "p2", "p0"]),
+        ("Patient?", ["p0", "p1", "p2", "p3"]),
+    ],
+)
+async def test_results_come_in_the_order_asked_for(network: ResourceStore, query: str, expected: list[str]) -> None:
+    assert await ids(network, query) == expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Observation?",
+        "Observation?status=final",
+        "Observation?_sort=value-quantity",
+        "Observation?_sort=-value-quantity",
+        "Observation?_sort=-value-string,value-quantity",
+        "Observation?_sort=date",
+        "Observation?_sort=_lastUpdated",
+        "Observation?_sort=-_id",
+        "Observation?_sort=status,-code",
+        "Patient?_sort=family",
+        "Patient?",
+    ],
+)
+@pytest.mark.parametrize("count", [1, 3, 7])
+async def test_pages_together_are_the_whole_result(network: ResourceStore, query: str, count: int) -> None:
+    whole = await ids(network, f"{query}&_count=1000".replace("?&", "?"))
+    found: list[str] = []
+    page, rounds = "", 0
+    while rounds == 0 or page:
+        answer = await run(network, f"{query}&_count={count}".replace("?&", "?"), page)
+        assert answer.total == len(whole)
+        found += [resource["id"] for resource in answer.matches]
+        page, rounds = answer.next_page or "", rounds + 1
+    assert found == whole
+    assert rounds == -(-len(whole) // count)
+
+
+async def test_a_page_token_serves_its_own_search_only(network: ResourceStore) -> None:
+    token = (await run(network, "Observation?status=final&_count=2")).next_page
+    assert token
+    changed = ("A" if token[0] != "A" else "B") + token[1:]
+    for query, forged in [
+        ("Observation?status=final&_count=2", changed),
+        ("Observation?status=amended&_count=2", token),
+        ("Patient?active=true&_count=2", token),
+        ("Observation?status=final&_count=2", "é"),
+        ("Observation?status=final&_count=2", "x"),
+    ]:
+        with pytest.raises(InvalidContent, match="_page"):
+            await run(network, query, forged)
+
+
+async def test_totals(network: ResourceStore) -> None:
+    assert (await run(network, "Observation?_count=5")).total == 40
+    assert (await run(network, "Observation?_count=5&_total=none")).total is None
+    assert (await run(network, "Observation?_count=5&_total=estimate")).total == 40
+    assert (await run(network, "Observation?_count=5&_total=accurate")).total == 40
+    counted = await run(network, "Observation?status=final&_summary=count")
+    assert (counted.total, counted.matches) == (32, ())
+    assert (await run(network, "Observation?code=unknown")).total == 0
+
+
+INCLUDES = [
+    ("Observation?_id=o01&_include=Observation:subject", ["Patient/p1"]),
+    ("Observation?_id=o01&_include=Observation:patient", ["Patient/p1"]),
+    ("Observation?_id=o01&_include=Observation:subject:Group", []),
+    ("Observation?_id=o01&_include=Observation:subject:Patient", ["Patient/p1"]),
+    ("Observation?_id=o01&_include=Observation:*", ["Patient/p1", "Practitioner/gp1"]),
+    ("Observation?_id=o01,o05&_include=*", ["Patient/p1", "Practitioner/gp1"]),
+    ("Observation?_id=o01&_include=Encounter:subject", []),
+    (
+        "Observation?_id=o01&_include=Observation:subject&_include:iterate=Patient:organization"
+        "&_include:iterate=Organization:partof",
+        ["Organization/o1", "Organization/o2", "Patient/p1"],
+    ),
+    (
+        "Observation?_id=o01&_include:iterate=*",
+        ["Organization/o1", "Organization/o2", "Patient/p1", "Practitioner/gp0", "Practitioner/gp1"],
+    ),
+    ("Organization?_id=o1&_include=Organization:partof", ["Organization/o2"]),
+    ("Organization?_include=Organization:partof", []),
+    ("Patient?_id=p1&_revinclude=Observation:subject", [f"Observation/o{number:02}" for number in range(1, 40, 4)]),
+    ("Patient?_id=p1&_revinclude=Observation:patient:Group", []),
+    ("Practitioner?_id=gp0&_revinclude=Patient:general-practitioner", [f"Patient/p{number}" for number in range(4)]),
+    ("Organization?_id=o2&_revinclude=*", ["Organization/o1"]),
+    ("Organization?_id=o2&_revinclude:iterate=Organization:partof", ["Organization/o1"]),
+    ("QuestionnaireResponse?_id=a1&_include=QuestionnaireResponse:questionnaire", ["Questionnaire/q1"]),
+    ("QuestionnaireResponse?_id=a2&_include=QuestionnaireResponse:questionnaire", ["Questionnaire/q3"]),
+    (
+        "QuestionnaireResponse?_id=a3&_include=QuestionnaireResponse:questionnaire",
+        ["Questionnaire/q1", "Questionnaire/q2"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "expected"), INCLUDES)
+async def test_includes(network: ResourceStore, query: str, expected: list[str]) -> None:
+    page = await run(network, query)
+    found = [f"{resource['resourceType']}/{resource['id']}" for resource in page.included]
+    assert sorted(found) == expected
+    assert len(set(found)) == len(found)
+    assert page.total == len(page.matches)
+    assert page.warnings == ()
+
+
+async def test_includes_are_bounded(network: ResourceStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fhir_server.search.include.MAX_INCLUDED", 3)
+    page = await run(network, "Patient?_id=p1&_revinclude=Observation:subject")
+    assert [resource["id"] for resource in page.included] == ["o37", "o33", "o29"]
+    assert [issue.rule for issue in page.warnings] == ["included-cut"]
+    monkeypatch.undo()
+    monkeypatch.setattr("fhir_server.search.include.MAX_ROUNDS", 1)
+    page = await run(network, "Observation?_id=o01&_include:iterate=*")
+    assert [issue.rule for issue in page.warnings] == ["included-cut"]
+
+
+async def test_the_bundle_says_what_was_understood(network: ResourceStore) -> None:
+    pairs = [("patient", "p1"), ("colour", "red"), ("_include", "Observation:subject"), ("_count", "1")]
+    request = parse_search("Observation", [*pairs, ("_explain", "true")], REGISTRY, lenient=True)
+    page = await execute(request, network, REGISTRY, page_key=KEY)
+    bundle = build_bundle(page, request, "https://example.org/fhir", "Observation", "en")
+    self_url = "https://example.org/fhir/Observation?patient=p1&_include=Observation:subject&_count=1&_explain=true"
+    assert bundle["link"] == [
+        {"relation": "self", "url": self_url},
+        {"relation": "next", "url": f"{self_url}&_page={page.next_page}"},
+    ]
+    assert (bundle["type"], bundle["total"]) == ("searchset", 10)
+    assert [entry["search"]["mode"] for entry in bundle["entry"]] == ["match", "include", "outcome"]
+    assert [entry.get("fullUrl") for entry in bundle["entry"]] == [
+        "https://example.org/fhir/Observation/o37",
+        "https://example.org/fhir/Patient/p1",
+        None,
+    ]
+    issues = bundle["entry"][2]["resource"]["issue"]
+    assert [issue["details"]["coding"][0]["code"] for issue in issues] == ["search-parameter-unknown", "search-plan"]
+    assert "scan patient; filter nothing" in issues[1]["diagnostics"]
+
+
+async def test_an_empty_result_has_no_entries(network: ResourceStore) -> None:
+    request = parse_search("Patient", [("_total", "none"), ("family", "nobody")], REGISTRY)
+    page = await execute(request, network, REGISTRY, page_key=KEY)
+    bundle = build_bundle(page, request, "https://example.org/fhir", "Patient")
+    assert bundle == {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "link": [{"relation": "self", "url": "https://example.org/fhir/Patient?_total=none&family=nobody"}],
+    }
+    assert build_bundle(page, parse_search("Patient", [], REGISTRY), "b", "Patient")["link"][0]["url"] == "b/Patient"
+
+
+async def test_conditions_find_ids(network: ResourceStore) -> None:
+    queries = [
+        ("Patient", "identifier=urn:oid:1.2|P1"),
+        ("Patient", "identifier=urn:oid:1.2|P9"),
+        ("Patient", "?active=true"),
+        ("Observation", "identifier=urn%3Aoid%3A1.2%7CO7"),
+        ("Observation", "patient=p1&status=amended"),
+        ("Observation", "status=final"),
+    ]
+    requests = [parse_condition(resource_type, query, REGISTRY) for resource_type, query in queries]
+    alone = [await find_ids(request, network, REGISTRY) for request in requests]
+    assert alone[:2] == [["p1"], []]
+    assert [len(found) for found in alone] == [1, 0, 2, 1, 2, 2]
+    together = await find_ids_of_each(requests, network, REGISTRY)
+    assert [len(found) for found in together] == [1, 0, 2, 1, 2, 2]
+    assert [together[place] for place in (0, 1, 3)] == [alone[place] for place in (0, 1, 3)]
+    assert await find_ids_of_each([], network, REGISTRY) == []
+    assert len(await find_ids(requests[5], network, REGISTRY, limit=7)) == 7
