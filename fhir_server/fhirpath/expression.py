@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from fhir_server.errors import InvalidContent, NotSupported
-from fhir_server.fhirpath import fallback
+from fhir_server.fhirpath import fallback, types
 from fhir_server.fhirpath.code import HasExtensions, NotPlain
 from fhir_server.fhirpath.errata import CORRECTIONS
 from fhir_server.fhirpath.generate import truth_function, values_function
@@ -36,7 +36,7 @@ class Expression:
 
     def __init__(self, text: str, type_name: str) -> None:
         self.text = text
-        self.type_name = type_name
+        self.type_name = types.named(type_name)
         self.native = True
         self._tree = parse(CORRECTIONS.get(text, text))
         self._holds: Callable[[Any, Any], bool | None] = self._make_holds
@@ -46,7 +46,7 @@ class Expression:
         except NotSupported:
             self.native = False
             self._step = fallback.engine_step(text)
-            self._holds, self._values = self._interpreted_truth, self._interpreted_values
+            self._holds, self._values = self.interpreted_truth, self.interpreted_values
 
     def evaluate(self, node: Any, environment: Environment | None = None) -> list[Any]:
         """Returns the JSON values that the expression yields on `node`; raises InvalidContent where it fails."""
@@ -57,14 +57,14 @@ class Expression:
         try:
             return self._values(node, environment)
         except _NOT_PLAIN:
-            return self._interpreted_values(node, environment)
+            return self.interpreted_values(node, environment)
 
     def is_true(self, node: Any, environment: Environment | None = None) -> bool:
         """Says whether a constraint holds: its result is true, neither empty nor false, and no failure."""
         try:
             return self._holds(node, environment) is True
         except _NOT_PLAIN:
-            return self._interpreted_truth(node, environment)
+            return self.interpreted_truth(node, environment)
         except InvalidContent:
             return False
 
@@ -80,10 +80,10 @@ class Expression:
                 f"L’expression FHIRPath `{self.text}` ne peut pas être évaluée sur ce contenu.",
             ) from error
 
-    def _interpreted_values(self, node: Any, environment: Environment | None) -> list[Typed]:
+    def interpreted_values(self, node: Any, environment: Environment | None) -> list[Typed]:
         return [Typed(fhir_name(each), each[1]) for each in self.interpreted(node, environment) if each[1] is not None]
 
-    def _interpreted_truth(self, node: Any, environment: Environment | None) -> bool:
+    def interpreted_truth(self, node: Any, environment: Environment | None) -> bool:
         try:
             return truth(self.interpreted(node, environment)) is True
         except InvalidContent:
@@ -94,20 +94,20 @@ class Expression:
         try:
             self._holds = truth_function(self._tree, self.type_name)
         except NotPlain:
-            self._holds = self._interpreted_truth
+            self._holds = self.interpreted_truth
         return self._holds(node, environment)
 
     def _make_values(self, node: Any, environment: Environment | None) -> list[Typed]:
         try:
             self._values = values_function(self._tree, self.type_name, Typed)
         except NotPlain:
-            self._values = self._interpreted_values
+            self._values = self.interpreted_values
         return self._values(node, environment)
 
 
 @cache
 def compile_expression(text: str, type_name: str) -> Expression:
-    """Returns the expression for values of a type (`Observation`, `Quantity`, `Observation.component`), compiled once.
+    """Returns the expression for values of a type (`Quantity`, `Observation.component`) or of an element's path, once.
 
     Raises InvalidContent when the text is not FHIRPath.
     """

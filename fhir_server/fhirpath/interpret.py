@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fhir_server.errors import NotSupported
-from fhir_server.fhirpath import collections, conversions, existence, mathematics, navigation, strings, types
+from fhir_server.fhirpath import (
+    boundaries,
+    collections,
+    conversions,
+    existence,
+    mathematics,
+    navigation,
+    strings,
+    types,
+)
 from fhir_server.fhirpath import operators as ops
 from fhir_server.fhirpath.scope import Scope, Step
 from fhir_server.fhirpath.syntax import (
@@ -32,6 +41,7 @@ _PLAIN = {
     **conversions.PLAIN,
     **strings.PLAIN,
     **mathematics.PLAIN,
+    **boundaries.PLAIN,
 }
 _WITH_CRITERIA = {**existence.WITH_CRITERIA, **collections.WITH_CRITERIA}
 _CONSTANTS = {

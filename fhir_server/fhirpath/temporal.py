@@ -54,7 +54,7 @@ def _is_real(*parts: str | None) -> bool:
         return False
     if day is not None and not 1 <= day <= calendar.monthrange(max(year or 1, 1), month or 1)[1]:
         return False
-    return (hour or 0) <= 24 and (minute or 0) <= 59
+    return (hour or 0) <= 23 and (minute or 0) <= 59
 
 
 def _offset(zone: str | None) -> int | None:

@@ -109,6 +109,16 @@ def _choice(key: str, code: str) -> Choice:
 
 
 @cache
+def named(name: str) -> str:
+    """Returns the type that an element's path stands for: `HumanName` for `Patient.name`; a type stands for itself."""
+    if name in _types() or name in _parts():
+        return name
+    parent, _, last = name.rpartition(".")
+    element = elements(named(parent)).get(last.removesuffix("[x]")) if parent else None
+    return element.choices[0].type_name if element is not None and len(element.choices) == 1 else name
+
+
+@cache
 def properties(type_name: str) -> dict[str, Choice]:
     """Returns the JSON properties of a type; the siblings of primitives (`_birthDate`) are not among them."""
     return {choice.key: choice for element in elements(type_name).values() for choice in element.choices}
