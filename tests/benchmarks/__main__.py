@@ -24,7 +24,7 @@ from tests.benchmarks.index_keys import keys_per_observation
 from tests.benchmarks.lines import NAMES, TARGETS, Line, format_table, to_json
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.preparation import PATHWAYS, Stored, prepare
-from tests.benchmarks.processes import ServerProcess, bare_server, fhir_server, resident_mb
+from tests.benchmarks.processes import ServerProcess, bare_server, command_line, fhir_server, resident_mb
 from tests.benchmarks.workloads import ConditionalCreate, Create, Pathways, Read, Update, Workload, first_errors
 
 DATABASE = "bench"
@@ -80,6 +80,11 @@ def start_repeatedly(server: ServerProcess, environment: dict[str, str]) -> list
         if left:
             server.stop()
     return times[1:]
+
+
+def server_memory(server: ServerProcess) -> list[float]:
+    """Returns the resident memory of the server's processes in MB, without the interpreter's own helper."""
+    return [resident_mb(pid) for pid in server.members() if "resource_tracker" not in command_line(pid)]
 
 
 def build_workloads(stored: Stored, fhir: int, bare: int, first: dict[str, int]) -> dict[str, Workload]:
@@ -139,9 +144,9 @@ def run(options: Options) -> dict[str, Line]:
             starts = start_repeatedly(fhir, environment)
             bare.start({URI_VARIABLE: mongod.uri})
             uvloop.run(measure_rates(options, lines, fhir.port, bare.port))
-            measured = {"start-up": starts, "memory": [resident_mb(pid) for pid in fhir.members()]}
+            measured = {"start-up": starts, "memory": server_memory(fhir)}
             if "index-keys" in lines:
-                measured["index-keys"] = list(keys_per_observation(mongod.uri, DATABASE))
+                measured["index-keys"] = keys_per_observation(mongod.uri, DATABASE)
             for name in measured.keys() & lines.keys():
                 lines[name].figures += measured[name]
             fhir.stop()

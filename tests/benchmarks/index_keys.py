@@ -7,40 +7,38 @@ from pymongo.database import Database
 
 COLLECTION = "Observation"
 SCRATCH = "benchmark_index_keys"
+SAMPLE = 40
 SKIPPED_OPTIONS = frozenset({"v", "key", "ns"})
 
 
-def keys_per_observation(uri: str, database: str) -> tuple[float, int]:
-    """Returns the mean over all stored Observations, and the count for the one with the most index values.
+def keys_per_observation(uri: str, database: str) -> list[float]:
+    """Returns the number of keys of single Observations: a random sample, and the one with most index values.
 
-    The latter is copied alone into a scratch collection with the same indexes, which is removed again.
+    Each is copied alone into a scratch collection with the same indexes, which is removed again.
     """
     with MongoClient[dict[str, Any]](uri, directConnection=True) as client:
         stored = client[database]
-        mean = _keys(stored, COLLECTION) / stored[COLLECTION].count_documents({})
-        return mean, _keys_of_the_richest(stored)
+        scratch = _build_scratch(stored)
+        values = {"$add": [_length(f"${name}") for name in ("k", "d", "n")]}
+        richest = [{"$set": {"_values": values}}, {"$sort": {"_values": -1}}, {"$limit": 1}, {"$unset": "_values"}]
+        counted = []
+        for pipeline in (richest, [{"$sample": {"size": SAMPLE}}]):
+            for document in stored[COLLECTION].aggregate(pipeline):
+                scratch.insert_one(document)
+                counted.append(float(sum(stored.command("validate", SCRATCH)["keysPerIndex"].values())))
+                scratch.delete_one({"_id": document["_id"]})
+        scratch.drop()
+        return counted
 
 
-def _keys(database: Database[dict[str, Any]], collection: str) -> int:
-    counted: dict[str, int] = database.command("validate", collection)["keysPerIndex"]
-    return sum(counted.values())
-
-
-def _keys_of_the_richest(database: Database[dict[str, Any]]) -> int:
-    source, scratch = database[COLLECTION], database[SCRATCH]
+def _build_scratch(database: Database[dict[str, Any]]) -> Any:
+    scratch = database[SCRATCH]
     scratch.drop()
-    for name, options in source.index_information().items():
+    for name, options in database[COLLECTION].index_information().items():
         if name != "_id_":
             extra = {key: value for key, value in options.items() if key not in SKIPPED_OPTIONS}
             scratch.create_index(options["key"], name=name, **extra)
-    entries = {"$add": [_length(f"${name}") for name in ("k", "d", "n")]}
-    richest = source.aggregate([{"$set": {"_entries": entries}}, {"$sort": {"_entries": -1}}, {"$limit": 1}])
-    for document in richest:
-        document.pop("_entries")
-        scratch.insert_one(document)
-    counted = _keys(database, SCRATCH)
-    scratch.drop()
-    return counted
+    return scratch
 
 
 def _length(path: str) -> dict[str, Any]:
