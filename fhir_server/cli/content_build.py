@@ -33,7 +33,7 @@ def package_files(profiles: Path, terminology: Path) -> dict[str, bytes]:
     """Returns the content of the package by path inside it: definitions, examples, both indexes and `package.json`."""
     definitions = _read(
         path
-        for folder in (profiles, terminology)
+        for folder in (profiles, terminology, profiles.parent / "mappings")
         for path in folder.rglob("*.json")
         if path.parent != profiles and path.parent.name not in {"examples", "counterexamples"}
     )

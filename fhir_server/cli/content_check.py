@@ -1,4 +1,4 @@
-"""`fhir-server content-check`: everything that `profiles/` and `terminology/` promise, checked without a network.
+"""`fhir-server content-check`: what `profiles/`, `terminology/` and `mappings/` promise, checked without a network.
 
 https://hl7.org/fhir/R4/profiling.html
 """
@@ -37,6 +37,7 @@ FOLDERS = {
     "CodeSystem": "code-systems",
     "ValueSet": "value-sets",
     "NamingSystem": "naming-systems",
+    "ConceptMap": "concept-maps",
 }
 """Where a definition lies, by its `resourceType`."""
 POINTS = {
@@ -48,7 +49,9 @@ POINTS = {
     6: "codes · codes",
 }
 OWN_CANONICAL = re.compile(re.escape(BASE) + r"/(?:StructureDefinition|CodeSystem|ValueSet)/[A-Za-z0-9.-]+")
-CANONICAL_KEYS = frozenset({"baseDefinition", "valueSet", "profile", "targetProfile"})
+CANONICAL_KEYS = frozenset(
+    {"baseDefinition", "valueSet", "profile", "targetProfile", "sourceCanonical", "source", "target"}
+)
 OWN_RULE = re.compile(r"msma-\d+")
 
 
@@ -117,10 +120,10 @@ class Content:
 
 
 def read_content(profiles: Path, terminology: Path) -> Content:
-    """Returns the files of both folders; a file that is no JSON is kept as a problem."""
+    """Returns the files of both folders and of `mappings/` beside them; a file that is no JSON is kept as a problem."""
     content = Content(profiles, terminology)
     decoder = msgspec.json.Decoder(float_hook=Decimal)
-    for folder in (profiles, terminology):
+    for folder in (profiles, terminology, profiles.parent / "mappings"):
         for path in sorted(folder.rglob("*.json")):
             if path.name == "package.json" or path.name.endswith(".issues.json"):
                 continue
@@ -298,7 +301,7 @@ def check_codes(content: Content) -> Iterator[Problem]:
     for path, resource in content.resources.items():
         if path.parent.name == "counterexamples":
             continue
-        for system, code in sorted(set(_codings(resource))):
+        for system, code in sorted({*_codings(resource), *_mapped_codes(resource)}):
             known = content.codes.code_system(system)
             if known is not None and known.is_complete and code not in known.concepts:
                 yield Problem(6, path, f"Le code `{system}|{code}` n’existe pas.", f"`{system}|{code}` does not exist.")
@@ -318,13 +321,27 @@ def _codings(node: Any) -> Iterator[tuple[str, str]]:
             yield from _codings(value)
 
 
+def _mapped_codes(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the source and target codes of a ConceptMap."""
+    for group in resource.get("group", ()) if resource["resourceType"] == "ConceptMap" else ():
+        for element in group["element"]:
+            yield group["source"], element["code"]
+            for target in element.get("target", ()):
+                if "code" in target:
+                    yield group["target"], target["code"]
+
+
 CHECKS = (check_form, check_validity, check_canonicals, check_profiles, check_examples, check_codes)
 
 
-def check_content(profiles: Path, terminology: Path) -> list[Problem]:
+def find_problems(content: Content) -> list[Problem]:
     """Returns every fault of the content, by point; an empty list where all is well."""
-    content = read_content(profiles, terminology)
     return [problem for check in CHECKS for problem in check(content)]
+
+
+def check_content(profiles: Path, terminology: Path) -> list[Problem]:
+    """Returns every fault of the files in both folders and in `mappings/` beside them."""
+    return find_problems(read_content(profiles, terminology))
 
 
 def render(problems: Iterable[Problem], root: Path, counts: Counter[str]) -> Iterator[str]:
@@ -353,11 +370,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--content", type=Path, help="dossier de profiles/ et terminology/ · folder that holds both")
     options = parser.parse_args(arguments)
     profiles, terminology = find_folders(options.content)
-    counts = Counter(
-        path.parent.name for folder in (profiles, terminology) for path in folder.rglob("*-*.json")
-        if not path.name.endswith(".issues.json")
-    )  # fmt: skip
-    problems = check_content(profiles, terminology)
+    content = read_content(profiles, terminology)
+    problems = find_problems(content)
+    counts = Counter(path.parent.name for path in content.resources)
     for line in render(problems, profiles.parent, counts):
         print(line)
     return 1 if problems else 0

@@ -20,9 +20,9 @@ def files() -> dict[str, bytes]:
 
 
 def test_package_holds_every_definition_and_example(files: dict[str, bytes]) -> None:
-    definitions = {path.name for folder in ("profiles", "terminology") for path in (ROOT / folder).glob("*/*.json")} - {
-        path.name for path in (ROOT / "profiles").glob("*examples/*.json")
-    }
+    definitions = {
+        path.name for folder in ("profiles", "terminology", "mappings") for path in (ROOT / folder).glob("*/*.json")
+    } - {path.name for path in (ROOT / "profiles").glob("*examples/*.json")}
     examples = {path.name for path in (ROOT / "profiles/examples").glob("*.json")}
     packed = {Path(name).name for name in files if name.count("/") == 1}
     assert packed == definitions | {"package.json", ".index.json"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 
 from fhir_server.cli import main
 from fhir_server.cli.content_check import BASE, FOLDERS, POINTS, Problem, check_content
@@ -14,15 +15,18 @@ from fhir_server.cli.content_check import BASE, FOLDERS, POINTS, Problem, check_
 ROOT = Path(__file__).parents[2]
 DEFINITIONS = sorted(
     path
-    for folder in ("profiles", "terminology")
+    for folder in ("profiles", "terminology", "mappings")
     for path in (ROOT / folder).rglob("*-*.json")
     if path.parent.name in FOLDERS.values() and path.parent.name != "naming-systems"
 )
+EXAMPLES = sorted((ROOT / "profiles/examples").glob("*.json"))
 GOAL = "profiles/structure-definitions/StructureDefinition-msma-goal.json"
 EXAMPLE = "profiles/examples/Goal-exemple-objectif.json"
 COUNTEREXAMPLE = "profiles/counterexamples/Goal-msma-goal-bad-assessed-without-date.json"
 EXPECTED = "profiles/counterexamples/Goal-msma-goal-bad-assessed-without-date.issues.json"
 DOMAINS = "terminology/code-systems/CodeSystem-msma-goal-domain.json"
+MAP = "mappings/concept-maps/ConceptMap-msma-substance-to-cim-10.json"
+SUBSTANCES = "terminology/code-systems/CodeSystem-msma-substance.json"
 VALUES = "terminology/value-sets/ValueSet-msma-goal-domain.json"
 
 
@@ -34,6 +38,12 @@ def problems() -> list[Problem]:
 @pytest.mark.parametrize("point", POINTS)
 def test_content_has_no_fault(problems: list[Problem], point: int) -> None:
     assert [problem for problem in problems if problem.point == point] == []
+
+
+@pytest.mark.parametrize("path", [*DEFINITIONS, *EXAMPLES], ids=lambda path: path.stem)
+def test_another_reader_of_fhir_accepts(path: Path) -> None:
+    resource = json.loads(path.read_text(encoding="utf-8"))
+    get_fhir_model_class(resource["resourceType"]).model_validate(resource)
 
 
 @pytest.mark.parametrize("path", DEFINITIONS, ids=lambda path: path.stem)
@@ -122,6 +132,7 @@ FAULTS = {
         6,
         VALUES,
     ),
+    "mapped-code-unknown": (edit(MAP, lambda map_: map_["group"][0]["element"][0].update(code="autre")), 6, MAP),
     "count-differs": (edit(DOMAINS, lambda domains: domains.update(count=1)), 6, DOMAINS),
 }
 
@@ -129,7 +140,7 @@ FAULTS = {
 @pytest.fixture
 def small_content(tmp_path: Path) -> Path:
     """One profile with its codes, example and counterexample; what it refers to is missing."""
-    for file in (GOAL, EXAMPLE, COUNTEREXAMPLE, EXPECTED, DOMAINS, VALUES):
+    for file in (GOAL, EXAMPLE, COUNTEREXAMPLE, EXPECTED, DOMAINS, VALUES, MAP, SUBSTANCES):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     for file in ("profiles/package.json", "terminology/external.toml"):
