@@ -155,6 +155,17 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
 }
 """One predicate per primitive type, for those who check many values of one type."""
 
+PATTERNS: dict[str, Callable[[str], object | None]] = {
+    "canonical": _uri,
+    "id": _id,
+    "oid": _oid,
+    "time": _time,
+    "uri": _uri,
+    "url": _uri,
+    "uuid": _uuid,
+}
+"""The full match of the types that a regular expression says all about; None where it does not match."""
+
 
 def check(type_name: str, value: Any) -> bool:
     """Returns True where `value`, as parsed from JSON, is a value of the R4 primitive `type_name`.

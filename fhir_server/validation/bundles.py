@@ -28,17 +28,15 @@ def contained_resource(resource: dict[str, Any], id_: str) -> dict[str, Any] | N
 
 def build_resolver(resource: dict[str, Any], outside: Resolve = nothing_at_hand) -> Resolve:
     """Returns the look-up of the references inside `resource`; `outside` finds what neither it nor its Bundle holds."""
-    entries: dict[str, dict[str, Any]] | None = None
+    entries: dict[str, dict[str, Any]] | None = None if resource.get("resourceType") == "Bundle" else {}
 
     def resolve(literal: str) -> dict[str, Any] | None:
         nonlocal entries
-        if literal.startswith("#"):
-            return contained_resource(resource, literal[1:])
-        if resource.get("resourceType") != "Bundle":
-            return outside(literal)
         if entries is None:
             entries = bundle_entries(resource)
-        return entries.get(literal) or outside(literal)
+        if literal in entries:
+            return entries[literal]
+        return contained_resource(resource, literal[1:]) if literal[:1] == "#" else outside(literal)
 
     return resolve
 

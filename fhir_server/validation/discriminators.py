@@ -19,7 +19,7 @@ from fhir_server.spec import primitives
 from fhir_server.terminology import Terminology
 from fhir_server.validation.bindings import binding_check
 from fhir_server.validation.findings import Check, Context
-from fhir_server.validation.patterns import described, is_subset, stated
+from fhir_server.validation.patterns import coding_matcher, described, is_coding_pattern, is_subset, stated
 from fhir_server.validation.references import target_type_of
 
 _STEP = re.compile(
@@ -219,6 +219,9 @@ def _constant(expected: Any, is_exact: bool) -> Expectation:
         return Expectation(lambda value, _: bool(value == expected), described(expected), expected)
     if type(expected) is list:
         return Expectation(lambda value, _: any(is_subset(one, value) for one in expected), described(expected[0]))
+    if is_coding_pattern(expected) and not is_exact:
+        holds = coding_matcher(expected)
+        return Expectation(lambda value, _: holds(value), described(expected))
     if is_exact:
         return Expectation(lambda value, _: bool(value == expected), described(expected))
     return Expectation(lambda value, _: is_subset(expected, value), described(expected))

@@ -326,7 +326,8 @@ def unknown_modifier_extension(url: str, severity: str = "error") -> Finding:
     return Finding(
         "extension",
         "modifier-extension-unknown",
-        f"The modifier extension `{shown(url)}` at `{PLACE}` is not known here: its element cannot be understood safely.",
+        f"The modifier extension `{shown(url)}` at `{PLACE}` is not known here: "
+        "its element cannot be understood safely.",
         f"L’extension modificatrice `{shown(url)}` à `{PLACE}` n’est pas connue ici : "
         "son élément ne peut pas être compris sans risque.",
         severity,

@@ -272,7 +272,8 @@ class ProfileChecks:
             expectation = self._discriminators.expectation(part, discriminator)
             if expectation is not None:
                 reads = discriminator["type"] in ("value", "pattern")
-                expectations.append((parse_steps(discriminator["path"]) if reads else None, expectation))
+                steps = parse_steps(discriminator["path"])
+                expectations.append((steps if reads and steps else None, expectation))
         check = self._value(part, child, code, path)
         maximum = None if part.maximum == child.maximum and child.maximum != 0 else part.maximum
         found = Slice(part.slice_name, tuple(expectations), part.minimum, maximum, check)

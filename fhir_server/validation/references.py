@@ -69,8 +69,13 @@ def target_check(allowed: Collection[str], element: str = "") -> Check:
         if type(value) is not dict:
             return None
         literal = value.get("reference")
-        if type(literal) is str and literal.partition("/")[0] in types:
-            return None
+        if type(literal) is str:
+            if literal.partition("/")[0] in types:
+                return None
+            if literal[:9] == "urn:uuid:":
+                target = context.resolve(literal)
+                if target is not None and target.get("resourceType") in types:
+                    return None
         found = target_type_of(value, context)
         if found is None or found in types:
             return None
@@ -80,13 +85,18 @@ def target_check(allowed: Collection[str], element: str = "") -> Check:
     return check_target
 
 
-def check_stated_type(value: Any, context: Context) -> Findings | None:
-    """Refuses a `Reference.type` that is unlike the type in the literal.
-    https://hl7.org/fhir/R4/references.html#Reference
+def check_literal(value: Any, context: Context) -> Findings | None:
+    """Refuses a `#id` that no contained resource has (ref-1), and a `Reference.type` unlike the type in the literal.
+
+    `#` alone is the resource that contains this one. https://hl7.org/fhir/R4/references.html
     """
-    stated = value.get("type")
     literal = value.get("reference")
-    if type(stated) is not str or type(literal) is not str:
+    if type(literal) is not str:
+        return None
+    if literal[:1] == "#":
+        return None if literal == "#" or _is_contained(literal[1:], context) else [messages.contained_missing(literal)]
+    stated = value.get("type")
+    if type(stated) is not str:
         return None
     found = literal_type(literal)
     if found is None or stated.rpartition("/")[2] == found:
@@ -94,12 +104,6 @@ def check_stated_type(value: Any, context: Context) -> Findings | None:
     return [messages.reference_type_differs(literal, stated).at(".type")]
 
 
-def check_contained_target(value: Any, context: Context) -> Findings | None:
-    """Refuses a `#id` that no contained resource has (ref-1); `#` alone is the resource that contains this one."""
-    literal = value.get("reference")
-    if type(literal) is not str or not literal.startswith("#") or literal == "#":
-        return None
+def _is_contained(id_: str, context: Context) -> bool:
     contained = context.root.get("contained")
-    if type(contained) is list and any(type(one) is dict and one.get("id") == literal[1:] for one in contained):
-        return None
-    return [messages.contained_missing(literal)]
+    return type(contained) is list and any(type(one) is dict and one.get("id") == id_ for one in contained)

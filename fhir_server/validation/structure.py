@@ -39,6 +39,7 @@ class ObjectShape:
 def object_check(shape: ObjectShape) -> Check:
     """Returns the check of an object: every name known, every value right, all that is required there."""
     elements = shape.elements
+    required = frozenset(shape.required)
     rules = (*_shape_rules(shape), *shape.rules)
     invariants, is_resource = shape.invariants, shape.is_resource
 
@@ -51,6 +52,8 @@ def object_check(shape: ObjectShape) -> Check:
             problems = _stray(shape, node, key, context) if element is None else element(value, context)
             if problems is not None:
                 found = _kept(shape, node, key, found, problems)
+        if not node.keys() >= required:
+            found = _missing(shape, node, found)
         for rule in rules:
             problems = rule(node, context)
             if problems is not None:
@@ -75,8 +78,6 @@ def _shape_rules(shape: ObjectShape) -> Iterator[Check]:
         yield _check_not_empty
     elif not shape.is_resource:
         yield _check_content
-    if shape.required:
-        yield _required_check(shape)
     if shape.required_choices:
         yield _required_choices_check(shape)
     if shape.choices:
@@ -94,19 +95,6 @@ def _check_content(node: Any, _context: Context) -> Findings | None:
 
 def _check_not_empty(node: Any, _context: Context) -> Findings | None:
     return None if node else [messages.empty("object")]
-
-
-def _required_check(shape: ObjectShape) -> Check:
-    required = shape.required
-
-    def check_required(node: Any, _context: Context) -> Findings | None:
-        found: Findings | None = None
-        for name in required:
-            if name not in node:
-                found = _missing(shape, node, name, found)
-        return found
-
-    return check_required
 
 
 def _required_choices_check(shape: ObjectShape) -> Check:
@@ -166,10 +154,11 @@ def _unknown(shape: ObjectShape, key: str) -> Finding:
     return messages.unknown_element(key, [name for name in shape.elements if name != "resourceType"])
 
 
-def _missing(shape: ObjectShape, node: dict[str, Any], name: str, found: Findings | None) -> Findings | None:
-    if f"_{name}" in node and f"_{name}" in shape.shadows:
-        return found
-    return joined(found, [messages.missing()], shape.step(name))
+def _missing(shape: ObjectShape, node: dict[str, Any], found: Findings | None) -> Findings | None:
+    for name in shape.required:
+        if name not in node and not (f"_{name}" in node and f"_{name}" in shape.shadows):
+            found = joined(found, [messages.missing()], shape.step(name))
+    return found
 
 
 def _several(shape: ObjectShape, node: dict[str, Any], found: Findings | None) -> Findings | None:
@@ -211,14 +200,27 @@ def shadow_array_check(item: Check) -> Check:
 
 def primitive_check(type_name: str) -> Check:
     """Returns the check of one primitive's syntax."""
-    is_right = primitives.CHECKS[type_name]
     if type_name in ("string", "markdown"):
         return _text_check(type_name)
+    if type_name in primitives.PATTERNS:
+        return _pattern_check(type_name)
+    is_right = primitives.CHECKS[type_name]
 
     def check_primitive(value: Any, _context: Context) -> Findings | None:
         return None if is_right(value) else [messages.primitive(type_name, value)]
 
     return check_primitive
+
+
+def _pattern_check(type_name: str) -> Check:
+    matches = primitives.PATTERNS[type_name]
+
+    def check_pattern(value: Any, _context: Context) -> Findings | None:
+        if type(value) is str and matches(value) is not None:
+            return None
+        return [messages.primitive(type_name, value)]
+
+    return check_pattern
 
 
 def _text_check(type_name: str) -> Check:

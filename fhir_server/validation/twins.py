@@ -112,6 +112,30 @@ def full_url_without_version(node: Any, _context: Context) -> bool:
     return "/_history/" not in node.get("fullUrl", "")
 
 
+def full_urls_are_distinct(node: Any, _context: Context) -> bool:
+    """bdl-7: no two entries with the same full URL and version."""
+    if node.get("type") == "history":
+        return True
+    seen = set()
+    for entry in node.get("entry", ()):
+        if _has(entry, "fullUrl"):
+            key = (entry.get("fullUrl"), entry.get("resource", {}).get("meta", {}).get("versionId", ""))
+            if key in seen:
+                return False
+            seen.add(key)
+    return True
+
+
+def requests_are_where_due(node: Any, context: Context) -> bool:
+    due = context.resource.get("type") in ("batch", "transaction", "history")
+    return all(("request" in entry) == due for entry in node.get("entry", ()))
+
+
+def responses_are_where_due(node: Any, context: Context) -> bool:
+    due = context.resource.get("type") in ("batch-response", "transaction-response", "history")
+    return all(("response" in entry) == due for entry in node.get("entry", ()))
+
+
 def _has(node: dict[str, Any], name: str) -> bool:
     return name in node or f"_{name}" in node
 
@@ -126,6 +150,15 @@ DOM_3 = (
     "descendants().where(reference = '#').exists() or "
     "descendants().where(as(canonical) = '#').exists() or descendants().where(as(canonical) = '#').exists()).not())"
     ".trace('unmatched', id).empty()"
+)
+
+BDL_3 = (
+    "entry.all(request.exists() = (%resource.type = 'batch' or %resource.type = 'transaction' or "
+    "%resource.type = 'history'))"
+)
+BDL_4 = (
+    "entry.all(response.exists() = (%resource.type = 'batch-response' or %resource.type = 'transaction-response' or "
+    "%resource.type = 'history'))"
 )
 
 TWINS: Mapping[str, Twin] = {
@@ -148,6 +181,11 @@ TWINS: Mapping[str, Twin] = {
     "detail.empty() or reference.empty()": detail_or_reference,
     "orderDetail.empty() or code.exists()": order_detail_has_code,
     "resource.exists() or request.exists() or response.exists()": entry_has_content,
+    "(type = 'history') or entry.where(fullUrl.exists()).select(fullUrl&resource.meta.versionId).isDistinct()": (
+        full_urls_are_distinct
+    ),
+    BDL_3: requests_are_where_due,
+    BDL_4: responses_are_where_due,
     "fullUrl.contains('/_history/').not()": full_url_without_version,
 }
 """Expression to twin."""

@@ -72,7 +72,7 @@ class TypeChecks:
         shape.invariants = self._invariants.check(tree.definition, type_name)
         rules: list[Check] = []
         if type_name == "Reference":
-            rules += [references.check_contained_target, references.check_stated_type]
+            rules.append(references.check_literal)
         elif type_name == "Extension":
             rules.append(self._extensions.check_content)
         elif shape.is_resource:
@@ -108,7 +108,9 @@ class TypeChecks:
     def _entry(self, value: Any, context: Context) -> Findings | None:
         if type(value) is not dict:
             return [messages.wrong_object(value)]
-        inner = Context(value, value, build_resolver(value, context.resolve), context.depth)
+        is_plain = "contained" not in value and value.get("resourceType") != "Bundle"
+        resolve = context.resolve if is_plain else build_resolver(value, context.resolve)
+        inner = Context(value, value, resolve, context.depth)
         return self.resource_check(value, inner)
 
     def _shape(self, node: ElementNode, path: str) -> ObjectShape:

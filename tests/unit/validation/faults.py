@@ -26,7 +26,9 @@ SOUND: dict[str, dict[str, Any]] = {
         "birthDate": "1980-02-29",
         "deceasedBoolean": False,
         "address": [{"line": ["1 rue"], "city": "Strasbourg", "period": {"start": "2020", "end": "2021-01-01"}}],
-        "maritalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": "M"}]},
+        "maritalStatus": {
+            "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": "M"}]
+        },
         "contact": [{"name": {"family": "Proche"}}],
         "communication": [{"language": {"text": "français"}, "preferred": True}],
         "managingOrganization": {"reference": "Organization/o1"},

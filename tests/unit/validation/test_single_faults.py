@@ -16,7 +16,8 @@ STRUCTURE: list[tuple[str, dict[str, Any], str, str]] = [
     ("patient", {"name/0/famly": "x"}, "unknown-element", "Patient.name[0].famly"),
     ("patient", {"contact/0/name/x": 1}, "unknown-element", "Patient.contact[0].name.x"),
     ("patient", {"_name": [{"id": "a"}]}, "unknown-element", "Patient._name"),
-    ("observation", {"component/0/referenceRange/0/x": 1}, "unknown-element", "Observation.component[0].referenceRange[0].x"),
+    ("observation", {"component/0/referenceRange/0/x": 1},
+     "unknown-element", "Observation.component[0].referenceRange[0].x"),
     ("bundle", {"entry/0/resource/x": 1}, "unknown-element", "Bundle.entry[0].resource.x"),
     ("parameters", {"parameter/0/resource/x": 1}, "unknown-element", "Parameters.parameter[0].resource.x"),
     ("observation", {"contained/0/x": 1}, "unknown-element", "Observation.contained[0].x"),
@@ -97,8 +98,10 @@ PRIMITIVES: list[tuple[str, dict[str, Any], str, str]] = [
     ("observation", {"issued": "2024-01-01T10:00Z"}, "primitive-instant", "Observation.issued"),
     ("observation", {"valueQuantity/value": "1.50"}, "primitive-decimal", "Observation.value.value"),
     ("observation", {"valueQuantity/value": True}, "primitive-decimal", "Observation.value.value"),
-    ("attachment", {"content/0/attachment/data": "Zm9"}, "primitive-base64binary", "DocumentReference.content[0].attachment.data"),
-    ("attachment", {"content/0/attachment/size": -1}, "primitive-unsignedint", "DocumentReference.content[0].attachment.size"),
+    ("attachment", {"content/0/attachment/data": "Zm9"},
+     "primitive-base64binary", "DocumentReference.content[0].attachment.data"),
+    ("attachment", {"content/0/attachment/size": -1},
+     "primitive-unsignedint", "DocumentReference.content[0].attachment.size"),
     ("medication_request", {"dosageInstruction/0/timing/repeat/timeOfDay": ["24:00:00"]},
      "primitive-time", "MedicationRequest.dosageInstruction[0].timing.repeat.timeOfDay[0]"),
     ("bundle", {"entry/1/resource/subject/display": ""}, "empty-string", "Bundle.entry[1].resource.subject.display"),
@@ -116,7 +119,8 @@ MEANING: list[tuple[str, dict[str, Any], str, str]] = [
     ("medication_request", {"dosageInstruction/0/timing/repeat/periodUnit": "day"},
      "binding-required", "MedicationRequest.dosageInstruction[0].timing.repeat.periodUnit"),
     ("capability", {"rest/0/mode": "both"}, "binding-required", "CapabilityStatement.rest[0].mode"),
-    ("patient", {"managingOrganization/reference": "Patient/p1"}, "reference-target-type", "Patient.managingOrganization"),
+    ("patient", {"managingOrganization/reference": "Patient/p1"},
+     "reference-target-type", "Patient.managingOrganization"),
     ("patient", {"managingOrganization": {"reference": "https://x.org/fhir/Group/1/_history/2"}},
      "reference-target-type", "Patient.managingOrganization"),
     ("patient", {"managingOrganization": {"type": "Patient", "display": "x"}},
@@ -130,7 +134,7 @@ MEANING: list[tuple[str, dict[str, Any], str, str]] = [
      "modifier-extension-unknown", "Patient.modifierExtension[0].url"),
     ("patient", {"extension/0/valueString": GONE, "extension/0/id": "a"}, "ext-1", "Patient.extension[0]"),
     ("patient", {"extension/0/extension": [{"url": "a", "valueCode": "b"}]}, "ext-1", "Patient.extension[0]"),
-    ("patient", {"extension/0": {"url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace", "valueString": "x"}},
+    ("patient", {"extension/0/url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"},
      "choice-type", "Patient.extension[0].value"),
     ("patient", {"extension": nested_extensions(70)}, "depth", "Patient" + ".extension[0]" * 65),
     ("patient", {"text/div": "<div>x</div>"}, "xhtml-root", "Patient.text.div"),
@@ -238,5 +242,9 @@ def test_unknown_element_names_the_nearest(r4_validator: Validator) -> None:
 
 
 def test_unknown_modifier_extension_of_basic_is_a_warning(r4_validator: Validator) -> None:
-    basic = {"resourceType": "Basic", "code": {"text": "x"}, "modifierExtension": [{"url": "http://x.org", "valueCode": "x"}]}
+    basic = {
+        "resourceType": "Basic",
+        "code": {"text": "x"},
+        "modifierExtension": [{"url": "http://x.org", "valueCode": "x"}],
+    }
     assert [(i.severity, i.rule) for i in r4_validator.validate(basic)] == [("warning", "modifier-extension-unknown")]
