@@ -20,8 +20,13 @@ def keys_per_observation(uri: str, database: str) -> list[float]:
         stored = client[database]
         scratch = _build_scratch(stored)
         values = {"$add": [_length(f"${name}") for name in ("k", "d", "n")]}
-        richest = [{"$set": {"_values": values}}, {"$sort": {"_values": -1}}, {"$limit": 1}, {"$unset": "_values"}]
-        counted = []
+        richest: list[dict[str, Any]] = [
+            {"$set": {"_values": values}},
+            {"$sort": {"_values": -1}},
+            {"$limit": 1},
+            {"$unset": "_values"},
+        ]
+        counted: list[float] = []
         for pipeline in (richest, [{"$sample": {"size": SAMPLE}}]):
             for document in stored[COLLECTION].aggregate(pipeline):
                 scratch.insert_one(document)
