@@ -44,6 +44,7 @@ _PLAIN = {
     **boundaries.PLAIN,
 }
 _WITH_CRITERIA = {**existence.WITH_CRITERIA, **collections.WITH_CRITERIA}
+_ALL_OF_RESOURCE = Call(Variable("resource"), "descendants", ())
 _CONSTANTS = {
     "ucum": "http://unitsofmeasure.org",
     "sct": "http://snomed.info/sct",
@@ -107,6 +108,8 @@ def _member(tree: Member) -> Step:
 def _call(tree: Call) -> Step:
     source = interpret(tree.source) if tree.source is not None else _focus
     arguments = [interpret(argument) for argument in tree.arguments]
+    if tree == _ALL_OF_RESOURCE:
+        return lambda _focus, scope: scope.descendants
     if tree.name == "sort":
         return _sort(source, tree.arguments or (Special("this"),))
     with_criteria = _WITH_CRITERIA.get(tree.name)

@@ -170,10 +170,10 @@ def _text_test(form: Callable[[str, str], str]) -> Function:
     def function(generator: Generator, tree: Call, focus: One) -> Result:
         (argument,) = _arguments(tree, 1)
         found = generator.source(tree, focus)
-        literal = isinstance(argument, Literal) and isinstance(argument.value, str)
-        if not isinstance(found, One) or kind(found.type_name) != "string" or not literal:
+        if not isinstance(argument, Literal) or not isinstance(argument.value, str):
             raise NotPlain
-        assert isinstance(argument, Literal)  # noqa: S101
+        if not isinstance(found, One) or kind(found.type_name) != "string":
+            raise NotPlain
         test = form(found.code, argument.value)
         return Truth(
             generator.code.assign(test if found.sure else f"None if {found.code} is None else {test}"), found.sure

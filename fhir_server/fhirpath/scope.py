@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fhir_server.fhirpath.navigation import Resolver, resource_node
+from fhir_server.fhirpath.navigation import Resolver, descendants, resource_node
 from fhir_server.fhirpath.values import Node, Nodes
 
 
@@ -24,7 +24,7 @@ class Environment:
 class Scope:
     """One evaluation: its environment as nodes, and the values of `$this`, `$index` and `$total`."""
 
-    __slots__ = ("_clock", "context", "index", "resolve", "resource", "root", "this", "total")
+    __slots__ = ("_clock", "_descendants", "context", "index", "resolve", "resource", "root", "this", "total")
 
     def __init__(self, context: Nodes, resource: Node | None, root: Node | None, resolve: Resolver | None) -> None:
         self.context = self.this = context
@@ -34,6 +34,7 @@ class Scope:
         self.index: int | None = None
         self.total: Nodes = ()
         self._clock: list[datetime] = []
+        self._descendants: list[Nodes] = []
 
     @property
     def now(self) -> datetime:
@@ -42,10 +43,18 @@ class Scope:
             self._clock.append(datetime.now().astimezone())
         return self._clock[0]
 
+    @property
+    def descendants(self) -> Nodes:
+        """Returns all that is in `%resource`, walked once: dom-3 asks for it again and again."""
+        if not self._descendants:
+            self._descendants.append(descendants([self.resource]) if self.resource else [])
+        return self._descendants[0]
+
     def inside(self, this: Nodes, index: int | None) -> Scope:
         """Returns the scope of a criterion, for one item of the focus."""
         scope = Scope(self.context, self.resource, self.root, self.resolve)
-        scope.this, scope.index, scope.total, scope._clock = this, index, self.total, self._clock
+        scope.this, scope.index, scope.total = this, index, self.total
+        scope._clock, scope._descendants = self._clock, self._descendants
         return scope
 
 

@@ -132,9 +132,17 @@ def test_everyday_expression_needs_no_interpreter(text: str) -> None:
     assert not isinstance(generator.write(generator.tree, generator.root), Boxed)
 
 
-def test_unknown_function_goes_to_the_library() -> None:
-    expression = compile_expression("('b' | 'a').lowercase()", "Patient")
+def test_function_that_only_the_library_knows_is_left_to_it() -> None:
+    expression = compile_expression("(1 | 2 | 4).sum()", "Patient")
     assert not expression.native
+    assert expression.evaluate_typed({"resourceType": "Patient"}) == [("integer", 7)]
+
+
+def test_elements_come_back_from_the_library_with_their_type() -> None:
+    expression = compile_expression("coalesce(name, contact.name)", "Patient")
+    assert not expression.native
+    name = {"family": "Exemple"}
+    assert expression.evaluate_typed({"resourceType": "Patient", "name": [name]}) == [("HumanName", name)]
 
 
 @pytest.mark.parametrize(

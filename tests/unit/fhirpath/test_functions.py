@@ -1,0 +1,141 @@
+"""Functions and operators on literals: one row each, and the empty collection."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from fhir_server.errors import InvalidContent
+from fhir_server.fhirpath import compile_expression
+
+ROWS: list[tuple[str, list[Any]]] = [
+    ("'abc'.startsWith('ab')", [True]),
+    ("'abc'.endsWith('')", [True]),
+    ("{}.startsWith('a')", []),
+    ("'abc'.indexOf('c')", [2]),
+    ("'abcdef'.substring(1, 2)", ["bc"]),
+    ("'abc'.substring(3)", []),
+    ("'aB'.upper() & 'aB'.lower()", ["ABab"]),
+    ("' a '.trim().length()", [1]),
+    ("'a,b'.split(',')", ["a", "b"]),
+    ("('a' | 'b').join('-')", ["a-b"]),
+    ("'ab'.toChars()", ["a", "b"]),
+    ("'aaa'.replace('a', 'b')", ["bbb"]),
+    ("'11/30'.replaceMatches('(\\\\d+)/(\\\\d+)', '$2-$1')", ["30-11"]),
+    ("'N8000123123'.matches('^N[0-9]{8}$')", [False]),
+    ("'abc'.matchesFull('b')", [False]),
+    ("'a b'.escape('url')", ["a%20b"]),
+    ("'&lt;'.unescape('html')", ["<"]),
+    ("'ab'.encode('hex').decode('hex')", ["ab"]),
+    ("'x'.decode('hex')", []),
+    ("'a'.encode('rot13')", []),
+    ("'4'.toInteger()", [4]),
+    ("'4.5'.toDecimal()", [Decimal("4.5")]),
+    ("'x'.toInteger()", []),
+    ("'yes'.toBoolean()", [True]),
+    ("'maybe'.convertsToBoolean()", [False]),
+    ("1.toString() & true.toString() & 1.50.toString()", ["1true1.50"]),
+    ("5 'mg'.toString()", ["5 'mg'"]),
+    ("2 days.toString()", ["2 days"]),
+    ("'2024-02-30'.toDate()", []),
+    ("'2024-02'.toDateTime()", ["2024-02"]),
+    ("'10:30'.convertsToTime()", [True]),
+    ("'5 mg'.convertsToQuantity()", [False]),
+    ("'5 days'.toQuantity() = 5 days", [True]),
+    ("7 div 2", [3]),
+    ("-7 mod 3", [-1]),
+    ("1 / 0", []),
+    ("2.5 * 2", [Decimal("5.0")]),
+    ("(-5).abs()", [5]),
+    ("1.1.ceiling() + 1.9.floor() + 1.9.truncate()", [4]),
+    ("3.14159.round(3)", [Decimal("3.142")]),
+    ("2.power(3)", [8]),
+    ("9.sqrt() = 3", [True]),
+    ("(-1).sqrt()", []),
+    ("16.log(2) = 4", [True]),
+    ("0.exp() = 1", [True]),
+    ("1.ln() = 0", [True]),
+    ("1.587.lowBoundary(2)", [Decimal("1.58")]),
+    ("1.587.highBoundary()", [Decimal("1.58750000")]),
+    ("@2024-02.highBoundary()", ["2024-02-29"]),
+    ("@2024.lowBoundary(6)", ["2024-01"]),
+    ("@T10:30.highBoundary()", ["10:30:59.999"]),
+    ("@2024-01-01T10:00Z.lowBoundary()", ["2024-01-01T10:00:00.000Z"]),
+    ("@2024-01.precision()", [6]),
+    ("1.50.precision()", [2]),
+    ("1 'cm' = 10 'mm'", [True]),
+    ("1 'cm' = 1 's'", []),
+    ("1 'kg' > 999 'g'", [True]),
+    ("2 'cm' * 2 'cm'", [{"value": 4, "unit": "cm2", "code": "cm2", "system": "http://unitsofmeasure.org"}]),
+    ("1 year = 1 'a'", []),
+    ("1 year ~ 1 'a'", [True]),
+    ("@2024-01-31 + 1 month", ["2024-02-29"]),
+    ("@2024-01-01 = @2024", []),
+    ("@2024-01-01 != @2024-01-02", [True]),
+    ("'A  b' ~ 'a b'", [True]),
+    ("'a' !~ 'b'", [True]),
+    ("1.0 ~ 1", [True]),
+    ("(1 | 2) ~ (2 | 1)", [True]),
+    ("(1 | 2) = (2 | 1)", [False]),
+    ("1 in (1 | 2) and ((1 | 2) contains 3).not()", [True]),
+    ("{} and false", [False]),
+    ("{} and true", []),
+    ("{} or true", [True]),
+    ("true xor {}", []),
+    ("{} implies true", [True]),
+    ("false implies {}", [True]),
+    ("(true | false).allTrue()", [False]),
+    ("(true | false).anyTrue() and (true | false).anyFalse() and (false).allFalse()", [True]),
+    ("(1 | 2).subsetOf(1 | 2 | 3) and (1 | 2 | 3).supersetOf(1)", [True]),
+    ("(1 | 2 | 3).intersect(2 | 3 | 4)", [2, 3]),
+    ("(1 | 2 | 3).exclude(2)", [1, 3]),
+    ("(1 | 2).combine(2 | 3)", [1, 2, 2, 3]),
+    ("(1 | 2).union(2 | 3)", [1, 2, 3]),
+    ("(1 | 2 | 3).skip(1).take(1)", [2]),
+    ("(1 | 2 | 3).tail().last()", [3]),
+    ("(3 | 1 | 2).sort()", [1, 2, 3]),
+    ("(3 | 1 | 2).sort(-$this)", [3, 2, 1]),
+    ("(1 | 2 | 3).aggregate($total + $this, 0)", [6]),
+    ("(1 | 2 | 3).where($index > 0 and $this != 3)", [2]),
+    ("(1 | 2).select($this * 10)", [10, 20]),
+    ("iif({}, 1)", []),
+    ("1.type().name & 1.type().namespace", ["IntegerSystem"]),
+    ("1 is Integer and (1 is System.Decimal).not()", [True]),
+    ("today() <= today() and now() is DateTime", [True]),
+    ("%`vs-languages`", ["http://hl7.org/fhir/ValueSet/languages"]),
+    ("'it\\'s \\u0041'", ["it's A"]),
+    ("1 /* two */ + 1 // three", [2]),
+    ("memberOf('http://hl7.org/fhir/ValueSet/languages')", []),
+    ("conformsTo('http://hl7.org/fhir/StructureDefinition/Patient')", [True]),
+]
+
+
+@pytest.mark.parametrize(("text", "values"), ROWS, ids=[text for text, _ in ROWS])
+def test_result_is(text: str, values: list[Any]) -> None:
+    expression = compile_expression(text, "Patient")
+    assert expression.native
+    assert expression.evaluate({"resourceType": "Patient"}) == values
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'a' - 'b'",
+        "1 + 'a'",
+        "-'a'",
+        "1 < 'a'",
+        "true < false",
+        "(1 | 2) + 1",
+        "1.startsWith('1')",
+        "'a'.matches('(')",
+        "@2024-01-01 + 1 'cm'",
+        "iif('a', 1, 2)",
+        "(1 | 2).allTrue()",
+        "'a'.substring('b')",
+        "conformsTo('http://example.org/x')",
+        "1 is Unheard",
+    ],
+)
+def test_impossible_is_refused(text: str) -> None:
+    with pytest.raises(InvalidContent):
+        compile_expression(text, "Patient").evaluate({"resourceType": "Patient"})
