@@ -93,9 +93,10 @@ HOUSING = Weighted(
     REPORT + ", Hauts-de-France : logement durable 75 %",
     {"durable": 0.75, "hosted": 0.13, "temporary": 0.07, "homeless": 0.03, "institution": 0.02},
 )
+# of those between school and retirement: 44, 21 and 20 % of all patients
 INCOME = Weighted(
     REPORT + ", Hauts-de-France : emploi 44 %, chômage 21 %, RSA 20 %",
-    {"work": 0.44, "unemployment": 0.21, "rsa": 0.2, "aah": 0.08, "pension": 0.06, "none": 0.01},
+    {"work": 0.475, "unemployment": 0.225, "rsa": 0.215, "aah": 0.075, "none": 0.01},
 )
 EMPLOYMENT_OF_INCOME = {  # the source of income decides
     "work": Weighted(ASSUMPTION, {"permanent": 0.66, "temporary": 0.24, "self-employed": 0.1}),
