@@ -23,10 +23,13 @@ MODIFIERS = frozenset({"missing"})
 PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"})
 INFINITE = Decimal("9" * 34 + "E6111")
 """The largest number that MongoDB keeps; stands for an open end."""
+NEGATIVE_INFINITE = INFINITE.copy_negate()
 
 # What MongoDB's Decimal128 holds; longer values are indexed as the narrowest range around them.
 _FLOOR = Context(prec=34, rounding=ROUND_FLOOR, Emin=-6143, Emax=6144, clamp=1, traps=[])
 _CEILING = Context(prec=34, rounding=ROUND_CEILING, Emin=-6143, Emax=6144, clamp=1, traps=[])
+# Python's own precision of 28 digits would round what is searched for.
+_WIDE = Context(prec=200, traps=[])
 _DIGITS = frozenset("0123456789.+-eE")
 
 
@@ -52,7 +55,7 @@ def parse_number(text: str) -> Decimal:
         number = Decimal(text) if text.isascii() and _DIGITS.issuperset(text) else None
     except DecimalException:
         number = None
-    if number is None or abs(number.adjusted()) > 6000:
+    if number is None or abs(number.adjusted()) > 6000 or len(text) > 150:
         raise InvalidContent(f"`{text}` is not a number.", f"`{text}` n'est pas un nombre.", rule="number-invalid")
     return number
 
@@ -61,8 +64,8 @@ def range_bounds(prefix: str, number: Decimal) -> dict[str, Any]:
     """Returns what `l` and `h` of an entry have to be for `prefix` and the searched number."""
     low, high = outer(*_implied(number))
     exact_low, exact_high = outer(number, number)
-    margin = abs(number) / 10
-    near_low, near_high = outer(number - margin, number + margin)
+    margin = _WIDE.divide(number.copy_abs(), Decimal(10))
+    near_low, near_high = outer(_WIDE.subtract(number, margin), _WIDE.add(number, margin))
     bounds: dict[str, dict[str, Any]] = {
         "eq": {"l": {"$gte": low, "$lt": high}, "h": {"$lt": high}},
         "ne": {"$or": [{"l": {"$lt": low}}, {"h": {"$gte": high}}]},
@@ -80,7 +83,7 @@ def range_bounds(prefix: str, number: Decimal) -> dict[str, Any]:
 def range_ends(value: dict[str, Any]) -> tuple[Decimal, Decimal]:
     """Returns the ends of a Range as they are indexed; a missing end is infinite."""
     low, high = value.get("low", {}).get("value"), value.get("high", {}).get("value")
-    return outer(-INFINITE if low is None else Decimal(low), INFINITE if high is None else Decimal(high))
+    return outer(NEGATIVE_INFINITE if low is None else Decimal(low), INFINITE if high is None else Decimal(high))
 
 
 def outer(low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:
@@ -91,5 +94,4 @@ def outer(low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:
 def _implied(number: Decimal) -> tuple[Decimal, Decimal]:
     exponent = number.as_tuple().exponent
     half = Decimal((0, (5,), int(exponent) - 1))
-    wide = Context(prec=max(len(number.as_tuple().digits) + 4, 34), traps=[])
-    return wide.subtract(number, half), wide.add(number, half)
+    return _WIDE.subtract(number, half), _WIDE.add(number, half)

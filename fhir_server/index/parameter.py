@@ -57,7 +57,7 @@ class SearchParameter:
 
 @dataclass(frozen=True, slots=True)
 class ValueContext:
-    """What index entries and search values are read with: the zone of dates without one, and this server's base URLs."""
+    """What index entries and search values are read with: zone of dates without one, base URLs of this server."""
 
     zone: tzinfo = DEFAULT_ZONE
     base_urls: tuple[str, ...] = ()

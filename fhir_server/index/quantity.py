@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import InvalidContent
 from fhir_server.index.entries import Condition, split, unescape
-from fhir_server.index.number import INFINITE, outer, parse_number, range_bounds, range_ends
+from fhir_server.index.number import INFINITE, NEGATIVE_INFINITE, outer, parse_number, range_bounds, range_ends
 
 if TYPE_CHECKING:
     from fhir_server.index.entries import Draft
@@ -42,7 +42,7 @@ def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, 
         low, high = outer(Decimal(number), Decimal(number))
         comparator = value.get("comparator", "")
         if comparator:
-            low, high = (-INFINITE, high) if comparator[0] == "<" else (low, INFINITE)
+            low, high = (NEGATIVE_INFINITE, high) if comparator[0] == "<" else (low, INFINITE)
         unit = value
     elif type_name == "Money":
         if value.get("value") is None:

@@ -152,7 +152,7 @@ class SearchParameterRegistry:
 
 
 def _homes(parameter: SearchParameter, known: Mapping[str, SearchParameter]) -> tuple[Home, ...]:
-    """Returns where the values of `parameter` are indexed: under the fewest other codes that hold all of it, or its own."""
+    """Returns where the values of `parameter` are indexed: under fewer, other codes that hold it all, or its own."""
     wanted = {branch.text for branch in parameter.alternatives}
     own = (Home(parameter.code),)
     if len(wanted) == 1 and parameter.alternatives[0].target:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_COUNT = 20
 MAX_COUNT = 1000
 MAX_INCLUDED = 1000
-"""Most resources that `_include` and `_revinclude` add to one page; a warning in the bundle says when it was reached."""
+"""Most resources that `_include` and `_revinclude` add to one page; a warning says when it was reached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,136 @@
+"""Date search, both halves together."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhir_server.errors import InvalidContent
+from fhir_server.index.date import range_bounds
+from fhir_server.spec.dates import EARLIEST, LATEST
+from tests.support.matching import search
+
+OBSERVATIONS: dict[str, dict[str, Any]] = {
+    "instant": {"effectiveDateTime": "2024-01-15T10:00:00+01:00"},
+    "day": {"effectiveDateTime": "2024-01-15"},
+    "year": {"effectiveDateTime": "2024"},
+    "period": {"effectivePeriod": {"start": "2024-01-10", "end": "2024-01-20"}},
+    "open": {"effectivePeriod": {"start": "2024-01-15"}},
+    "begun": {"effectivePeriod": {"end": "2023-12-31"}},
+    "timing": {"effectiveTiming": {"event": ["2024-03-01", "2024-04-01"]}},
+    "course": {"effectiveTiming": {"repeat": {"boundsPeriod": {"start": "2025-01-01", "end": "2025-12-31"}}}},
+    "undated": {"status": "final"},
+}
+DATED = set(OBSERVATIONS) - {"undated"}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("date=2024-01-15", {"instant", "day"}),
+        ("date=eq2024-01-15", {"instant", "day"}),
+        ("date=2024-01", {"instant", "day", "period"}),
+        ("date=2024", {"instant", "day", "year", "period", "timing"}),
+        ("date=ne2024-01-15", DATED - {"instant", "day"}),
+        ("date=gt2024-01-15", {"year", "period", "open", "timing", "course"}),
+        ("date=lt2024-01-15", {"year", "period", "begun"}),
+        ("date=ge2024-01-15", {"instant", "day", "year", "period", "open", "timing", "course"}),
+        ("date=le2024-01-15", {"instant", "day", "year", "period", "begun"}),
+        ("date=sa2024-01-15", {"timing", "course"}),
+        ("date=eb2024-01-15", {"begun"}),
+        ("date=ge2024-01-01&date=lt2024-02-01", {"instant", "day", "year", "period", "open"}),
+        ("date=2024-01-15T09:00:00Z", {"instant"}),
+        ("date=2024-01-15T10:00", {"instant"}),
+        ("date=2024-04-01,2023", {"timing"}),
+        ("date:missing=true", {"undated"}),
+        ("date:missing=false", DATED),
+    ],
+)
+def test_date_search_finds(query: str, found: set[str]) -> None:
+    assert search("Observation", query, OBSERVATIONS) == found
+
+
+def test_choices_that_are_no_dates_are_not_searched_by_date() -> None:
+    conditions: dict[str, dict[str, Any]] = {
+        "date": {"onsetDateTime": "2020"},
+        "age": {"onsetAge": {"value": 20}},
+        "text": {"onsetString": "childhood"},
+    }
+    assert search("Condition", "onset-date:missing=false", conditions) == {"date"}
+    procedures: dict[str, dict[str, Any]] = {"age": {"performedAge": {"value": 20}}, "text": {"performedString": "?"}}
+    assert search("Procedure", "date:missing=false", procedures) == set()
+
+
+@pytest.mark.parametrize(
+    ("years", "found"),
+    [(0, {"x"}), (1, set())],
+)
+def test_about_widens_by_a_tenth_of_the_distance_from_now(years: int, found: set[str]) -> None:
+    ten_years_ago = datetime.now(UTC) - timedelta(days=3653)
+    asked = f"ap{(ten_years_ago - timedelta(days=200 + years * 400)).date()}"
+    assert search("Observation", f"date={asked}", {"x": {"effectiveDateTime": str(ten_years_ago.date())}}) == found
+
+
+@pytest.mark.parametrize(("low", "high"), [(EARLIEST, EARLIEST + timedelta(1)), (LATEST - timedelta(1), LATEST)])
+def test_about_stays_within_the_calendar(low: datetime, high: datetime) -> None:
+    bounds = range_bounds("ap", low, high)
+    assert EARLIEST <= bounds["h"]["$gt"] < bounds["l"]["$lt"] <= LATEST
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("_lastUpdated=2026-03-01", True),
+        ("_lastUpdated=2026-02", False),
+        ("_lastUpdated=ne2026-03-01", False),
+        ("_lastUpdated=ne2026-02", True),
+        ("_lastUpdated=gt2026-03-01", False),
+        ("_lastUpdated=gt2026-02", True),
+        ("_lastUpdated=sa2026-02", True),
+        ("_lastUpdated=ge2026-03-01", True),
+        ("_lastUpdated=le2026-03-01", True),
+        ("_lastUpdated=lt2026-03-01T09:30:00Z", False),
+        ("_lastUpdated=lt2026-03-01T09:30:01Z", True),
+        ("_lastUpdated=eb2026-03-02", True),
+        ("_lastUpdated=ap2026-03", True),
+    ],
+)
+def test_last_updated_is_searched_as_an_instant(query: str, found: bool) -> None:
+    assert search("Observation", query, {"x": {}}) == ({"x"} if found else set())
+
+
+@pytest.mark.parametrize("query", ["date=yesterday", "date=ge2024-13", "date=gt", "_lastUpdated=x"])
+def test_date_search_refuses(query: str) -> None:
+    with pytest.raises(InvalidContent, match="is not a FHIR date"):
+        search("Observation", query, {})
+
+
+DATES = st.one_of(
+    st.dates().map(str),
+    st.dates().map(lambda day: str(day)[:7]),
+    st.dates().map(lambda day: str(day)[:4]),
+    st.datetimes().map(lambda instant: f"{instant.isoformat(timespec='milliseconds')}Z"),
+    st.datetimes().map(lambda instant: f"{instant.isoformat(timespec='seconds')}+02:00"),
+)
+
+
+@given(DATES)
+def test_every_indexed_date_is_found_by_its_own_value(text: str) -> None:
+    observations = {"x": {"effectiveDateTime": text}}
+    for prefix in ("", "eq", "ge", "le", "ap"):
+        assert search("Observation", f"date={prefix}{quote(text)}", observations) == {"x"}
+    assert search("Observation", f"date=ne{quote(text)}", observations) == set()
+
+
+@given(DATES, DATES)
+def test_prefixes_agree_with_each_other(asked: str, held: str) -> None:
+    def found(prefix: str) -> bool:
+        return bool(search("Observation", f"date={prefix}{quote(asked)}", {"x": {"effectiveDateTime": held}}))
+
+    assert found("eq") is not found("ne")
+    assert found("ge") is (found("gt") or found("eq"))
+    assert found("le") is (found("lt") or found("eq"))
+    assert not (found("sa") and found("eb"))

@@ -1,0 +1,144 @@
+"""Index documents, whole."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from fhir_server.errors import InvalidContent
+from fhir_server.fhirpath import Environment, compile_expression
+from fhir_server.index.indexer import walk
+from fhir_server.spec.dates import EARLIEST
+from tests.support.matching import INDEXER, REGISTRY, search
+from tests.support.suites import official_examples
+
+
+def test_an_observation_is_indexed() -> None:
+    resource = {
+        "resourceType": "Observation",
+        "id": "o1",
+        "meta": {"profile": ["https://cnrms.fr/ig/fhir/msma/StructureDefinition/msma-score"], "versionId": "1"},
+        "identifier": [{"system": "urn:oid:1.2.3", "value": "A-1"}],
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "75626-2"}], "text": "AUDIT"},
+        "subject": {"reference": "Patient/p1"},
+        "effectiveDateTime": "2026-03-01T10:30:00+01:00",
+        "valueQuantity": {
+            "value": Decimal("12"),
+            "unit": "points",
+            "code": "{score}",
+            "system": "http://unitsofmeasure.org",
+        },
+    }
+    low = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+    assert INDEXER.document(resource) == {
+        "patient": "p1",
+        "date": low,
+        "k": [
+            "identifier:A-1",
+            "identifier=urn:oid:1.2.3|A-1",
+            "status:final",
+            "code:75626-2",
+            "code=http://loinc.org|75626-2",
+            "subject=Patient/p1",
+            "_profile=https://cnrms.fr/ig/fhir/msma/StructureDefinition/msma-score",
+        ],
+        "d": [{"p": "date", "l": low, "h": datetime(2026, 3, 1, 9, 30, 1, tzinfo=UTC)}],
+        "n": [
+            {
+                "p": "value-quantity",
+                "l": Decimal("12"),
+                "h": Decimal("12"),
+                "s": "http://unitsofmeasure.org",
+                "c": "{score}",
+                "t": "points",
+            }
+        ],
+        "s": {
+            "identifier": {"l": "A-1", "h": "A-1"},
+            "status": {"l": "final", "h": "final"},
+            "code": {"l": "75626-2", "h": "75626-2"},
+            "value-quantity": {"l": Decimal("12"), "h": Decimal("12")},
+        },
+    }
+
+
+def test_a_resource_without_anything_is_indexed() -> None:
+    assert INDEXER.document({"resourceType": "Basic", "id": "b"}) == {"patient": None, "date": EARLIEST, "k": []}
+
+
+def test_the_range_to_sort_by_takes_in_all_values() -> None:
+    resource: dict[str, Any] = {
+        "resourceType": "Patient",
+        "name": [{"family": "Martin"}, {"family": "Zola"}, {"family": "Élie"}],
+    }
+    document = INDEXER.document(resource)
+    assert document["s"]["family"] == {"l": "elie", "h": "zola"}
+    assert document["x"]["family"] == ["Martin", "Zola", "Élie"]
+
+
+def test_values_of_extensions_are_found() -> None:
+    maiden = "http://hl7.org/fhir/StructureDefinition/patient-extensions-Patient-mothersMaidenName"
+    gene = "http://hl7.org/fhir/StructureDefinition/observation-geneticsGene"
+    patient = {"x": {"extension": [{"url": maiden, "valueString": "D'Orgeval"}, {"url": "http://other"}]}}
+    assert search("Patient", "mothersMaidenName=dorg", patient) == {"x"}
+    concept = {"coding": [{"system": "http://g", "code": "BRCA"}]}
+    observation = {"x": {"extension": [{"url": gene, "valueCodeableConcept": concept}]}}
+    for value in ("brca", "http://g|BRCA"):
+        assert search("Observation", f"gene-identifier={value}", observation) == {"x"}
+    assert search("Observation", "gene-identifier=|BRCA", observation) == set()
+    wrong = {"x": {"extension": [{"url": gene, "valueQuantity": {"value": 1}}]}}
+    assert search("Observation", "gene-identifier:missing=false", wrong) == set()
+
+
+def test_a_date_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidContent, match="is not a FHIR date"):
+        INDEXER.document({"resourceType": "Observation", "effectiveDateTime": "soon"})
+
+
+def test_missing_values_in_lists_are_left_out() -> None:
+    organizations: dict[str, dict[str, Any]] = {"x": {"alias": [None, "Maison"], "_alias": [{"id": "a"}, None]}}
+    assert search("Organization", "name=mai", organizations) == {"x"}
+    resource = {"a": [{"b": ["x", None]}, None, {"c": 1}, {"b": "y"}], "d": {"b": None}}
+    assert list(walk(resource, ("a",), (("b", "string"),))) == [("string", "x"), ("string", "y")]
+    assert list(walk(resource, ("d",), (("b", "string"),))) == []
+    assert list(walk(resource, ("e",), (("b", "string"),))) == []
+
+
+def test_walking_finds_what_fhirpath_finds_in_the_official_examples() -> None:
+    compared = 0
+    for name, resource in official_examples().items():
+        resource_type = resource["resourceType"]
+        for parameter in REGISTRY.for_type(resource_type).values():
+            for branch in parameter.alternatives:
+                if branch.path is None:
+                    continue
+                walked = [value for _, value in walk(resource, branch.path, branch.leaves)]
+                expression = compile_expression(branch.source, resource_type)
+                found = expression.evaluate(resource, Environment(resource=resource, root=resource))
+                assert walked == found, (name, parameter.code)
+                compared += bool(walked)
+    assert compared > 5000
+
+
+def test_the_official_examples_are_found_by_their_own_keys() -> None:
+    found = 0
+    for name, resource in official_examples().items():
+        document = INDEXER.document(resource)
+        assert len(document["k"]) == len(set(document["k"])), name
+        resource_type = resource["resourceType"]
+        known = REGISTRY.for_type(resource_type)
+        for key in document["k"]:
+            code, kind, value = next(key.partition(sign) for sign in _kinds(key))
+            if known[code].type == "token" and kind == "=" and value.count("|") == 1:
+                value = quote(value.replace(",", "\\,").replace("$", "\\$"))
+                assert search(resource_type, f"{code}={value}", {"x": resource}) == {"x"}, (name, key)
+                found += 1
+    assert found > 1500
+
+
+def _kinds(key: str) -> str:
+    """Returns the character that ends the code of a key, in a text of its own."""
+    return min(":;<=", key=lambda sign: key.index(sign) if sign in key else len(key))

@@ -1,0 +1,160 @@
+"""Number and quantity search, both halves together."""
+
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhir_server.errors import InvalidContent
+from fhir_server.index.number import INFINITE, NEGATIVE_INFINITE, outer
+from tests.support.matching import INDEXER, search
+
+RISKS: dict[str, dict[str, Any]] = {
+    str(value): {"prediction": [{"probabilityDecimal": value}]}
+    for value in (
+        Decimal("0.1"),
+        Decimal("0.10"),
+        Decimal("0.14"),
+        Decimal("0.15"),
+        Decimal("1E-1"),
+        1,
+        Decimal("-3.5"),
+    )
+}
+RISKS["range"] = {
+    "prediction": [{"probabilityRange": {"low": {"value": Decimal("0.4")}, "high": {"value": Decimal("0.6")}}}]
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("0.1", {"0.1", "0.10", "0.14"}),
+        ("0.10", {"0.1", "0.10"}),
+        ("1e-1", {"0.1", "0.10", "0.14"}),
+        ("ne0.1", {"0.15", "1", "-3.5", "range"}),
+        ("gt0.14", {"0.15", "1", "range"}),
+        ("ge0.14", {"0.14", "0.15", "1", "range"}),
+        ("lt0.14", {"0.1", "0.10", "-3.5"}),
+        ("le0.14", {"0.1", "0.10", "0.14", "-3.5"}),
+        ("gt0.5", {"1", "range"}),
+        ("lt0.5", {"0.1", "0.10", "0.14", "0.15", "-3.5", "range"}),
+        ("sa0.5", {"1"}),
+        ("eb0.5", {"0.1", "0.10", "0.14", "0.15", "-3.5"}),
+        ("ap0.13", {"0.14"}),
+        ("ap-3.3", {"-3.5"}),
+        ("-3.5", {"-3.5"}),
+        ("%2B1", {"1"}),
+        ("0.5", set()),
+        ("gt-100", {*RISKS}),
+    ],
+)
+def test_number_search_finds(value: str, found: set[str]) -> None:
+    # `0.1` and `1E-1` are one number, and one name.
+    assert search("RiskAssessment", f"probability={value}", RISKS) == found
+
+
+@pytest.mark.parametrize("value", ["x", "1.2.3", "NaN", "Infinity", "1e99999", "9" * 151, "gt", "１", "1_0"])
+def test_number_search_refuses(value: str) -> None:
+    with pytest.raises(InvalidContent, match="is not a number"):
+        search("RiskAssessment", f"probability={quote(value)}", {})
+
+
+UCUM = "http://unitsofmeasure.org"
+
+
+def quantity(value: str, **more: Any) -> dict[str, Any]:
+    return {"valueQuantity": {"value": Decimal(value), **more}}
+
+
+OBSERVATIONS: dict[str, dict[str, Any]] = {
+    "mg": quantity("5.4", system=UCUM, code="mg", unit="milligramme"),
+    "g": quantity("5.4", system=UCUM, code="g", unit="g"),
+    "word": quantity("5.4", unit="verres"),
+    "bare": quantity("5.4"),
+    "below": quantity("5", comparator="<", system=UCUM, code="mg"),
+    "above": quantity("6", comparator=">=", system=UCUM, code="mg"),
+    "valueless": {"valueQuantity": {"unit": "mg"}},
+    "sampled": {
+        "valueSampledData": {"origin": {"value": 0, "code": "mV"}, "lowerLimit": Decimal(1), "upperLimit": Decimal(3)}
+    },
+    "unlimited": {"valueSampledData": {"origin": {"value": 0}, "data": "1 2"}},
+    "component": {"component": [quantity("5.40", system=UCUM, code="mg")]},
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("value-quantity=5.4", {"mg", "g", "word", "bare"}),
+        (f"value-quantity=5.4|{UCUM}|mg", {"mg"}),
+        ("value-quantity=5.4||mg", {"mg"}),
+        ("value-quantity=5.4||milligramme", {"mg"}),
+        ("value-quantity=5.4||verres", {"word"}),
+        (f"value-quantity=5.4|{UCUM}|", {"mg", "g"}),
+        ("value-quantity=5.4||", {"mg", "g", "word", "bare"}),
+        (f"value-quantity=gt5.4|{UCUM}|mg", {"above"}),
+        (f"value-quantity=lt5.4|{UCUM}|mg", {"below"}),
+        ("value-quantity=lt-1000||mg", {"below"}),
+        ("value-quantity=ap5", {"mg", "g", "word", "bare", "below"}),
+        ("value-quantity=2||mV", set()),
+        ("value-quantity=gt2||mV", {"sampled"}),
+        (f"combo-value-quantity=5.4|{UCUM}|mg", {"mg", "component"}),
+        ("component-value-quantity=5.4,7", {"component"}),
+        ("value-quantity:missing=true", {"valueless", "unlimited", "component"}),
+    ],
+)
+def test_quantity_search_finds(query: str, found: set[str]) -> None:
+    assert search("Observation", query, OBSERVATIONS) == found
+
+
+def test_quantity_search_knows_money_and_ranges() -> None:
+    invoices: dict[str, dict[str, Any]] = {
+        "euro": {"totalGross": {"value": Decimal("12.50"), "currency": "EUR"}},
+        "free": {"totalGross": {"currency": "EUR"}},
+    }
+    assert search("Invoice", "totalgross=12.50|urn:iso:std:iso:4217|EUR", invoices) == {"euro"}
+    plans: dict[str, dict[str, Any]] = {
+        "adults": {"useContext": [{"valueRange": {"low": {"value": 18, "unit": "a"}}}]},
+        "children": {"useContext": [{"valueRange": {"high": {"value": 17, "unit": "a"}}}]},
+        "any": {"useContext": [{"valueRange": {"low": {"unit": "a"}}}]},
+    }
+    assert search("PlanDefinition", "context-quantity=gt40||a", plans) == {"adults", "any"}
+    assert search("PlanDefinition", "context-quantity=le17||a", plans) == {"children", "any"}
+
+
+@pytest.mark.parametrize("value", ["5.4|mg", "5.4|a|b|c"])
+def test_quantity_search_refuses(value: str) -> None:
+    with pytest.raises(InvalidContent, match="is not `number`"):
+        search("Observation", f"value-quantity={value}", {})
+
+
+def test_numbers_are_kept_within_what_mongodb_holds() -> None:
+    assert outer(Decimal("0." + "3" * 50), Decimal("0." + "3" * 50)) == (
+        Decimal("0." + "3" * 34),
+        Decimal("0." + "3" * 33 + "4"),
+    )
+    assert outer(NEGATIVE_INFINITE, INFINITE) == (NEGATIVE_INFINITE, INFINITE)
+    entry = INDEXER.document({"resourceType": "Observation", **quantity("1" * 40)})["n"][0]
+    assert all(len(entry[end].as_tuple().digits) <= 34 for end in "lh")
+
+
+# MongoDB keeps 34 digits; the store refuses resources with more.
+NUMBERS = st.decimals(
+    allow_nan=False, allow_infinity=False, min_value=Decimal("-1e30"), max_value=Decimal("1e30")
+).filter(lambda number: len(number.as_tuple().digits) <= 34)
+
+
+@given(NUMBERS)
+def test_every_indexed_number_is_found_by_its_own_value(number: Decimal) -> None:
+    risks = {"x": {"prediction": [{"probabilityDecimal": number}]}}
+    observations = {"x": {"valueQuantity": {"value": number, "system": UCUM, "code": "mg"}}}
+    text = quote(str(number))
+    for prefix in ("", "eq", "ge", "le", "ap"):
+        assert search("RiskAssessment", f"probability={prefix}{text}", risks) == {"x"}
+        assert search("Observation", f"value-quantity={prefix}{text}|{UCUM}|mg", observations) == {"x"}
+    for prefix in ("ne", "gt", "lt", "sa", "eb"):
+        assert search("RiskAssessment", f"probability={prefix}{text}", risks) == set()

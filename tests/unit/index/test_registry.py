@@ -1,0 +1,152 @@
+"""Which search parameters exist, and where their values are."""
+
+import pytest
+
+from fhir_server.fhirpath import compile_expression
+from fhir_server.index import TYPES, SearchParameterRegistry
+from fhir_server.index.expressions import alternatives, is_single
+from fhir_server.spec.definitions import resource_types, table
+from tests.support.matching import REGISTRY
+
+ROWS = [row for row in table("search_parameters") if row["type"] in TYPES and row.get("expression") and row.get("base")]
+
+
+def test_every_parameter_that_is_neither_composite_nor_special_is_there() -> None:
+    missing = [
+        (base, row["code"])
+        for row in ROWS
+        for base in row["base"]
+        if base in resource_types() and REGISTRY.find(base, row["code"]) is None
+    ]
+    # R4 gives this one to Patient, with an expression that begins at DocumentReference.
+    assert missing == [("Patient", "part-agree")]
+    assert sum(len(REGISTRY.for_type(name)) for name in resource_types()) > 1600 + 6 * 140
+
+
+@pytest.mark.parametrize("name", sorted(resource_types()))
+def test_every_branch_walks_or_compiles(name: str) -> None:
+    for parameter in REGISTRY.for_type(name).values():
+        assert parameter.alternatives
+        for branch in parameter.alternatives:
+            assert branch.path is not None or compile_expression(branch.text, name)
+            assert branch.heads or " and " in branch.text
+
+
+@pytest.mark.parametrize("name", sorted(resource_types()))
+def test_every_parameter_is_read_from_where_values_are_written(name: str) -> None:
+    known = REGISTRY.for_type(name)
+    for parameter in known.values():
+        for home in parameter.homes:
+            assert known[home.code].is_indexed, (name, parameter.code, home)
+            assert known[home.code].type == parameter.type
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "code", "homes"),
+    [
+        ("Observation", "code", ["code"]),
+        ("Observation", "combo-code", ["code", "component-code"]),
+        ("Observation", "combo-value-quantity", ["component-value-quantity", "value-quantity"]),
+        ("Observation", "patient", ["subject"]),
+        ("Patient", "phonetic", ["name"]),
+        ("AuditEvent", "patient", ["patient"]),
+        ("Appointment", "practitioner", ["actor"]),
+        ("Patient", "family", ["family"]),
+    ],
+)
+def test_values_are_indexed_once(resource_type: str, code: str, homes: list[str]) -> None:
+    parameter = REGISTRY.find(resource_type, code)
+    assert parameter is not None
+    assert [home.code for home in parameter.homes] == homes
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "code"),
+    [
+        ("Encounter", "date"),
+        ("Observation", "date"),
+        ("EpisodeOfCare", "date"),
+        ("ServiceRequest", "authored"),
+        ("MedicationStatement", "effective"),
+        ("Goal", "start-date"),
+        ("QuestionnaireResponse", "authored"),
+        ("Condition", "recorded-date"),
+        ("Patient", None),
+        ("Organization", None),
+    ],
+)
+def test_main_date(resource_type: str, code: str | None) -> None:
+    found = REGISTRY.main_date(resource_type)
+    assert (found.code if found else None) == code
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "code", "expected"),
+    [
+        ("Observation", "patient", True),
+        ("Observation", "subject", True),
+        ("Observation", "performer", False),
+        ("Observation", "code", False),
+        ("Appointment", "patient", False),
+        ("Coverage", "beneficiary", True),
+        ("Coverage", "payor", False),
+        ("Organization", "partof", False),
+        ("AuditEvent", "patient", False),
+    ],
+)
+def test_parameters_that_tell_the_compartment(resource_type: str, code: str, expected: bool) -> None:
+    parameter = REGISTRY.find(resource_type, code)
+    assert parameter is not None
+    assert REGISTRY.is_patient(parameter) is expected
+    assert str(parameter) == code
+
+
+def test_parameters_of_all_types() -> None:
+    assert REGISTRY.find("Patient", "_tag")
+    assert REGISTRY.find("Bundle", "_lastUpdated")
+    assert REGISTRY.find("Patient", "part-agree") is None
+    assert REGISTRY.for_type("Nonsense") == {}
+    assert REGISTRY.is_unavailable("Observation", "code-value-quantity")
+    assert REGISTRY.is_unavailable("Location", "near")
+    assert REGISTRY.is_unavailable("Patient", "_content")
+    assert not REGISTRY.is_unavailable("Patient", "colour")
+
+
+def test_describe_gives_name_type_and_definition() -> None:
+    rows = REGISTRY.describe("Observation")
+    assert ("code", "token", "http://hl7.org/fhir/SearchParameter/clinical-code") in rows
+    assert rows == sorted(rows)
+
+
+def test_a_later_row_replaces_an_earlier_one() -> None:
+    row = {"url": "http://x", "code": "name", "base": ["Patient"], "type": "string", "expression": "Patient.name.given"}
+    registry = SearchParameterRegistry([*table("search_parameters"), row])
+    parameter = registry.find("Patient", "name")
+    assert parameter is not None
+    assert (parameter.url, [home.code for home in parameter.homes]) == ("http://x", ["given"])
+
+
+@pytest.mark.parametrize(
+    ("expression", "resource_type", "path", "leaves"),
+    [
+        ("Patient.name.family", "Patient", ("name",), (("family", "string"),)),
+        ("Observation.component.code", "Observation", ("component",), (("code", "CodeableConcept"),)),
+        ("(Observation.value as Quantity)", "Observation", (), (("valueQuantity", "Quantity"),)),
+        ("Condition.abatement.as(Age)", "Condition", (), (("abatementAge", "Age"),)),
+        ("Questionnaire.item.item.code", "Questionnaire", ("item", "item"), (("code", "Coding"),)),
+        ("Observation.value.text", "Observation", None, ()),
+        ("Patient.nonsense", "Patient", None, ()),
+        ("Patient.telecom.where(system='email')", "Patient", None, ()),
+    ],
+)
+def test_expressions_are_read(
+    expression: str, resource_type: str, path: tuple[str, ...] | None, leaves: tuple[tuple[str, str], ...]
+) -> None:
+    (branch,) = alternatives(expression, resource_type)
+    assert (branch.path, branch.leaves) == (path, leaves)
+
+
+def test_elements_that_repeat() -> None:
+    assert is_single("Observation", "subject")
+    assert not is_single("Observation", "performer")
+    assert not is_single("Observation", "nonsense")
