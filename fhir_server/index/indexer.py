@@ -1,23 +1,22 @@
 """Resource → index document, whose shape `entries` describes.
 
-Parameters are grouped by the JSON key they begin with, so that only those run whose element is there. Plain paths are
-walked in the JSON itself; the rest goes through FHIRPath.
+Plain paths of all parameters are merged into one tree, so that the JSON is walked once, and only where something is
+indexed. The rest goes through FHIRPath, where its first element is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.fhirpath import Environment, compile_expression
+from fhir_server.fhirpath import Environment, Expression, compile_expression
 from fhir_server.index.entries import Draft
 from fhir_server.index.registry import TYPES
 from fhir_server.spec.compartments import patient_of
 from fhir_server.spec.dates import EARLIEST
 
 if TYPE_CHECKING:
-    from fhir_server.index.expressions import Alternative
     from fhir_server.index.parameter import SearchParameter, ValueContext
     from fhir_server.index.registry import SearchParameterRegistry
 
@@ -36,25 +35,27 @@ _OWN_FIELDS = frozenset({"_id", "_lastUpdated"})
 _Write = Callable[[Draft, "SearchParameter", str, Any, "ValueContext"], None]
 
 
+_Visits = tuple[tuple["SearchParameter", _Write, str], ...]
+_Tree = dict[str, tuple[_Visits, "_Tree | None"]]
+"""JSON key → what to write of its values, and the tree for what lies inside them."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One branch of one parameter's expression, ready to run."""
+    """One branch of one parameter's expression that needs FHIRPath; `heads` as in Alternative."""
 
     parameter: SearchParameter
     write: _Write
-    run: Callable[[dict[str, Any]], Iterator[tuple[str, Any]]]
+    expression: Expression
+    heads: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What is indexed of one resource type: by the JSON key it begins with, and what always runs.
+    """What is indexed of one resource type: by plain paths, merged into one tree, and by FHIRPath."""
 
-    `simple` are branches that are one element of the resource; they write its values without a walk.
-    """
-
-    simple: dict[str, tuple[tuple[SearchParameter, _Write, str], ...]]
-    by_key: dict[str, tuple[_Rule, ...]]
-    always: tuple[_Rule, ...]
+    tree: _Tree
+    others: tuple[_Rule, ...]
     main_date: str
 
 
@@ -77,24 +78,15 @@ class Indexer:
         if rules is None:
             rules = self._rules[resource_type] = self._compile(resource_type)
         draft, context = Draft(), self._context
-        runs: list[_Rule] = list(rules.always)
-        for key, value in resource.items():
-            if key in rules.by_key:
-                runs.extend(rules.by_key[key])
-            for parameter, write, type_name in rules.simple.get(key, ()):
-                for item in value if type(value) is list else (value,):
-                    if item is not None:
-                        write(draft, parameter, type_name, item, context)
-        for rule in runs:
-            for type_name, item in rule.run(resource):
-                rule.write(draft, rule.parameter, type_name, item, context)
-        return self._document(resource, draft, rules.main_date)
-
-    def _document(self, resource: dict[str, Any], draft: Draft, main_date: str) -> dict[str, Any]:
+        _visit(resource, rules.tree, draft, context)
+        for rule in rules.others:
+            if not rule.heads or not rule.heads.isdisjoint(resource):
+                for type_name, value in evaluate(rule.expression, resource):
+                    rule.write(draft, rule.parameter, type_name, value, context)
         order = draft.order
-        main = order.pop(main_date, None)
+        main = order.pop(rules.main_date, None)
         document: dict[str, Any] = {
-            "patient": patient_of(resource, self._context.base_urls),
+            "patient": patient_of(resource, context.base_urls),
             "date": main["l"] if main else EARLIEST,
             "k": list(draft.keys),
         }
@@ -104,67 +96,55 @@ class Indexer:
         return document
 
     def _compile(self, resource_type: str) -> _Rules:
-        simple: dict[str, list[tuple[SearchParameter, _Write, str]]] = {}
-        by_key: dict[str, list[_Rule]] = {}
-        always: list[_Rule] = []
+        tree: _Tree = {}
+        others: list[_Rule] = []
         for parameter in self._registry.for_type(resource_type).values():
             if parameter.code in _OWN_FIELDS or not parameter.is_indexed:
                 continue
             write: _Write = TYPES[parameter.type].write
             for branch in parameter.alternatives:
-                if branch.path == ():
+                if branch.path is not None:
                     for key, type_name in branch.leaves:
-                        simple.setdefault(key, []).append((parameter, write, type_name))
-                    continue
-                rule = _Rule(parameter, write, _runner(branch, resource_type))
-                for key in branch.heads:
-                    by_key.setdefault(key, []).append(rule)
-                if not branch.heads:
-                    always.append(rule)
+                        _grow(tree, (*branch.path, key), (parameter, write, type_name))
+                else:
+                    expression = compile_expression(branch.text, resource_type)
+                    others.append(_Rule(parameter, write, expression, frozenset(branch.heads)))
         main = self._registry.main_date(resource_type)
-        return _Rules(
-            {key: tuple(found) for key, found in simple.items()},
-            {key: tuple(found) for key, found in by_key.items()},
-            tuple(always),
-            main.code if main else "",
-        )
+        return _Rules(tree, tuple(others), main.code if main else "")
 
 
-def _runner(branch: Alternative, resource_type: str) -> Callable[[dict[str, Any]], Iterator[tuple[str, Any]]]:
-    if branch.path is not None:
-        path, leaves = branch.path, branch.leaves
-        return lambda resource: walk(resource, path, leaves)
-    expression = compile_expression(branch.text, resource_type)
-
-    def run(resource: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        for type_name, value in expression.evaluate_typed(resource, Environment(resource=resource, root=resource)):
-            if type_name == "Extension":
-                yield from _extension_values(value)
-            else:
-                yield type_name, value
-
-    return run
+def evaluate(expression: Expression, resource: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields (FHIR type, value) of what an expression finds; of an Extension, its value."""
+    for type_name, value in expression.evaluate_typed(resource, Environment(resource=resource, root=resource)):
+        if type_name == "Extension":
+            yield from _extension_values(value)
+        else:
+            yield type_name, value
 
 
-def walk(node: Any, path: Sequence[str], leaves: Sequence[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
-    """Yields (FHIR type, value) of what the last step finds after the steps of `path`, lists flattened."""
-    nodes = [node]
-    for key in path:
-        found: list[Any] = []
-        for each in nodes:
-            value = each.get(key)
-            if type(value) is list:
-                found.extend(item for item in value if item is not None)
-            elif value is not None:
-                found.append(value)
-        nodes = found
-    for each in nodes:
-        for key, type_name in leaves:
-            value = each.get(key)
-            if type(value) is list:
-                yield from ((type_name, item) for item in value if item is not None)
-            elif value is not None:
-                yield type_name, value
+def _visit(node: dict[str, Any], tree: _Tree, draft: Draft, context: ValueContext) -> None:
+    for key, value in node.items():
+        found = tree.get(key)
+        if found is None:
+            continue
+        visits, below = found
+        # Lists of primitives hold null where only an extension is.
+        for item in value if type(value) is list else (value,):
+            if item is not None:
+                for parameter, write, type_name in visits:
+                    write(draft, parameter, type_name, item, context)
+                if below is not None:
+                    _visit(item, below, draft, context)
+
+
+def _grow(tree: _Tree, path: tuple[str, ...], visit: tuple[SearchParameter, _Write, str]) -> None:
+    visits, below = tree.get(path[0], ((), None))
+    if len(path) == 1:
+        tree[path[0]] = ((*visits, visit), below)
+        return
+    below = {} if below is None else below
+    _grow(below, path[1:], visit)
+    tree[path[0]] = (visits, below)
 
 
 def _extension_values(extension: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -32,7 +32,7 @@ class SearchParameter:
     `homes` are the codes its values are indexed under: its own, or those of the parameters it is made of
     (`combo-code` is read from `code` and `component-code`, `patient` from `subject`), which keeps the index small.
     `types` are the FHIR types it yields, `targets` the resource types a reference leads to, `systems` what the codes
-    of a `code` element mean.
+    of a `code` element mean, `only` the one type that all branches of the expression ask of their targets.
     """
 
     code: str
@@ -45,6 +45,7 @@ class SearchParameter:
     types: frozenset[str]
     targets: tuple[str, ...] = ()
     systems: frozenset[str] = frozenset()
+    only: str | None = None
 
     @property
     def is_indexed(self) -> bool:

@@ -36,7 +36,7 @@ PREFIXES: frozenset[str] = frozenset()
 def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
     """Adds the entries of one Reference, canonical or uri, or of a resource that stands inside (`Bundle.entry[0]`)."""
     code = parameter.code
-    only = parameter.alternatives[0].target
+    only = parameter.only
     for text in _texts(value, context):
         if only is None or text.startswith(f"{only}/"):
             draft.keys[capped(f"{code}={text}")] = None
@@ -104,8 +104,6 @@ def _plain(text: str, context: ValueContext) -> str:
 
 
 def _targets(parameter: SearchParameter, modifier: str | None, value: str, context: ValueContext) -> list[str]:
-    if not value:
-        raise _invalid(parameter, value)
     if "/" in value or ":" in value:
         text = _plain(value, context)
         if modifier is not None and not text.startswith(f"{modifier}/"):
@@ -113,9 +111,7 @@ def _targets(parameter: SearchParameter, modifier: str | None, value: str, conte
         return [text]
     if modifier is not None:
         return [f"{modifier}/{value}"]
-    targets = parameter.targets
-    if not targets:
-        return [value]
+    targets = parameter.targets or sorted(resource_types())
     only = {home.target for home in parameter.homes}
     return [f"{target}/{value}" for target in targets if None in only or target in only]
 

@@ -129,6 +129,7 @@ class SearchParameterRegistry:
             homes=(Home(row["code"]),),
             types=types,
             targets=targets if targets and all(branch.target for branch in branches) else listed,
+            only=targets[0] if len(targets) == 1 and all(branch.target for branch in branches) else None,
             systems=self._systems(resource_type, branches) if row["type"] == "token" else frozenset(),
         )
 

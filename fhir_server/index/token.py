@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import InvalidContent
-from fhir_server.index.entries import Condition, any_key, capped, prefix_range, split, unescape
+from fhir_server.index.entries import LONGEST_KEY, Condition, any_key, capped, prefix_range, split, unescape
 
 if TYPE_CHECKING:
     from fhir_server.index.entries import Draft
@@ -85,12 +85,12 @@ def _add(draft: Draft, code: str, system: str, text: str | None) -> None:
         return
     keys = draft.keys
     full = f"{code}={system}|{text}"
-    if len(full) > 256:
-        full = capped(full)
+    if len(full) > LONGEST_KEY:
         keys[capped(f"{code}:{text}")] = None
+        keys[capped(full)] = None
     else:
         keys[f"{code}:{text}"] = None
-    keys[full] = None
+        keys[full] = None
     draft.sortable(code, text, text)
 
 

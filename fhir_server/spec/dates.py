@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache
 
 from fhir_server.errors import InvalidContent
 
@@ -79,6 +80,7 @@ def _time(match: re.Match[str], zone: tzinfo) -> tuple[datetime, datetime]:
     return _later(ends[0], leap), _later(ends[1], leap + step)
 
 
+@cache
 def _fixed(offset: str) -> timezone:
     hours, minutes = int(offset[1:3]), int(offset[4:6])
     delta = timedelta(hours=hours, minutes=minutes)

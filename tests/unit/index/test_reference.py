@@ -91,6 +91,13 @@ def test_canonicals_are_found_with_and_without_their_version(value: str, found: 
     assert search("QuestionnaireResponse", f"questionnaire={value}", RESPONSES) == found
 
 
+def test_an_id_alone_is_found_where_the_definition_names_no_types() -> None:
+    url = "http://hl7.org/fhir/StructureDefinition/DiagnosticReport-geneticsAssessedCondition"
+    report = {"x": {"extension": [{"url": url, "valueReference": {"reference": "Condition/c1"}}]}}
+    for value in ("c1", "Condition/c1"):
+        assert search("DiagnosticReport", f"assessed-condition={value}", report) == {"x"}
+
+
 def test_a_bundle_is_found_by_its_first_resource() -> None:
     bundles: dict[str, dict[str, Any]] = {
         "document": {"type": "document", "entry": [{"resource": {"resourceType": "Composition", "id": "c"}}]},

@@ -150,3 +150,10 @@ def test_elements_that_repeat() -> None:
     assert is_single("Observation", "subject")
     assert not is_single("Observation", "performer")
     assert not is_single("Observation", "nonsense")
+
+
+def test_branches_that_ask_for_a_type_of_target_are_alike() -> None:
+    # The reference module applies the type to all values of a parameter.
+    for name in resource_types():
+        for parameter in REGISTRY.for_type(name).values():
+            assert len({branch.target for branch in parameter.alternatives}) == 1, (name, parameter.code)
