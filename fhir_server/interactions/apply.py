@@ -85,9 +85,9 @@ async def _resolve(
             targets[request.full_url] = literal
             if tail := _rest_tail.search(request.full_url):
                 targets[tail[1]] = literal
-    conditions = sorted({text for request in requests for text in conditional_references(request.resource)})
+    conditions = {text: r.place for r in reversed(requests) for text in conditional_references(r.resource)}
     if conditions:
-        literals = await asyncio.gather(*(resolve_conditional(repository, text) for text in conditions))
+        literals = await asyncio.gather(*(resolve_conditional(repository, *each) for each in conditions.items()))
         targets.update(zip(conditions, literals, strict=True))
     return [
         request

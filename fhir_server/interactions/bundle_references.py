@@ -51,8 +51,8 @@ def conditional_references(content: Any) -> Iterator[str]:
             yield from conditional_references(value)
 
 
-async def resolve_conditional(repository: Repository, text: str) -> str:
-    """Returns the literal reference for a conditional one.
+async def resolve_conditional(repository: Repository, text: str, place: str) -> str:
+    """Returns the literal reference for a conditional one that stands in the entry at `place`.
 
     Raises ConditionUnmatched or ConditionNotSelective where it does not match exactly one resource.
     """
@@ -63,12 +63,14 @@ async def resolve_conditional(repository: Repository, text: str) -> str:
             f"The conditional reference `{text}` matches no resource.",
             f"La référence conditionnelle `{text}` ne désigne aucune ressource.",
             rule="conditional-reference-none",
+            expression=[f"{place}.resource"],
         )
     if len(ids) > 1:
         raise ConditionNotSelective(
             f"The conditional reference `{text}` matches more than one resource.",
             f"La référence conditionnelle `{text}` désigne plus d'une ressource.",
             rule="conditional-reference-multiple",
+            expression=[f"{place}.resource"],
         )
     return f"{resource_type}/{ids[0]}"
 
