@@ -1,0 +1,30 @@
+"""HL7's own R4 examples are valid R4: the validator finds no error in any of them. https://hl7.org/fhir/R4/downloads.html
+
+What is wrong with a few of them is a warning and stands in `validation_findings.toml`, each with its reason.
+"""
+
+import tomllib
+from pathlib import Path
+
+from fhir_server.conformance import DefinitionRegistry
+from fhir_server.terminology import Terminology
+from fhir_server.validation import Validator
+from tests.support.suites import official_examples
+
+FINDINGS = tomllib.loads((Path(__file__).parent / "validation_findings.toml").read_text(encoding="utf-8"))
+NOT_OURS = {"profile-unknown"}
+"""Warnings that depend on what is loaded, not on the example."""
+
+
+def test_examples_have_no_error_and_only_known_warnings() -> None:
+    registry = DefinitionRegistry()
+    validator = Validator(registry, Terminology(registry))
+    examples = official_examples()
+    found: dict[str, list[str]] = {}
+    for name, resource in examples.items():
+        issues = [issue for issue in validator.validate(resource) if issue.rule not in NOT_OURS]
+        assert not [issue for issue in issues if issue.is_error], name
+        if issues:
+            found[name] = sorted({f"{issue.rule} {issue.expression}" for issue in issues})
+    assert found == {name: entry["warnings"] for name, entry in FINDINGS.items()}
+    assert len(examples) == 712

@@ -1,0 +1,68 @@
+"""Which references a profile wants to find a target for."""
+
+from typing import Any
+
+import pytest
+
+from fhir_server.conformance import DefinitionRegistry
+from fhir_server.terminology import Terminology
+from fhir_server.validation import Validator
+from fhir_server.validation.targets import TARGETS_MAY_BE_ABSENT, relative_target
+from tests.unit.validation.faults import edited
+
+OURS, LENIENT = (
+    "https://example.org/fhir/StructureDefinition/ours",
+    "https://example.org/fhir/StructureDefinition/lenient",
+)
+DEFINITION: dict[str, Any] = {
+    "resourceType": "StructureDefinition",
+    "kind": "resource",
+    "type": "Patient",
+    "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+    "derivation": "constraint",
+}
+
+
+@pytest.fixture
+def validator() -> Validator:
+    registry = DefinitionRegistry()
+    registry.add({**DEFINITION, "url": OURS})
+    registry.add({**DEFINITION, "url": LENIENT, "extension": [{"url": TARGETS_MAY_BE_ABSENT, "valueBoolean": True}]})
+    return Validator(registry, Terminology(registry))
+
+
+@pytest.mark.parametrize(
+    ("profiles", "expected"),
+    [
+        ([OURS], [("Patient.managingOrganization", "Organization/o1"), ("Patient.link[0].other", "Patient/p2")]),
+        ([OURS + "|0.1.0", LENIENT], None),
+        ([LENIENT], []),
+        (["http://hl7.org/fhir/StructureDefinition/Patient"], []),
+        ([], []),
+    ],
+)
+def test_profiles_of_ours_want_their_targets(
+    validator: Validator, profiles: list[str], expected: list[tuple[str, str]] | None
+) -> None:
+    patient = edited("patient", {"meta/profile": profiles})
+    wanted = (
+        expected if expected is not None else validator.existing_targets(edited("patient", {"meta/profile": [OURS]}))
+    )
+    assert validator.existing_targets(patient) == wanted
+
+
+@pytest.mark.parametrize(
+    ("literal", "expected"),
+    [
+        ("Patient/1", "Patient/1"),
+        ("Patient/1/_history/2", "Patient/1"),
+        ("Patient/", None),
+        ("Patient?identifier=1", None),
+        ("Patent/1", None),
+        ("https://example.org/fhir/Patient/1", None),
+        ("urn:uuid:c757873d-ec9a-4326-a141-556f43239520", None),
+        ("#p", None),
+    ],
+)
+def test_relative_target_is_type_and_id(literal: str, expected: str | None) -> None:
+    assert relative_target(literal) == expected
