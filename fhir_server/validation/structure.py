@@ -112,10 +112,14 @@ def _required_choices_check(shape: ObjectShape) -> Check:
 
 
 def _one_choice_check(shape: ObjectShape) -> Check:
-    members = frozenset(name for names in shape.choices.values() for name in names)
+    groups = tuple(frozenset(names) for names in shape.choices.values())
 
     def check_one_choice(node: Any, _context: Context) -> Findings | None:
-        return _several(shape, node, None) if len(members & node.keys()) > 1 else None
+        names = node.keys()
+        for group in groups:
+            if len(group & names) > 1:
+                return _several(shape, node)
+        return None
 
     return check_one_choice
 
@@ -161,7 +165,8 @@ def _missing(shape: ObjectShape, node: dict[str, Any], found: Findings | None) -
     return found
 
 
-def _several(shape: ObjectShape, node: dict[str, Any], found: Findings | None) -> Findings | None:
+def _several(shape: ObjectShape, node: dict[str, Any]) -> Findings | None:
+    found: Findings | None = None
     for name, names in shape.choices.items():
         there = dict.fromkeys(key.removeprefix("_") for key in names if key in node)
         if len(there) > 1:
