@@ -93,13 +93,13 @@ def build_app(settings: Settings) -> FhirServer:
 
 
 def content_folders(settings: Settings) -> list[Path]:
-    """Returns the folders of profiles and terminology: the operator's, those of the wheel, or a checkout's."""
+    """Returns the folders of the content: the operator's, those of the wheel, or a checkout's."""
     here = Path(__file__).parent
     if settings.content_dir:
         base = Path(settings.content_dir)
     else:
         base = here / "content" if (here / "content").is_dir() else here.parent
-    return [base / "profiles", base / "terminology"]
+    return [base / "profiles", base / "terminology", base / "mappings" / "concept-maps"]
 
 
 def _repository(

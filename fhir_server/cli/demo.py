@@ -120,7 +120,9 @@ def _read_and_change(client: httpx.Client, places: Sequence[str]) -> None:
     stale = client.put(patient_path, content=encode(changed | {"active": False}), headers={"If-Match": etag})
     if (answer.status_code, stale.status_code) != (httpx.codes.OK, httpx.codes.PRECONDITION_FAILED):
         raise DemoFault(f"PUT {answer.status_code}, {stale.status_code}: {answer.text}")
-    print(f"  PUT If-Match: {etag} → {answer.status_code}, {answer.headers['etag']} ; la même, périmée → {stale.status_code}")
+    print(
+        f"  PUT If-Match: {etag} → {answer.status_code}, {answer.headers['etag']} ; la même, périmée → {stale.status_code}"
+    )
 
 
 def _post(client: httpx.Client, bundle: dict[str, Any], expected: int) -> dict[str, Any]:
