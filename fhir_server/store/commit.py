@@ -112,6 +112,10 @@ class Commits:
             except GroupFailed as failure:
                 answers[failure.culprit] = failure.conflict
                 remaining.remove(failure.culprit)
+            except ServerSelectionTimeoutError as error:
+                unavailable = translated(error)  # it has been waited for long enough
+                answers |= dict.fromkeys(remaining, unavailable)
+                break
             except ConnectionFailure as error:
                 # Before the commit was sent: nothing is stored. Whether MongoDB is back is for all of them the same.
                 answers |= await self._retry_together(remaining, error)

@@ -183,3 +183,10 @@ async def test_commit_that_contradicts_itself_is_a_fault_of_the_caller(
 async def test_commit_of_nothing_does_nothing(store: ResourceStore) -> None:
     await store.commit([])
     assert await store.history(count=5) == await store.history("Observation", count=5)
+
+
+async def test_find_gives_numbers_as_they_were_sent(store: ResourceStore) -> None:
+    await store.commit([create("a", value=Decimal("1.00"), count=2**40)])
+    [found] = await store.find("Observation", {"resource.value": Decimal("1")}, limit=5)
+    assert [str(found["resource"]["value"]), type(found["resource"]["count"])] == ["1.00", int]
+    assert found["at"] == instant(0)

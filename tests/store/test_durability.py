@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
+import socket
 import subprocess
 import sys
 import time
@@ -150,7 +150,9 @@ async def test_wrong_address_is_refused(uri: str) -> None:
 
 
 async def test_mongod_without_replica_set_is_refused(tmp_path: Path) -> None:
-    port = random.randint(20000, 30000)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     command = [
         find_mongod(),
         "--dbpath",
@@ -163,7 +165,7 @@ async def test_mongod_without_replica_set_is_refused(tmp_path: Path) -> None:
     ]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
     try:
-        client = connect(f"mongodb://127.0.0.1:{port}", selection_timeout_s=10)
+        client = connect(f"mongodb://127.0.0.1:{port}", selection_timeout_s=30)
         with pytest.raises(StoreUnavailable) as refused:
             await check_server(client)
         await client.close()
