@@ -25,9 +25,9 @@ class Home:
     target: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SearchParameter:
-    """One search parameter of one resource type.
+    """One search parameter of one resource type; the registry has each once, so equal means the same object.
 
     `homes` are the codes its values are indexed under: its own, or those of the parameters it is made of
     (`combo-code` is read from `code` and `component-code`, `patient` from `subject`), which keeps the index small.

@@ -57,7 +57,7 @@ async def find_ids(
     planned = plan(request, registry)
     documents = await store.find(
         request.resource_type,
-        build_filter(planned, registry),
+        build_filter(planned),
         limit=limit,
         projection={"_id": 1},
         hint=planned.hint,

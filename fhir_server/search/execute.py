@@ -56,14 +56,14 @@ async def execute(
     planned = plan(request, registry)
     warnings = [*request.warnings, *_explained(request, planned)]
     if request.count == 0:
-        condition = build_filter(planned, registry)
+        condition = build_filter(planned)
         counted = await store.count(request.resource_type, condition, max_time_ms=max_time_ms)
         return Page(total=counted, warnings=tuple(warnings))
     last, total = verify(request, page_key) if request.page else (None, None)
     with_keys = bool(request.includes)
     documents = await store.find(
         request.resource_type,
-        build_filter(planned, registry, order=request.order, last=last),
+        build_filter(planned, order=request.order, last=last),
         sort=[(key.field, key.direction) for key in request.order],
         limit=request.count + 1,
         projection={"resource": 1, **({"k": 1} if with_keys else {}), **projection(request.order)},
@@ -72,7 +72,7 @@ async def execute(
     )
     more, documents = len(documents) > request.count, documents[: request.count]
     if last is None and request.total != "none":
-        total = len(documents) if not more else await _total(request, planned, store, registry, warnings)
+        total = len(documents) if not more else await _total(request, planned, store, warnings)
     token = sign(request, sort_values(request.order, documents[-1]), total, page_key) if more else None
     page = Page(tuple(document["resource"] for document in documents), (), total, token, tuple(warnings))
     if with_keys and documents:
@@ -85,15 +85,12 @@ async def _total(
     request: SearchRequest,
     planned: SearchPlan,
     store: ResourceStore,
-    registry: SearchParameterRegistry,
     warnings: list[Issue],
 ) -> int | None:
     limit = ESTIMATE_LIMIT if request.total == "estimate" else 0
     budget = MAX_TIME_MS if request.total == "accurate" else COUNT_TIME_MS
     try:
-        return await store.count(
-            request.resource_type, build_filter(planned, registry), limit=limit, max_time_ms=budget
-        )
+        return await store.count(request.resource_type, build_filter(planned), limit=limit, max_time_ms=budget)
     except TooCostly:
         if request.total == "accurate":
             raise

@@ -46,35 +46,32 @@ def parse_search(
     of the links. Raises NotSupported and InvalidContent otherwise, and always for modifiers and values that are wrong.
     """
     request = SearchRequest(resource_type, order=DEFAULT_ORDER)
+    clauses: list[Clause] = []
+    understood: list[tuple[str, str]] = []
+    warnings: list[Issue] = []
     for name, value in query:
-        if name == "_page":
+        base, _, modifier = name.partition(":")
+        if base == "_page":
             request = replace(request, page=value)
             continue
         try:
-            request = _read(request, name, value, registry)
+            if base in RESULT_PARAMETERS:
+                request = RESULT_PARAMETERS[base](request, name, value, registry)
+            elif base not in _ELSEWHERE:
+                clauses.append(parse_clause(resource_type, base, modifier or None, value, registry))
         except _IgnorableError as ignorable:
             if not lenient:
                 raise ignorable.error from None
-            request = replace(request, warnings=(*request.warnings, _warning(ignorable.error)))
+            warnings.append(_warning(ignorable.error))
             continue
-        request = replace(request, parameters=(*request.parameters, (name, value)))
-    return request
+        understood.append((name, value))
+    return replace(request, clauses=tuple(clauses), parameters=tuple(understood), warnings=tuple(warnings))
 
 
 class _IgnorableError(Exception):
     def __init__(self, error: FhirError) -> None:
         super().__init__(error.english)
         self.error = error
-
-
-def _read(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
-    base, _, modifier = name.partition(":")
-    if base in _ELSEWHERE:
-        return request
-    if base in RESULT_PARAMETERS:
-        return RESULT_PARAMETERS[base](request, name, value, registry)
-    clause = parse_clause(request.resource_type, base, modifier or None, value, registry)
-    return replace(request, clauses=(*request.clauses, clause))
 
 
 def parse_clause(

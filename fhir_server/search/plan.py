@@ -26,6 +26,7 @@ BY_PATIENT = (("patient", 1), ("k", 1), ("date", -1), ("_id", 1))
 BY_DATE = (("date", -1), ("_id", 1))
 
 Hint = tuple[tuple[str, int], ...]
+_Asked = tuple["Clause", "Condition"]
 
 # Of clauses with whole keys, those that tend to leave least come first.
 _RANKS = {"reference": 2, "uri": 2, "string": 3, "token": 4}
@@ -35,11 +36,13 @@ _RANKS = {"reference": 2, "uri": 2, "string": 3, "token": 4}
 class SearchPlan:
     """`scans` are answered by a MongoDB index, the most telling first; `filters` are checked on what the scans return.
 
+    `conditions` are what the scans, then the filters ask of the index document, before `:not` and `:missing=true`.
     `patient` is the one patient whose compartment has all matches, `hint` the index to take; None leaves it to MongoDB.
     """
 
     scans: tuple[Clause, ...]
     filters: tuple[Clause, ...]
+    conditions: tuple[Condition, ...] = ()
     patient: str | None = None
     hint: Hint | None = None
 
@@ -51,23 +54,30 @@ class SearchPlan:
 
 def plan(request: SearchRequest, registry: SearchParameterRegistry) -> SearchPlan:
     """Returns how the request is answered. Raises InvalidContent for values that are none of their type."""
-    conditions = {clause: clause_condition(clause, registry) for clause in request.clauses}
-    positive = [clause for clause in request.clauses if clause.modifier not in ("not", "missing")]
-    by_id = [clause for clause in positive if clause.parameter.code == "_id"]
+    asked = [(clause, clause_condition(clause, registry)) for clause in request.clauses]
+    positive = [each for each in asked if each[0].modifier not in ("not", "missing")]
+    by_id = [each for each in positive if each[0].parameter.code == "_id"]
     if by_id:
-        return SearchPlan(tuple(by_id), _others(request, by_id))
-    whole = [clause for clause in positive if conditions[clause].keys and not conditions[clause].others]
-    patient = next((found for clause in whole if (found := _patient(clause, conditions[clause], registry))), None)
+        return _plan(by_id, asked)
+    whole = [each for each in positive if each[1].keys and not each[1].others]
     if whole:
-        scans = sorted(whole, key=lambda clause: _rank(clause, registry))
-        return SearchPlan(tuple(scans), _others(request, scans), patient, BY_PATIENT if patient else BY_KEY)
+        patient = next((found for each in whole if (found := _patient(*each, registry))), None)
+        whole.sort(key=lambda each: _rank(each[0], registry))
+        return _plan(whole, asked, patient, BY_PATIENT if patient else BY_KEY)
     if positive:
-        return SearchPlan(tuple(positive), _others(request, positive))
-    return SearchPlan((), request.clauses, hint=BY_DATE if request.order == DEFAULT_ORDER else None)
+        return _plan(positive, asked)
+    return _plan([], asked, hint=BY_DATE if request.order == DEFAULT_ORDER else None)
 
 
-def _others(request: SearchRequest, scans: list[Clause]) -> tuple[Clause, ...]:
-    return tuple(clause for clause in request.clauses if clause not in scans)
+def _plan(scans: list[_Asked], asked: list[_Asked], patient: str | None = None, hint: Hint | None = None) -> SearchPlan:
+    filters = [each for each in asked if each not in scans]
+    return SearchPlan(
+        tuple(clause for clause, _ in scans),
+        tuple(clause for clause, _ in filters),
+        tuple(condition for _, condition in (*scans, *filters)),
+        patient,
+        hint,
+    )
 
 
 def _patient(clause: Clause, condition: Condition, registry: SearchParameterRegistry) -> str | None:

@@ -26,14 +26,11 @@ _ARRAYS = {"date": "d", "number": "n", "quantity": "n"}
 
 
 def build_filter(
-    plan: SearchPlan,
-    registry: SearchParameterRegistry,
-    *,
-    order: Sequence[SortKey] = (),
-    last: Sequence[Any] | None = None,
+    plan: SearchPlan, *, order: Sequence[SortKey] = (), last: Sequence[Any] | None = None
 ) -> dict[str, Any]:
     """Returns the MongoDB filter of a plan; with `last`, of what comes after that place in the order."""
-    parts = [_mongodb(clause, registry) for clause in (*plan.scans, *plan.filters)]
+    clauses = (*plan.scans, *plan.filters)
+    parts = [_mongodb(clause, condition) for clause, condition in zip(clauses, plan.conditions, strict=True)]
     if last is not None:
         parts.append(after(order, last))
     whole: dict[str, Any] = {}
@@ -52,14 +49,15 @@ def clause_condition(clause: Clause, registry: SearchParameterRegistry) -> Condi
     parameter = clause.parameter
     if clause.modifier == "missing":
         return Condition(others=_present(parameter))
-    return any_of(_value_condition(clause, value.text, value.prefix, registry) for value in clause.values)
+    conditions = [_value_condition(clause, value.text, value.prefix, registry) for value in clause.values]
+    return conditions[0] if len(conditions) == 1 else any_of(conditions)
 
 
-def _mongodb(clause: Clause, registry: SearchParameterRegistry) -> dict[str, Any]:
-    condition = clause_condition(clause, registry).mongodb()
+def _mongodb(clause: Clause, condition: Condition) -> dict[str, Any]:
+    found = condition.mongodb()
     if clause.modifier == "not" or (clause.modifier == "missing" and clause.values[0].text == "true"):
-        return {"$nor": [condition]}
-    return condition
+        return {"$nor": [found]}
+    return found
 
 
 def _value_condition(clause: Clause, text: str, prefix: str, registry: SearchParameterRegistry) -> Condition:

@@ -180,7 +180,7 @@ async def test_every_query_reads_an_index(network: ResourceStore, query: str, so
     request = parse_search(resource_type, parse_qsl(f"{text}&{sort}"), REGISTRY)
     planned = plan(request, REGISTRY)
     for last in (None, [START if key.field in ("date", "at") else "x" for key in request.order]):
-        condition = build_filter(planned, REGISTRY, order=request.order, last=last)
+        condition = build_filter(planned, order=request.order, last=last)
         explained = await network.explain(
             resource_type,
             condition,
@@ -199,8 +199,8 @@ async def test_the_default_order_needs_no_sorting_in_memory(network: ResourceSto
     assert planned.explain() == "scan code, patient; filter nothing"
     last = [START, "o05"]
     for condition in (
-        build_filter(planned, REGISTRY),
-        build_filter(planned, REGISTRY, order=request.order, last=last),
+        build_filter(planned),
+        build_filter(planned, order=request.order, last=last),
     ):
         explained = await network.explain(
             "Observation", condition, sort=[("date", -1), ("_id", 1)], limit=21, hint=planned.hint

@@ -23,7 +23,7 @@ INDEXER = Indexer(REGISTRY)
 def search(resource_type: str, query: str, resources: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Returns the names of the resources that a query finds; each gets its name as id and AT as its instant."""
     request = parse_search(resource_type, parse_qsl(query, keep_blank_values=True), REGISTRY)
-    condition = build_filter(plan(request, REGISTRY), REGISTRY)
+    condition = build_filter(plan(request, REGISTRY))
     return {name for name, resource in resources.items() if matches(document(resource_type, name, resource), condition)}
 
 
