@@ -20,7 +20,7 @@ def contained_resource(resource: dict[str, Any], id_: str) -> dict[str, Any] | N
         return resource
     contained = resource.get("contained")
     for one in contained if type(contained) is list else ():
-        if type(one) is dict and one.get("id") == id_:
+        if type(one) is dict and one.get("id") == id_ and type(one.get("resourceType")) is str:
             found: dict[str, Any] = one
             return found
     return None
@@ -47,7 +47,7 @@ def bundle_entries(bundle: dict[str, Any]) -> dict[str, dict[str, Any]]:
     entries = bundle.get("entry")
     for entry in entries if type(entries) is list else ():
         resource = entry.get("resource") if type(entry) is dict else None
-        if type(resource) is not dict:
+        if type(resource) is not dict or type(resource.get("resourceType")) is not str:
             continue
         if type(resource.get("id")) is str:
             found.setdefault(f"{resource.get('resourceType')}/{resource['id']}", resource)

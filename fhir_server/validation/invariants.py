@@ -48,7 +48,7 @@ def _twin_check(entry: Mapping[str, Any], holds: Twin) -> Check:
         try:
             if holds(value, context):
                 return None
-        except (AttributeError, TypeError, KeyError, IndexError):
+        except (AttributeError, TypeError, KeyError, IndexError, RecursionError):
             return None  # a shape that the structure's own findings name already
         return [broken(entry)]
 
