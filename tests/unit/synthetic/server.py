@@ -1,7 +1,10 @@
-"""A FHIR server that takes every transaction, as an httpx transport, with answers to give first."""
+"""A FHIR server that takes every transaction, with answers to give first: as an httpx transport, or listening."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -40,3 +43,29 @@ class TakingServer:
 
 def _urls(entries: Iterable[dict[str, Any]]) -> list[str]:
     return [entry["request"]["url"] for entry in entries]
+
+
+@contextmanager
+def listening(server: TakingServer) -> Iterator[str]:
+    """Lets the server answer on a free port of this machine; yields its base URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def respond(self) -> None:
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer = server.answer(httpx.Request(self.command, f"http://test{self.path}", content=content))
+            self.send_response(answer.status_code)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = respond
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}/fhir"
+        http.shutdown()

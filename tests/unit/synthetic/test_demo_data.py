@@ -3,11 +3,14 @@
 from collections import Counter
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
 from fhir_server.cli import demo_data
 from fhir_server.synthetic import Tally, build_networks, build_summary, course_bundles, draw_courses
+
+from .server import TakingServer, listening, outcome
 
 
 def run(*words: object) -> int:
@@ -36,6 +39,40 @@ def test_ndjson_does_not_overwrite_without_force(tmp_path: Path, capsys: pytest.
 def test_a_missing_server_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--server", "http://127.0.0.1:1/fhir") == 1
     assert "http://127.0.0.1:1/fhir" in capsys.readouterr().err
+
+
+def test_network_is_loaded_into_a_server(capsys: pytest.CaptureFixture[str]) -> None:
+    server = TakingServer()
+    with listening(server) as url:
+        assert run("--server", url, "--seed", 4, "--workers", 2) == 0
+        assert len(set(server.urls)) == len(server.urls) > 1500
+        assert "s4-demo-p0012" in "".join(server.urls)
+        assert run("--server", f"{url}/", "--seed", 4) == 0
+    assert "resources/s" in capsys.readouterr().out
+
+
+def test_other_patients_are_not_mixed_with_synthetic_ones_without_force(capsys: pytest.CaptureFixture[str]) -> None:
+    server = TakingServer(foreign_patients=3)
+    with listening(server) as url:
+        assert run("--server", url) == 1
+        assert "3 patient(s)" in capsys.readouterr().err
+        assert server.urls == []
+        assert run("--server", url, "--force") == 0
+
+
+def test_a_refusal_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    server = TakingServer(first=[httpx.Response(422, json=outcome("Le nom manque.", "Organization.name"))])
+    with listening(server) as url:
+        assert run("--server", url) == 1
+    assert "Organization.name : Le nom manque." in capsys.readouterr().err
+
+
+def test_server_and_files_at_once(tmp_path: Path) -> None:
+    server = TakingServer()
+    with listening(server) as url:
+        assert run("--server", url, "--ndjson", tmp_path) == 0
+    lines = sum(len(path.read_bytes().splitlines()) for path in tmp_path.iterdir())
+    assert lines == len(server.urls)
 
 
 @pytest.mark.parametrize("words", [("--seed", "-1"), ("--seed", "99999999"), ("--workers", "0"), ("--size", "huge")])
