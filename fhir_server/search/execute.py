@@ -72,7 +72,7 @@ async def execute(
     )
     more, documents = len(documents) > request.count, documents[: request.count]
     if last is None and request.total != "none":
-        total = len(documents) if not more else await _total(request, planned, store, warnings)
+        total = len(documents) if not more else await _total(request, planned, store, warnings, max_time_ms)
     token = sign(request, sort_values(request.order, documents[-1]), total, page_key) if more else None
     page = Page(tuple(document["resource"] for document in documents), (), total, token, tuple(warnings))
     if with_keys and documents:
@@ -86,9 +86,10 @@ async def _total(
     planned: SearchPlan,
     store: ResourceStore,
     warnings: list[Issue],
+    max_time_ms: int,
 ) -> int | None:
     limit = ESTIMATE_LIMIT if request.total == "estimate" else 0
-    budget = MAX_TIME_MS if request.total == "accurate" else COUNT_TIME_MS
+    budget = max_time_ms if request.total == "accurate" else min(COUNT_TIME_MS, max_time_ms)
     try:
         return await store.count(request.resource_type, build_filter(planned), limit=limit, max_time_ms=budget)
     except TooCostly:

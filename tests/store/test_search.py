@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import pytest
 import pytest_asyncio
 
-from fhir_server.errors import InvalidContent
+from fhir_server.errors import InvalidContent, TooCostly
 from fhir_server.index import MONGODB_INDEXES
 from fhir_server.search import (
     build_bundle,
@@ -151,6 +151,9 @@ GRAMMAR = [
     "Patient?name=OE",
     "Patient?active=true&birthdate=lt1960",
     "Patient?general-practitioner=Practitioner/gp0&organization=o1",
+    "Encounter?status=planned",
+    "Encounter?patient=p1&date=ge2026",
+    "Encounter?",
     "RiskAssessment?probability=0.5",
     "RiskAssessment?probability=lt0.5",
     "Questionnaire?url=https://cnrms.fr/ig/fhir/msma/Questionnaire/audit",
@@ -166,7 +169,7 @@ async def test_mongodb_finds_what_the_unit_tests_matcher_finds(network: Resource
     resource_type, _, text = query.partition("?")
     found = set(await ids(network, f"{query}&_count=1000".replace("?&", "?")))
     if "_lastUpdated" not in query:  # the matcher gives all resources one instant
-        assert found == search(resource_type, text, RESOURCES[resource_type])
+        assert found == search(resource_type, text, RESOURCES.get(resource_type, {}))
     count = await run(network, f"{query}&_count=0".replace("?&", "?"))
     assert count.total == len(found)
 
@@ -283,9 +286,27 @@ async def test_totals(network: ResourceStore) -> None:
     assert (await run(network, "Observation?code=unknown")).total == 0
 
 
+class _SlowCounter(ResourceStore):
+    """The store of a collection so large that counting takes too long."""
+
+    async def count(self, *arguments: Any, **options: Any) -> int:
+        raise TooCostly("Too long.", "Trop long.", rule="time")
+
+
+async def test_a_total_that_takes_too_long_is_left_out_unless_asked_for(network: ResourceStore) -> None:
+    slow = _SlowCounter(network.client, indexes=MONGODB_INDEXES, database="test_search")
+    page = await run(slow, "Observation?_count=5")
+    assert (len(page.matches), page.total) == (5, None)
+    assert [issue.rule for issue in page.warnings] == ["total-too-costly"]
+    assert (await run(slow, "Observation?_count=100")).total == 40
+    with pytest.raises(TooCostly):
+        await run(slow, "Observation?_count=5&_total=accurate")
+
+
 INCLUDES = [
     ("Observation?_id=o01&_include=Observation:subject", ["Patient/p1"]),
     ("Observation?_id=o01&_include=Observation:patient", ["Patient/p1"]),
+    ("Observation?_id=o01&_include=Observation:subject&_include=Observation:patient", ["Patient/p1"]),
     ("Observation?_id=o01&_include=Observation:subject:Group", []),
     ("Observation?_id=o01&_include=Observation:subject:Patient", ["Patient/p1"]),
     ("Observation?_id=o01&_include=Observation:*", ["Patient/p1", "Practitioner/gp1"]),
