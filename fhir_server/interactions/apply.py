@@ -6,12 +6,11 @@ did, it is decided anew; so two senders of the same condition never both win, an
 
 import asyncio
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from fhir_server.errors import EditConflict
-from fhir_server.interactions.bundle_references import conditional_references, resolve_conditional, rewrite
+from fhir_server.interactions.bundle_references import fill, find_slots, literals_by_url
 from fhir_server.interactions.checks import check
 from fhir_server.interactions.identity import Identity, identify
 from fhir_server.interactions.plan import plan
@@ -21,8 +20,6 @@ from fhir_server.outcome import Issue
 from fhir_server.store import WriteConflict
 
 ATTEMPTS = 8
-_rest_tail = re.compile(r"^https?://.*/([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})$")
-"""A RESTful `fullUrl`: relative references of the bundle to its `Type/id` mean that entry."""
 
 
 async def apply(
@@ -35,21 +32,24 @@ async def apply(
     first request that can't be done, and EditConflict when others keep changing the same resources.
     """
     contested = False
+    slots = find_slots(requests) if findings is not None else []
     for attempt in range(ATTEMPTS):
         if attempt:
             await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 (spreads retries, guards nothing)
         identities = await identify(repository, requests, contested=contested)
-        resolved = await _resolve(repository, requests, identities) if findings is not None else requests
+        if slots:
+            pairs = zip(requests, identities, strict=True)
+            await fill(repository, slots, literals_by_url((r, i.id_) for r, i in pairs if i is not None))
         written = frozenset(
             (request.resource_type, identity.id_)
             for request, identity in zip(requests, identities, strict=True)
             if identity is not None and request.method != "DELETE"
         )
-        warnings = await check(repository, _to_check(resolved, identities), written, findings)
+        warnings = await check(repository, _to_check(requests, identities), written, findings)
         now = repository.clock()
         plans = [
             plan(repository, request, identity, now, issues)
-            for request, identity, issues in zip(resolved, identities, warnings, strict=True)
+            for request, identity, issues in zip(requests, identities, warnings, strict=True)
         ]
         changes = [change for change, _ in plans if change is not None]
         claims = [identity.claim for identity in identities if identity is not None and identity.claim is not None]
@@ -72,26 +72,4 @@ def _to_check(requests: Sequence[WriteRequest], identities: Sequence[Identity | 
     return [
         replace(request, resource=None) if identity is not None and identity.matched else request
         for request, identity in zip(requests, identities, strict=True)
-    ]
-
-
-async def _resolve(
-    repository: Repository, requests: Sequence[WriteRequest], identities: Sequence[Identity | None]
-) -> list[WriteRequest]:
-    targets: dict[str, str] = {}
-    for request, identity in zip(requests, identities, strict=True):
-        if request.full_url and identity is not None:
-            literal = f"{request.resource_type}/{identity.id_}"
-            targets[request.full_url] = literal
-            if tail := _rest_tail.search(request.full_url):
-                targets[tail[1]] = literal
-    conditions = {text: r.place for r in reversed(requests) for text in conditional_references(r.resource)}
-    if conditions:
-        literals = await asyncio.gather(*(resolve_conditional(repository, *each) for each in conditions.items()))
-        targets.update(zip(conditions, literals, strict=True))
-    return [
-        request
-        if request.resource is None
-        else replace(request, resource=rewrite(request.resource, targets, f"{request.place}.resource"))
-        for request in requests
     ]

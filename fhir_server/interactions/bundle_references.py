@@ -4,27 +4,43 @@ A reference to the `fullUrl` of an entry becomes that resource's `Type/id` every
 elements of type uri, url, canonical, oid and uuid, and in the links and images of narratives. A conditional reference
 (`Patient?identifier=…`) becomes the one resource that it matches.
 https://hl7.org/fhir/R4/http.html#transaction
+
+The resources are walked once, to find the places (`Slot`s) that may have to change; each attempt to apply the
+transaction writes what they mean then into those places.
 """
 
+import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.errors import ConditionNotSelective, ConditionUnmatched, InvalidContent
 from fhir_server.interactions.condition import matching_ids
 from fhir_server.interactions.repository import Repository
+from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.spec.definitions import resource_types, table
 
 _conditional = re.compile(r"([A-Z][A-Za-z]+)\?(.+)", re.DOTALL)
 _narrative_link = re.compile(r"""(\b(?:href|src)\s*=\s*["'])([^"']+)""")
+_rest_tail = re.compile(r"^https?://.*/([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})$")
+"""A RESTful `fullUrl`: relative references of the bundle to its `Type/id` mean that entry."""
 _uri_types = {"uri", "url", "canonical", "oid", "uuid"}
+
+
+class Slot(NamedTuple):
+    """A place in the resource of `request` that may hold a reference: `holder[key]`, as it was sent: `text`."""
+
+    request: WriteRequest
+    holder: Any
+    key: Any
+    text: str
 
 
 @cache
 def uri_names() -> frozenset[str]:
     """Returns the JSON names under which some R4 type holds a uri, a url, a canonical, an oid or a uuid."""
-    names = {"reference"}
+    names: set[str] = set()
     for row in table("structure_definitions"):
         if row["kind"] == "primitive-type":
             continue
@@ -37,104 +53,127 @@ def uri_names() -> frozenset[str]:
     return frozenset(names)
 
 
-def conditional_references(content: Any) -> Iterator[str]:
-    """Yields the text of every conditional reference in a resource."""
-    if isinstance(content, dict):
-        for name, value in content.items():
-            if isinstance(value, str):
-                if name == "reference" and "?" in value and _as_conditional(value):
-                    yield value
-            else:
-                yield from conditional_references(value)
-    elif isinstance(content, list):
-        for value in content:
-            yield from conditional_references(value)
+def find_slots(requests: Sequence[WriteRequest]) -> list[Slot]:
+    """Returns every reference of the resources, and every other place that names the `fullUrl` of an entry."""
+    full_urls = frozenset(url for request in requests for url in _names_of(request))
+    slots: list[Slot] = []
+    for request in requests:
+        if request.resource is not None:
+            found: list[tuple[Any, Any, str]] = []
+            _collect(request.resource, full_urls, found)
+            slots += [Slot(request, *place) for place in found]
+    return slots
 
 
-async def resolve_conditional(repository: Repository, text: str, place: str) -> str:
-    """Returns the literal reference for a conditional one that stands in the entry at `place`.
+async def fill(repository: Repository, slots: Iterable[Slot], literals: Mapping[str, str]) -> None:
+    """Writes into each slot what it means now; `literals` has `Type/id` by `fullUrl`, see `literals_by_url`.
 
-    Raises ConditionUnmatched or ConditionNotSelective where it does not match exactly one resource.
+    Raises InvalidContent for a reference to a `urn:uuid:` or `urn:oid:` that is no entry's `fullUrl`, ConditionUnmatched
+    or ConditionNotSelective for a conditional reference that does not match exactly one resource.
     """
-    resource_type, query = _as_conditional(text) or ("", "")
+    slots = list(slots)
+    conditions = {slot.text: slot for slot in reversed(slots) if slot.key == "reference" and _as_conditional(slot.text)}
+    found = await asyncio.gather(*(_match(repository, slot) for slot in conditions.values()))
+    matched = dict(zip(conditions, found, strict=True))
+    for slot in slots:
+        if slot.key == "reference":
+            slot.holder["reference"] = matched.get(slot.text) or _literal(slot, literals)
+        elif slot.key == "div":
+            slot.holder["div"] = _narrative_link.sub(lambda m: m[1] + literals.get(m[2], m[2]), slot.text)
+        else:
+            slot.holder[slot.key] = literals[slot.text]
+
+
+def literals_by_url(pairs: Iterable[tuple[WriteRequest, str]]) -> dict[str, str]:
+    """Returns `Type/id` by every name that a bundle may use for it; `pairs` are its requests, each with its id."""
+    return {name: f"{request.resource_type}/{id_}" for request, id_ in pairs for name in _names_of(request)}
+
+
+def _names_of(request: WriteRequest) -> list[str]:
+    if not request.full_url:
+        return []
+    tail = _rest_tail.match(request.full_url)
+    return [request.full_url, tail[1]] if tail else [request.full_url]
+
+
+def _collect(node: dict[str, Any], full_urls: Collection[str], found: list[tuple[Any, Any, str]]) -> None:
+    for name, value in node.items():
+        kind = type(value)
+        if kind is str:
+            if name == "reference" or (value in full_urls and name in uri_names()) or (name == "div" and "<" in value):
+                found.append((node, name, value))
+        elif kind is dict:
+            _collect(value, full_urls, found)
+        elif kind is list:
+            for number, item in enumerate(value):
+                if type(item) is dict:
+                    _collect(item, full_urls, found)
+                elif type(item) is str and item in full_urls and name in uri_names():
+                    found.append((value, number, item))
+
+
+def _literal(slot: Slot, literals: Mapping[str, str]) -> str:
+    text = slot.text
+    if text in literals:
+        return literals[text]
+    base, mark, fragment = text.partition("#")
+    if mark and base in literals:
+        return f"{literals[base]}#{fragment}"
+    if text.startswith(("urn:uuid:", "urn:oid:")):
+        raise InvalidContent(
+            f"The reference `{text}` is the `fullUrl` of no entry of this bundle.",
+            f"La référence `{text}` ne correspond au `fullUrl` d'aucune entrée de ce bundle.",
+            rule="reference-unresolved",
+            expression=[_place(slot)],
+        )
+    return text
+
+
+async def _match(repository: Repository, slot: Slot) -> str:
+    resource_type, query = _as_conditional(slot.text) or ("", "")
     ids = await matching_ids(repository, resource_type, query)
     if not ids:
         raise ConditionUnmatched(
-            f"The conditional reference `{text}` matches no resource.",
-            f"La référence conditionnelle `{text}` ne désigne aucune ressource.",
+            f"The conditional reference `{slot.text}` matches no resource.",
+            f"La référence conditionnelle `{slot.text}` ne désigne aucune ressource.",
             rule="conditional-reference-none",
-            expression=[f"{place}.resource"],
+            expression=[_place(slot)],
         )
     if len(ids) > 1:
         raise ConditionNotSelective(
-            f"The conditional reference `{text}` matches more than one resource.",
-            f"La référence conditionnelle `{text}` désigne plus d'une ressource.",
+            f"The conditional reference `{slot.text}` matches more than one resource.",
+            f"La référence conditionnelle `{slot.text}` désigne plus d'une ressource.",
             rule="conditional-reference-multiple",
-            expression=[f"{place}.resource"],
+            expression=[_place(slot)],
         )
     return f"{resource_type}/{ids[0]}"
 
 
-def rewrite(resource: dict[str, Any], targets: Mapping[str, str], place: str) -> dict[str, Any]:
-    """Returns a copy of `resource` in which each reference in `targets` is replaced.
-
-    Raises InvalidContent, at `place`, for a reference to a `urn:uuid:` or `urn:oid:` that is no entry's `fullUrl`.
-    """
-    contained = resource.get("contained")
-    copy = _rewrite_object(resource, targets, place)
-    if contained:
-        copy["contained"] = [_rewrite_object(one, targets, place) for one in contained]
-    return copy
-
-
-def _rewrite_object(content: dict[str, Any], targets: Mapping[str, str], path: str) -> dict[str, Any]:
-    copy: dict[str, Any] = {}
-    for name, value in content.items():
-        kind = type(value)
-        if kind is str:
-            copy[name] = _rewrite_text(name, value, targets, path)
-        elif kind is dict:
-            copy[name] = _rewrite_object(value, targets, f"{path}.{name}")
-        elif kind is list:
-            copy[name] = [
-                _rewrite_object(item, targets, f"{path}.{name}[{number}]")
-                if type(item) is dict
-                else (_rewrite_text(name, item, targets, path) if type(item) is str else item)
-                for number, item in enumerate(value)
-            ]
-        else:
-            copy[name] = value
-    return copy
-
-
-def _rewrite_text(name: str, value: str, targets: Mapping[str, str], path: str) -> str:
-    if name == "div":
-        return _narrative_link.sub(lambda m: m[1] + targets.get(m[2], m[2]), value)
-    if name not in uri_names():
-        return value
-    if name == "reference":
-        return _rewrite_reference(value, targets, path)
-    return targets.get(value, value)
-
-
-def _rewrite_reference(value: str, targets: Mapping[str, str], path: str) -> str:
-    if value in targets:
-        return targets[value]
-    base, mark, fragment = value.partition("#")
-    if mark and base in targets:
-        return f"{targets[base]}#{fragment}"
-    if value.startswith(("urn:uuid:", "urn:oid:")):
-        raise InvalidContent(
-            f"The reference `{value}` is the `fullUrl` of no entry of this bundle.",
-            f"La référence `{value}` ne correspond au `fullUrl` d'aucune entrée de ce bundle.",
-            rule="reference-unresolved",
-            expression=[f"{path}.reference"],
-        )
-    return value
-
-
 def _as_conditional(text: str) -> tuple[str, str] | None:
+    if "?" not in text:
+        return None
     match = _conditional.fullmatch(text)
     if match is None or match[1] not in resource_types():
         return None
     return match[1], match[2]
+
+
+def _place(slot: Slot) -> str:
+    """Returns the FHIRPath of a slot; only a refusal needs it, so it is looked for only then."""
+    path = _path_to(slot.holder, slot.request.resource)
+    return f"{slot.request.place}.resource{path or ''}.{slot.key}"
+
+
+def _path_to(holder: Any, node: Any) -> str | None:
+    if node is holder:
+        return ""
+    steps: Iterable[tuple[str, Any]] = ()
+    if isinstance(node, dict):
+        steps = ((f".{name}", value) for name, value in node.items())
+    elif isinstance(node, list):
+        steps = ((f"[{number}]", value) for number, value in enumerate(node))
+    for step, value in steps:
+        below = _path_to(holder, value)
+        if below is not None:
+            return step + below
+    return None
