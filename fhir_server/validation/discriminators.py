@@ -38,11 +38,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a slice says at a path: `matches` a value there; `constant` is a fixed primitive, for a look-up by value."""
+    """What a slice says at a path: `matches` a value there.
+
+    `constant` is a fixed primitive and `types` the types that are asked for, for those who look a slice up by them.
+    """
 
     matches: Predicate
     text: str = ""
     constant: Any = None
+    types: tuple[str, ...] = ()
 
 
 def parse_steps(path: str) -> tuple[Step, ...]:
@@ -177,12 +181,13 @@ class Discriminators:
     def _type(self, node: ElementNode | None, steps: tuple[Step, ...]) -> Expectation | None:
         if node is None:
             return None
+        types = node.type_codes
         if steps and steps[-1].function == "resolve":
             urls = [url for entry in node.definition.get("type", ()) for url in entry.get("targetProfile", ())]
-            types = {(self._definitions.find(url) or {}).get("type", url.rpartition("/")[2]) for url in urls}
-            return Expectation(lambda value, context: _target(value, steps, context) in types, ", ".join(sorted(types)))
-        codes = node.type_codes
-        return Expectation(lambda value, context: _type_at(value, steps, context) in codes, ", ".join(codes))
+            found = {(self._definitions.find(url) or {}).get("type", url.rpartition("/")[2]) for url in urls}
+            types = tuple(sorted(found))
+        read = type_reader(steps)
+        return Expectation(lambda value, context: read(value, context) in types, ", ".join(types), None, types)
 
     def _profile(self, node: ElementNode | None, steps: tuple[Step, ...]) -> Expectation | None:
         if node is None:
@@ -235,6 +240,22 @@ def _existence(node: ElementNode | None, steps: tuple[Step, ...]) -> Expectation
     if node.minimum:
         return Expectation(lambda value, context: bool(values_at(value, steps, context)))
     return None
+
+
+def type_reader(steps: tuple[Step, ...]) -> Callable[[Any, Context], str | None]:
+    """Returns what reads the type at a path of a `type` discriminator: of a value, or of what a reference points to."""
+    if steps and steps[-1].function == "resolve":
+        return lambda value, context: _target(value, steps, context)
+    if len(steps) == 1 and steps[0].argument == "resource":
+        return _resource_type
+    return lambda value, context: _type_at(value, steps, context)
+
+
+def _resource_type(value: Any, _context: Context) -> str | None:
+    """Reads the type of the resource in an entry, the commonest discriminator of Bundles."""
+    resource = value.get("resource") if type(value) is dict else None
+    name = resource.get("resourceType") if type(resource) is dict else None
+    return name if type(name) is str else None
 
 
 def _target(value: Any, steps: tuple[Step, ...], context: Context) -> str | None:

@@ -6,7 +6,7 @@ what it says, and what the base says is checked once, by the base.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation import references
 from fhir_server.validation.bindings import BINDABLE, binding_check
-from fhir_server.validation.discriminators import Discriminators, parse_steps
+from fhir_server.validation.discriminators import Discriminators, parse_steps, type_reader
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.patterns import value_checks
@@ -255,14 +255,12 @@ class ProfileChecks:
         slicing = child.definition.get("slicing", {})
         discriminators = slicing.get("discriminator", ())
         parts = [self._slice(part, child, code, path, discriminators) for part in child.slices.values()]
-        only = discriminators[0] if len(discriminators) == 1 else {}
-        key = only.get("path") if only.get("type") in ("value", "pattern") and only.get("path", "").isalpha() else None
-        for part in parts:
-            constant = part.expectations[0][1].constant if len(part.expectations) == 1 else None
-            part.constant = constant
-            if type(constant) is not str:
-                key = None
-        return slices_check(Slicing(parts, slicing.get("rules", "open"), bool(slicing.get("ordered")), key))
+        found = Slicing(parts, slicing.get("rules", "open"), bool(slicing.get("ordered")))
+        if len(discriminators) == 1:
+            members = children_of(child, self._definitions)
+            single = {name for name, member in members.items() if not member.repeats and not member.is_choice}
+            _decide_by_look_up(found, discriminators[0], single)
+        return slices_check(found)
 
     def _slice(
         self, part: ElementNode, child: ElementNode, code: str, path: str, discriminators: Iterable[dict[str, str]]
@@ -277,6 +275,7 @@ class ProfileChecks:
         check = self._value(part, child, code, path)
         maximum = None if part.maximum == child.maximum and child.maximum != 0 else part.maximum
         found = Slice(part.slice_name, tuple(expectations), part.minimum, maximum, check)
+        found.constant = expectations[0][1].constant if len(expectations) == 1 else None
         found.inner = self._slices(part, child, code, path)
         return found
 
@@ -293,3 +292,13 @@ def _limits(child: ElementNode, base: ElementNode) -> tuple[int, int | None]:
     minimum = child.minimum if child.minimum > base.minimum else 0
     tighter = child.maximum is not None and (base.maximum is None or child.maximum < base.maximum)
     return minimum, child.maximum if tighter else None
+
+
+def _decide_by_look_up(slicing: Slicing, discriminator: dict[str, str], single: Collection[str]) -> None:
+    """Lets one look-up find the slice, where each has a constant of one of the `single` children or its own types."""
+    path = discriminator["path"]
+    if discriminator["type"] == "type":
+        if all(part.types for part in slicing.slices):
+            slicing.type_of = type_reader(parse_steps(path))
+    elif path in single and all(type(part.constant) is str for part in slicing.slices):
+        slicing.key = path

@@ -74,8 +74,10 @@ def target_check(allowed: Collection[str], element: str = "") -> Check:
                 return None
             if literal[:9] == "urn:uuid:":
                 target = context.resolve(literal)
-                if target is not None and target.get("resourceType") in types:
+                if target is not None and target["resourceType"] in types:
                     return None
+            elif literal.partition("?")[0] in types:
+                return None
         found = target_type_of(value, context)
         if found is None or found in types:
             return None

@@ -37,6 +37,11 @@ class Slice:
         """What people know the slice by: its value, or its type."""
         return ", ".join(expectation.text for _, expectation in self.expectations if expectation.text)
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types that a slice by type asks for."""
+        return self.expectations[0][1].types if len(self.expectations) == 1 else ()
+
     def holds(self, value: Any, context: Context) -> bool:
         """True where `value` is of this slice: at each path some value is as the slice says."""
         for steps, expectation in self.expectations:
@@ -57,6 +62,8 @@ class Slicing:
     is_ordered: bool
     key: str | None = None
     """The name of the child that alone decides by a constant, such as `url`; None where more is needed."""
+    type_of: Callable[[Any, Context], str | None] | None = None
+    """Reads the type that alone decides; None where more is needed."""
 
 
 def slices_check(slicing: Slicing) -> SlicesCheck:
@@ -127,6 +134,15 @@ def _finder(slicing: Slicing) -> Callable[[Any, Context], int]:
 
         return find_by_key
     slices = slicing.slices
+    if slicing.type_of is not None:
+        type_of = slicing.type_of
+        by_type = {name: position for position, part in reversed([*enumerate(slices)]) for name in part.types}
+
+        def find_by_type(value: Any, context: Context) -> int:
+            name = type_of(value, context)
+            return -1 if name is None else by_type.get(name, -1)
+
+        return find_by_type
 
     def find(value: Any, context: Context) -> int:
         for position, part in enumerate(slices):

@@ -50,6 +50,16 @@ BY_SYSTEM = [
     {"id": "Patient.identifier:ins.system", "min": 1, "fixedUri": "urn:oid:1.2.3"},
     {"id": "Patient.identifier:ins.value", "min": 1, "maxLength": 3},
 ]
+BY_GIVEN = [
+    slicing("Patient.name", ("value", "given")),
+    {"id": "Patient.name:sasha", "min": 1},
+    {"id": "Patient.name:sasha.given", "fixedString": "Sasha"},
+]
+BY_CHOICE = [
+    slicing("Patient.extension", ("value", "value")),
+    {"id": "Patient.extension:green", "max": "0"},
+    {"id": "Patient.extension:green.value[x]", "type": [{"code": "string"}], "fixedString": "green"},
+]
 CLOSED = [{**BY_SYSTEM[0], "slicing": {**BY_SYSTEM[0]["slicing"], "rules": "closed"}}, *BY_SYSTEM[1:]]
 AT_END = [{**BY_SYSTEM[0], "slicing": {**BY_SYSTEM[0]["slicing"], "rules": "openAtEnd"}}, *BY_SYSTEM[1:]]
 BY_PATTERN = [
@@ -159,6 +169,10 @@ SLICES: list[Case] = [
      [("slice-max", "Patient.identifier")]),
     ("inside a slice", BY_SYSTEM, "patient", {"identifier/0/value": "1234"},
      [("length-max", "Patient.identifier[0].value")]),
+    ("by one of several values", BY_GIVEN, "patient", {}, [("fixed-value", "Patient.name[0].given[0]")]),
+    ("by none of several values", BY_GIVEN, "patient", {"name/0/given": ["Camille"]}, [("slice-min", "Patient.name")]),
+    ("by a choice", BY_CHOICE, "patient", {}, [("slice-max", "Patient.extension")]),
+    ("by another value of a choice", BY_CHOICE, "patient", {"extension/0/valueString": "red"}, []),
     ("others in open", BY_SYSTEM, "patient", {"identifier/1": {"system": "urn:oid:9", "value": "12345"}}, []),
     ("others in closed", CLOSED, "patient", {"identifier/1": {"system": "urn:oid:9"}},
      [("slice-closed", "Patient.identifier[1]")]),
