@@ -76,10 +76,8 @@ SECONDARY_SUBSTANCE = Weighted(
 )
 INJECTS = {"opioids": 0.22, "cocaine": 0.12, "tso-misuse": 0.15}  # ASSUMPTION
 USE_EFFECT = Weighted(ASSUMPTION, {"less": 0.34, "same": 0.6, "more": 0.06})
-TREATED = {"opioids": 0.82, "tobacco": 0.35, "alcohol": 0.3, "tso-misuse": 0.7}  # ASSUMPTION
+TREATED = {"opioids": 0.82, "tso-misuse": 0.7}  # ASSUMPTION: with a TSO
 OPIOID_TREATMENT = Weighted(ASSUMPTION, {"methadone": 0.5, "buprenorphine": 0.42, "buprenorphine-naloxone": 0.08})
-ALCOHOL_TREATMENT = Weighted(ASSUMPTION, {"acamprosate": 0.4, "naltrexone": 0.25, "nalmefene": 0.2, "disulfiram": 0.15})
-TOBACCO_TREATMENT = Weighted(ASSUMPTION, {"nicotine": 0.85, "varenicline": 0.15})
 
 SCREENING_DONE = 414 / 611  # REPORT, Alsace: HIV screening, two thirds
 SCREENING_METHOD = Weighted(ASSUMPTION, {"blood": 0.62, "trod": 0.38})

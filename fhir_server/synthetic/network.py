@@ -41,7 +41,6 @@ class Structure:
     place: Place | None = None
     finess: str | None = None
     siren: str | None = None
-    part_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ def test_sizes(size: Size, networks: int, microstructures: int, patients: int) -
 
 
 @pytest.mark.parametrize(
-    ("role", "expected"), [("psychologist", 147 * 43 / 70), ("social-worker", 147 * 40 / 70), ("psychiatrist", 8)]
+    ("role", "expected"),
+    [("psychologist", 147 * 43 / 70), ("social-worker", 147 * 40 / 70), ("psychiatrist", figures.PSYCHIATRISTS)],
 )
 def test_shared_professionals_per_microstructure(role: str, expected: float, networks: list[Network]) -> None:
     count = sum(professional.role == role for network in networks for professional in network.staff)
