@@ -91,6 +91,8 @@ def parse_clause(
         raise unsupported(f"{name}:{modifier}" if modifier else name)
     if not value:
         raise _IgnorableError(invalid_value(name, value, "it has no value", "il n'a pas de valeur"))
+    if "\0" in value:
+        raise invalid_value(name, "\\0", "it has a null character", "il contient un caractère nul")
     _check_modifier(parameter, modifier)
     if modifier == "missing":
         if value not in ("true", "false"):

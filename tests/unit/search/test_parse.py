@@ -121,6 +121,7 @@ REFUSED = [
     ("_include", "Observation:sujet", NotSupported, "Did you mean `subject`"),
     ("_include:exact", "Observation:subject", NotSupported, "_include:iterate"),
     ("code", "", InvalidContent, "it has no value"),
+    ("code", "a\0b", InvalidContent, "null character"),
     ("code", "a,,b", InvalidContent, "between commas"),
     ("code:missing", "maybe", InvalidContent, "`true` or `false`"),
 ]
