@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def profile(type_name: str, elements: list[Element], name: str = "p", base: str 
         "type": type_name,
         "baseDefinition": base or f"http://hl7.org/fhir/StructureDefinition/{type_name}",
         "derivation": "constraint",
-        "differential": {"element": [{"path": one["id"].split(":")[0], **one} for one in elements]},
+        "differential": {"element": [{"path": re.sub(r":[^.]+", "", one["id"]), **one} for one in elements]},
     }
 
 
@@ -245,6 +246,54 @@ COLOURED = [
 def test_extension_slice_follows_its_definition(edits: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     found = validate([COLOUR, profile("Patient", COLOURED)], edited("patient", edits))
     assert [(issue.rule, issue.expression) for issue in found] == expected
+
+
+BY_PROFILE = [
+    slicing("Bundle.entry", ("profile", "resource")),
+    {"id": "Bundle.entry:man", "min": 1},
+    {"id": "Bundle.entry:man.resource", "type": [{"code": "Patient", "profile": [BASE + "man"]}]},
+]
+BY_RESOLVED = [
+    slicing("Observation.performer", ("value", "resolve().active")),
+    {"id": "Observation.performer:here", "min": 1, "type": [{"code": "Reference", "targetProfile": [BASE + "active"]}]},
+]
+BY_EXTENSION = [
+    slicing("Patient.name", ("value", "extension('https://example.org/fhir/StructureDefinition/colour').value")),
+    {"id": "Patient.name:green", "min": 1},
+    slicing("Patient.name:green.extension", ("value", "url")),
+    {
+        "id": "Patient.name:green.extension:colour",
+        "min": 1,
+        "type": [{"code": "Extension", "profile": [BASE + "colour"]}],
+    },
+    {"id": "Patient.name:green.extension:colour.value[x]", "fixedCode": "green"},
+]
+MAN = profile("Patient", [{"id": "Patient.gender", "min": 1, "fixedCode": "male"}], "man")
+ACTIVE = profile("Practitioner", [{"id": "Practitioner.active", "min": 1, "fixedBoolean": True}], "active")
+
+
+@pytest.mark.parametrize(
+    ("elements", "base", "edits", "expected"),
+    [
+        (BY_PROFILE, "bundle", {}, []),
+        (BY_PROFILE, "bundle", {"entry/0/resource/gender": "female"}, [("slice-min", "Bundle.entry")]),
+        (BY_RESOLVED, "observation",
+         {"contained/1": {"resourceType": "Practitioner", "id": "a", "active": True},
+          "performer/0": {"reference": "#a"}}, []),
+        (BY_RESOLVED, "observation",
+         {"contained/1": {"resourceType": "Practitioner", "id": "a", "active": False},
+          "performer/0": {"reference": "#a"}}, [("slice-min", "Observation.performer")]),
+        (BY_EXTENSION, "patient", {"name/0/extension": [{"url": BASE + "colour", "valueCode": "green"}]}, []),
+        (BY_EXTENSION, "patient", {"name/0/extension": [{"url": BASE + "colour", "valueCode": "red"}]},
+         [("slice-min", "Patient.name")]),
+    ],
+)  # fmt: skip
+def test_discriminator_reaches_other_definitions(
+    elements: list[Element], base: str, edits: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    resource = edited(base, edits)
+    found = validate([COLOUR, MAN, ACTIVE, profile(resource["resourceType"], elements)], resource)
+    assert [(issue.rule, issue.expression) for issue in found if issue.is_error] == expected
 
 
 def test_own_modifier_extension_is_known() -> None:
