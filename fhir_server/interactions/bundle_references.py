@@ -68,7 +68,7 @@ def find_slots(requests: Sequence[WriteRequest]) -> list[Slot]:
 async def fill(repository: Repository, slots: Iterable[Slot], literals: Mapping[str, str]) -> None:
     """Writes into each slot what it means now; `literals` has `Type/id` by `fullUrl`, see `literals_by_url`.
 
-    Raises InvalidContent for a reference to a `urn:uuid:` or `urn:oid:` that is no entry's `fullUrl`, ConditionUnmatched
+    Raises InvalidContent for a `urn:uuid:` or `urn:oid:` that is the `fullUrl` of no entry, ConditionUnmatched
     or ConditionNotSelective for a conditional reference that does not match exactly one resource.
     """
     slots = list(slots)

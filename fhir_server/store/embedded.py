@@ -36,6 +36,8 @@ LOWEST_MAJOR_VERSION = 6
 
 _PR_SET_PDEATHSIG = 1
 _NOT_YET_INITIALIZED = 94
+_FOLDER_IN_USE = 100
+_HELD_S = 5.0
 _LOG_NAME = "mongod.log"
 
 
@@ -73,22 +75,13 @@ class EmbeddedMongod:
         program = find_mongod()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.port = self.port or _free_port()
-        self._process = subprocess.Popen(  # noqa: S603 -- a program we found, arguments of our own
-            [
-                program, "--dbpath", str(self.data_dir), "--port", str(self.port), "--bind_ip", "127.0.0.1",
-                "--replSet", REPLICA_SET, "--oplogSize", "512", "--networkMessageCompressors", "disabled",
-                "--wiredTigerCacheSizeGB", str(self._cache_gb), "--logpath", str(self.data_dir / _LOG_NAME), "--quiet",
-                "--nounixsocket", "--logappend", "--slowms", "1000",
-                "--setParameter", "diagnosticDataCollectionEnabled=false",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            preexec_fn=_death_signal(),
-        )  # fmt: skip
+        deadline = time.monotonic() + timeout_s
         try:
-            self._wait_for_primary(time.monotonic() + timeout_s)
+            held_until = time.monotonic() + _HELD_S
+            while not self._comes_up(program, deadline):
+                if time.monotonic() > held_until:
+                    raise _not_started(f"another MongoDB uses the folder {self.data_dir}")
+                time.sleep(0.1)
         except BaseException:
             self.stop()
             raise
@@ -119,6 +112,37 @@ class EmbeddedMongod:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _comes_up(self, program: str, deadline: float) -> bool:
+        """Returns True once a new process is primary, False where the data folder is still held.
+
+        A `mongod` that lost its server a moment ago takes up to a second to end, and holds its folder until then.
+        """
+        self._launch(program)
+        try:
+            self._wait_for_primary(deadline)
+        except StoreUnavailable:
+            if self._process is None or self._process.poll() != _FOLDER_IN_USE:
+                raise
+            self._reap()
+            return False
+        return True
+
+    def _launch(self, program: str) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 -- a program we found, arguments of our own
+            [
+                program, "--dbpath", str(self.data_dir), "--port", str(self.port), "--bind_ip", "127.0.0.1",
+                "--replSet", REPLICA_SET, "--oplogSize", "512", "--networkMessageCompressors", "disabled",
+                "--wiredTigerCacheSizeGB", str(self._cache_gb), "--logpath", str(self.data_dir / _LOG_NAME), "--quiet",
+                "--nounixsocket", "--logappend", "--slowms", "1000",
+                "--setParameter", "diagnosticDataCollectionEnabled=false",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=_death_signal(),
+        )  # fmt: skip
 
     def _reap(self) -> None:
         if self._process is not None:
