@@ -84,7 +84,7 @@ def show(client: httpx.Client, seed: int) -> None:
     if code:
         raise DemoFault("demo-data")
     _title("2", "Un parcours de patient entre en une transaction", "a patient's pathway goes in, in one transaction")
-    bundle = synthetic.pathway_bundle(seed)
+    bundle = synthetic.pathway_bundle(seed, network_seed=seed)
     answer = _post(client, bundle, 200)
     places = [entry["response"]["location"] for entry in answer["entry"]]
     statuses = sorted({entry["response"]["status"] for entry in answer["entry"]})
@@ -92,7 +92,7 @@ def show(client: httpx.Client, seed: int) -> None:
     _title("3", "Il se relit et se corrige", "it is read back and changed")
     _read_and_change(client, places)
     _title("4", "Un parcours fautif est refusé en entier", "a wrong pathway is refused as a whole")
-    outcome = _post(client, synthetic.broken_pathway_bundle(seed), 422)
+    outcome = _post(client, synthetic.broken_pathway_bundle(seed, network_seed=seed), 422)
     for issue in outcome["issue"]:
         if issue["severity"] in ("error", "fatal"):
             print(f"  ✗ {', '.join(issue.get('expression', ['?']))}")

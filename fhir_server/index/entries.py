@@ -20,6 +20,7 @@ A key is the parameter's code, one character for the kind, and the value:
 | `=`  | `subject=Patient/1`, `url=http://x`         | a reference, canonical or uri                |
 | `;`  | `subject;http://ids|7`                      | a reference by identifier                    |
 | `<`  | `family<saintexupery`                       | a folded string, by prefix                   |
+| `@`  | `@p1|code:85354-9`                          | patient and token together                   |
 
 `:` `;` `<` `=` follow each other in ASCII, so all keys of one parameter are the range from `code:` up to, not
 including, `code>` (`:missing`).
@@ -36,6 +37,9 @@ from typing import Any
 
 LONGEST_KEY = 512
 """Longer keys end in a digest of the whole, so that they stay equal to themselves and the index stays small."""
+
+PAIRED = ("category:", "class:", "code:", "type:")
+"""Tokens that clients ask for together with a patient; the pair is a key of its own, in the order of the main date."""
 
 LONGEST_STRING = 200
 """Characters of a folded string that are indexed, and that a search value is cut to."""
@@ -94,6 +98,27 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
         keys.update(dict.fromkeys(condition.keys))
         others.extend(condition.others)
     return Condition(tuple(keys), tuple(others))
+
+
+def pair_keys(patient: str, keys: Iterable[str]) -> list[str]:
+    """Returns the keys that stand for the patient and one of the `PAIRED` tokens among `keys`."""
+    return [capped(f"@{patient}|{key}") for key in keys if key.startswith(PAIRED)]
+
+
+def pair_conditions(patient: str, condition: Condition) -> tuple[str, ...] | None:
+    """Returns the pair keys that a match of `condition` for this patient has one of; None where it has none.
+
+    A token in a system is paired by its code alone: the system is checked on what the pair finds.
+    """
+    tokens = [_without_system(key) for key in condition.keys]
+    if condition.others or not tokens or not all(token.startswith(PAIRED) for token in tokens):
+        return None
+    return tuple(pair_keys(patient, dict.fromkeys(tokens)))
+
+
+def _without_system(key: str) -> str:
+    name, equals, rest = key.partition("=")
+    return f"{name}:{rest.rpartition('|')[2]}" if equals and ":" not in name else key
 
 
 def prefix_range(prefix: str) -> dict[str, Any]:

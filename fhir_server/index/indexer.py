@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.fhirpath import Environment, Expression, compile_expression
-from fhir_server.index.entries import Draft
+from fhir_server.index.entries import Draft, pair_keys
 from fhir_server.index.registry import TYPES
 from fhir_server.spec.compartments import patient_of
 from fhir_server.spec.dates import EARLIEST
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 MONGODB_INDEXES: tuple[tuple[tuple[str, int], ...], ...] = (
     (("k", 1), ("date", -1), ("_id", 1)),
-    (("patient", 1), ("k", 1), ("date", -1), ("_id", 1)),
     (("date", -1), ("_id", 1)),
     (("d.p", 1), ("d.h", 1), ("d.l", 1)),
     (("n.p", 1), ("n.l", 1), ("n.h", 1)),
@@ -85,8 +84,11 @@ class Indexer:
                     rule.write(draft, rule.parameter, type_name, value, context)
         order = draft.order
         main = order.pop(rules.main_date, None)
+        patient = patient_of(resource, context.base_urls)
+        if patient is not None:
+            draft.keys.update(dict.fromkeys(pair_keys(patient, draft.keys)))
         document: dict[str, Any] = {
-            "patient": patient_of(resource, context.base_urls),
+            "patient": patient,
             "date": main["l"] if main else EARLIEST,
             "k": list(draft.keys),
         }

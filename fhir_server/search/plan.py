@@ -3,8 +3,8 @@
 | Index (see `index.MONGODB_INDEXES`) | Taken for                                                            |
 |-------------------------------------|----------------------------------------------------------------------|
 | `_id`                               | `_id=…`                                                              |
-| `patient, k, date, _id`             | one patient, and the most telling of the other clauses               |
-| `k, date, _id`                      | clauses with whole keys; the most telling one goes first             |
+| `k, date, _id`                      | clauses with whole keys; the most telling one goes first, a patient  |
+|                                     | together with a token (`index.entries.PAIRED`) before all others     |
 | left to MongoDB                     | ranges: dates, numbers, beginnings of strings, `system|`             |
 | `date, _id`                         | nothing that narrows: the default order is read, the rest is checked |
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fhir_server.index.entries import pair_conditions
 from fhir_server.search.query import clause_condition
 from fhir_server.search.sort import DEFAULT_ORDER
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from fhir_server.search.request import Clause, SearchRequest
 
 BY_KEY = (("k", 1), ("date", -1), ("_id", 1))
-BY_PATIENT = (("patient", 1), ("k", 1), ("date", -1), ("_id", 1))
 BY_DATE = (("date", -1), ("_id", 1))
 
 Hint = tuple[tuple[str, int], ...]
@@ -37,13 +37,14 @@ class SearchPlan:
     """`scans` are answered by a MongoDB index, the most telling first; `filters` are checked on what the scans return.
 
     `conditions` are what the scans, then the filters ask of the index document, before `:not` and `:missing=true`.
-    `patient` is the one patient whose compartment has all matches, `hint` the index to take; None leaves it to MongoDB.
+    `pair` are keys of which every match has one: of one patient and a token; `hint` is the index to take, None leaves
+    it to MongoDB.
     """
 
     scans: tuple[Clause, ...]
     filters: tuple[Clause, ...]
     conditions: tuple[Condition, ...] = ()
-    patient: str | None = None
+    pair: tuple[str, ...] = ()
     hint: Hint | None = None
 
     def explain(self) -> str:
@@ -63,21 +64,29 @@ def plan(request: SearchRequest, registry: SearchParameterRegistry) -> SearchPla
     if whole:
         patient = next((found for each in whole if (found := _patient(*each, registry))), None)
         whole.sort(key=lambda each: _rank(each[0], registry))
-        return _plan(whole, asked, patient, BY_PATIENT if patient else BY_KEY)
+        return _plan(whole, asked, _pair(patient, whole) if patient else (), BY_KEY)
     if positive:
         return _plan(positive, asked)
     return _plan([], asked, hint=BY_DATE if request.order == DEFAULT_ORDER else None)
 
 
-def _plan(scans: list[_Asked], asked: list[_Asked], patient: str | None = None, hint: Hint | None = None) -> SearchPlan:
+def _plan(scans: list[_Asked], asked: list[_Asked], pair: tuple[str, ...] = (), hint: Hint | None = None) -> SearchPlan:
     filters = [each for each in asked if each not in scans]
     return SearchPlan(
         tuple(clause for clause, _ in scans),
         tuple(clause for clause, _ in filters),
         tuple(condition for _, condition in (*scans, *filters)),
-        patient,
+        pair,
         hint,
     )
+
+
+def _pair(patient: str, whole: list[_Asked]) -> tuple[str, ...]:
+    """Returns the keys of this patient with the first clause that is paired, nothing where none is."""
+    for clause, condition in whole:
+        if clause.modifier is None and (keys := pair_conditions(patient, condition)):
+            return keys
+    return ()
 
 
 def _patient(clause: Clause, condition: Condition, registry: SearchParameterRegistry) -> str | None:
@@ -95,8 +104,7 @@ def _rank(clause: Clause, registry: SearchParameterRegistry) -> int:
     if parameter.types == {"Identifier"} or clause.modifier == "identifier":
         return 0
     if registry.is_patient(parameter):
-        # The index begins with the patient already: any other key narrows more.
-        return 8
+        return 1
     if parameter.types and parameter.types <= {"code", "boolean"}:
         return 6
     return _RANKS.get(parameter.type, 5)

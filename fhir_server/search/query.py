@@ -34,8 +34,8 @@ def build_filter(
     if last is not None:
         parts.append(after(order, last))
     whole: dict[str, Any] = {}
-    if plan.patient is not None:
-        whole["patient"] = plan.patient
+    if plan.pair:
+        parts.insert(0, {"k": plan.pair[0]} if len(plan.pair) == 1 else {"k": {"$in": list(plan.pair)}})
     elif not plan.scans:
         # True for every resource: it lets MongoDB read an index where nothing narrows.
         whole["date"] = {"$gte": EARLIEST}

@@ -199,7 +199,7 @@ async def test_every_query_reads_an_index(network: ResourceStore, query: str, so
 async def test_the_default_order_needs_no_sorting_in_memory(network: ResourceStore) -> None:
     request = parse_search("Observation", [("patient", "p1"), ("code", "code-1")], REGISTRY)
     planned = plan(request, REGISTRY)
-    assert planned.explain() == "scan code, patient; filter nothing"
+    assert planned.explain() == "scan patient, code; filter nothing"
     last = [START, "o05"]
     for condition in (
         build_filter(planned),

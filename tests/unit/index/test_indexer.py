@@ -10,8 +10,9 @@ import pytest
 from fhir_server.errors import InvalidContent
 from fhir_server.fhirpath import compile_expression
 from fhir_server.index import TYPES
-from fhir_server.index.entries import Draft
+from fhir_server.index.entries import Draft, pair_keys
 from fhir_server.index.indexer import evaluate
+from fhir_server.search import parse_search, plan
 from fhir_server.spec.dates import EARLIEST
 from tests.support.matching import INDEXER, REGISTRY, search
 from tests.support.suites import official_examples
@@ -46,6 +47,7 @@ def test_an_observation_is_indexed() -> None:
             "code:75626-2",
             "code=http://loinc.org|75626-2",
             "subject=Patient/p1",
+            "@p1|code:75626-2",
         ],
         "d": [{"p": "date", "l": low, "h": datetime(2026, 3, 1, 9, 30, 1, tzinfo=UTC)}],
         "n": [
@@ -117,7 +119,8 @@ def test_walking_indexes_what_fhirpath_finds_in_the_official_examples() -> None:
                 for type_name, value in evaluate(compile_expression(branch.source, resource_type), resource):
                     TYPES[parameter.type].write(draft, parameter, type_name, value, REGISTRY.context)
         document = INDEXER.document(resource)
-        assert set(document["k"]) == set(draft.keys), name
+        pairs = pair_keys(document["patient"], draft.keys) if document["patient"] else []
+        assert set(document["k"]) == {*draft.keys, *pairs}, name
         assert _sorted(document.get("d", [])) == _sorted(draft.dates), name
         assert _sorted(document.get("n", [])) == _sorted(draft.numbers), name
         indexed += len(draft.keys)
@@ -136,12 +139,38 @@ def test_the_official_examples_are_found_by_their_own_keys() -> None:
         resource_type = resource["resourceType"]
         known = REGISTRY.for_type(resource_type)
         for key in document["k"]:
+            if key.startswith("@"):
+                continue
             code, kind, value = next(key.partition(sign) for sign in _kinds(key))
             if known[code].type == "token" and kind == "=" and value.count("|") == 1:
                 value = quote(value.replace(",", "\\,").replace("$", "\\$"))
                 assert search(resource_type, f"{code}={value}", {"x": resource}) == {"x"}, (name, key)
                 found += 1
     assert found > 1500
+
+
+@pytest.mark.parametrize("value", ["audit", "urn:a|audit", "urn:b|other,urn:a|audit"])
+def test_a_patient_and_a_token_are_found_by_one_key(value: str) -> None:
+    coding = [{"system": "urn:a", "code": "AUDIT"}]
+    observation = {"resourceType": "Observation", "code": {"coding": coding}, "subject": {"reference": "Patient/p1"}}
+    request = parse_search("Observation", [("patient", "p1"), ("code", value)], REGISTRY)
+    planned = plan(request, REGISTRY)
+    assert set(planned.pair) & set(INDEXER.document(observation)["k"]) == {"@p1|code:audit"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        [("patient", "p1")],
+        [("code", "audit")],
+        [("patient", "p1"), ("code:not", "audit")],
+        [("patient", "p1,p2"), ("code", "audit")],
+        [("patient", "p1"), ("code", "urn:a|")],
+        [("patient", "p1"), ("combo-code", "audit")],
+    ],
+)
+def test_what_is_no_pair_has_no_key_of_a_pair(query: list[tuple[str, str]]) -> None:
+    assert plan(parse_search("Observation", query, REGISTRY), REGISTRY).pair == ()
 
 
 def _kinds(key: str) -> str:
