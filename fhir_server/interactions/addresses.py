@@ -51,12 +51,31 @@ def check_resource(resource: dict[str, Any], resource_type: str, id_: str | None
             expression=[place or resource_type],
         )
     if id_ is not None and resource.get("id") != id_:
+        sent_id = resource.get("id")
+        has, a = ("it has none", "elle n'en a pas") if sent_id is None else (f"it is `{sent_id}`", f"c'est `{sent_id}`")
         raise InvalidContent(
-            f"The resource's `id` must be `{id_}`, as in the URL, not `{resource.get('id')}`.",
-            f"L'`id` de la ressource doit être `{id_}`, comme dans l'URL, et non `{resource.get('id')}`.",
+            f"The resource's `id` must be `{id_}`, as in the URL; {has}.",
+            f"L'`id` de la ressource doit être `{id_}`, comme dans l'URL ; {a}.",
             rule="id-mismatch",
             expression=[f"{place or resource_type}.id"],
         )
+
+
+def parse_if_none_exist(text: str, resource_type: str, expression: str = "") -> str:
+    """Returns the query in an `If-None-Exist`, which may come with a leading `Type?` or `?`.
+
+    Raises InvalidContent where it holds no search parameter: a create without its condition makes duplicates.
+    https://hl7.org/fhir/R4/http.html#ccreate
+    """
+    query = text.removeprefix(f"{resource_type}?").removeprefix("?")
+    if query.strip("&"):
+        return query
+    raise InvalidContent(
+        "`If-None-Exist` holds no search parameter.",
+        "`If-None-Exist` ne contient aucun paramètre de recherche.",
+        rule="condition-empty",
+        expression=[expression] if expression else (),
+    )
 
 
 def parse_if_match(text: str, expression: str = "") -> int:

@@ -6,7 +6,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from fhir_server.errors import InvalidContent, NotSupported
-from fhir_server.interactions.addresses import check_id, check_resource, check_type, parse_if_match
+from fhir_server.interactions.addresses import (
+    check_id,
+    check_resource,
+    check_type,
+    parse_if_match,
+    parse_if_none_exist,
+)
 from fhir_server.interactions.write_request import WriteRequest
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
@@ -34,6 +40,7 @@ def parse_entry(number: int, content: Any) -> Entry:
             rule="bundle-request",
             expression=[f"{place}.request"],
         )
+    _refuse_other_than_text(place, content, request)
     method, url = request["method"], request["url"]
     if method not in METHODS:
         raise NotSupported(
@@ -61,14 +68,17 @@ def _write(place: str, method: str, content: dict[str, Any], request: dict[str, 
         )
     else:
         check_resource(resource, resource_type, id_, place=f"{place}.resource")
-    if_match = request.get("ifMatch")
+    if_match, if_none_exist = request.get("ifMatch"), request.get("ifNoneExist")
+    _refuse_idle_condition(place, method, request)
+    if if_none_exist is not None:
+        if_none_exist = parse_if_none_exist(if_none_exist, resource_type, f"{place}.request.ifNoneExist")
     return WriteRequest(
         method=method,
         resource_type=resource_type,
         id_=id_,
         resource=resource,
         condition=condition,
-        if_none_exist=request.get("ifNoneExist") if method == "POST" else None,
+        if_none_exist=if_none_exist,
         if_match=parse_if_match(if_match, f"{place}.request.ifMatch") if if_match is not None else None,
         must_be_new=method == "PUT" and request.get("ifNoneMatch") == "*",
         full_url=content.get("fullUrl"),
@@ -76,12 +86,36 @@ def _write(place: str, method: str, content: dict[str, Any], request: dict[str, 
     )
 
 
+def _refuse_other_than_text(place: str, content: dict[str, Any], request: dict[str, Any]) -> None:
+    for name in ("fullUrl", "ifMatch", "ifNoneExist", "ifNoneMatch"):
+        holder, path = (content, place) if name == "fullUrl" else (request, f"{place}.request")
+        if name in holder and not isinstance(holder[name], str):
+            raise InvalidContent(
+                f"`{name}` must be a text.",
+                f"`{name}` doit être un texte.",
+                rule="bundle-request",
+                expression=[f"{path}.{name}"],
+            )
+
+
+def _refuse_idle_condition(place: str, method: str, request: dict[str, Any]) -> None:
+    """A condition that its method does not have would be ignored, and the client believe that it holds."""
+    for name, methods in (("ifMatch", ("PUT", "DELETE")), ("ifNoneExist", ("POST",))):
+        if name in request and method not in methods:
+            raise InvalidContent(
+                f"`{name}` goes with {' and '.join(methods)}, not with {method}.",
+                f"`{name}` va avec {' et '.join(methods)}, pas avec {method}.",
+                rule="bundle-condition",
+                expression=[f"{place}.request.{name}"],
+            )
+
+
 def _target(place: str, method: str, url: str) -> tuple[str, str | None, str | None]:
     """Returns (type, id, condition) of the URL of a write."""
     path, mark, query = url.partition("?")
     path = unquote(path.lstrip("/"))
     expression = f"{place}.request.url"
-    if mark and "/" not in path and method in ("PUT", "DELETE"):
+    if query.strip("&") and "/" not in path and method in ("PUT", "DELETE"):
         return check_type(path, expression), None, query
     if not mark and "/" not in path and method == "POST":
         return check_type(path, expression), None, None

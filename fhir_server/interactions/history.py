@@ -102,7 +102,10 @@ async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "history"}
     if page.total is not None:
         bundle["total"] = page.total
-    return bundle | {"link": links, "entry": [_entry(version, query.base_url) for version in page.entries]}
+    bundle["link"] = links
+    if page.entries:
+        bundle["entry"] = [_entry(version, query.base_url) for version in page.entries]
+    return bundle
 
 
 def _entry(version: StoredVersion, base_url: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fhir_server.errors import ConditionNotSelective, InvalidContent
+from fhir_server.errors import ConditionNotSelective, FhirError, InvalidContent
 from fhir_server.interactions.condition import claim_key, matching_ids
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
@@ -35,7 +35,8 @@ async def identify(
     """Returns the identity of each request, None for a conditional delete that matches nothing.
 
     `contested` is True after a claim was lost to somebody else: a claim that outlived its resource is then replaced.
-    Raises ConditionNotSelective, and InvalidContent where a conditional update names another id than it matches.
+    Raises ConditionNotSelective, and InvalidContent where a conditional update names another id than it matches, or
+    where two requests turn out to be about the same resource.
     """
     conditional = [number for number, request in enumerate(requests) if _condition(request)]
     found: dict[int, Identity | None] = {}
@@ -43,6 +44,7 @@ async def identify(
         results = await asyncio.gather(*(_look_up(repository, requests[n], contested) for n in conditional))
         found = dict(zip(conditional, results, strict=True))
     identities = [found[n] if n in found else _unconditional(repository, r) for n, r in enumerate(requests)]
+    _refuse_overlap(requests, identities)
     known = [
         (request.resource_type, identity.id_)
         for identity, request in zip(identities, requests, strict=True)
@@ -57,6 +59,34 @@ async def identify(
     ]
 
 
+def _refuse_overlap(requests: Sequence[WriteRequest], identities: Sequence[Identity | None]) -> None:
+    """R4: a transaction fails if resource identities overlap, those that conditions resolve to included.
+
+    Conditional creates that find the same resource do not change it, so only its deletion stands against them.
+    """
+    changed: dict[tuple[str, str], WriteRequest] = {}
+    claimed: dict[str, WriteRequest] = {}
+    pairs = [(r, i) for r, i in zip(requests, identities, strict=True) if i is not None]
+    for request, identity in sorted(pairs, key=lambda pair: pair[1].matched):
+        key = (request.resource_type, identity.id_)
+        other = changed.get(key)
+        if other is not None and (not identity.matched or other.method == "DELETE"):
+            raise _overlap(other, request, "/".join(key))
+        if not identity.matched:
+            changed[key] = request
+        if identity.claim is not None and claimed.setdefault(identity.claim.key, request) is not request:
+            raise _overlap(claimed[identity.claim.key], request, identity.claim.key)
+
+
+def _overlap(one: WriteRequest, other: WriteRequest, name: str) -> InvalidContent:
+    return InvalidContent(
+        f"Two entries are about `{name}`; a transaction may touch a resource once.",
+        f"Deux entrées concernent `{name}` ; une transaction ne touche une ressource qu'une fois.",
+        rule="transaction-overlap",
+        expression=[f"{request.place}.request" for request in (one, other) if request.place],
+    )
+
+
 def _unconditional(repository: Repository, request: WriteRequest) -> Identity:
     if request.method == "POST":
         return Identity(repository.new_id(), fresh=True)
@@ -69,7 +99,12 @@ def _condition(request: WriteRequest) -> str | None:
 
 async def _look_up(repository: Repository, request: WriteRequest, contested: bool) -> Identity | None:
     condition = str(_condition(request))
-    ids = await matching_ids(repository, request.resource_type, condition)
+    try:
+        ids = await matching_ids(repository, request.resource_type, condition)
+    except FhirError as error:
+        if request.place and not error.expression:
+            error.expression = (f"{request.place}.request",)
+        raise
     if len(ids) > 1:
         raise ConditionNotSelective(
             f"The condition `{request.resource_type}?{condition}` matches more than one resource; nothing was changed.",

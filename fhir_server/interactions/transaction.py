@@ -45,8 +45,8 @@ async def process_bundle(
     kind = bundle.get("type")
     if kind not in ("batch", "transaction"):
         raise InvalidContent(
-            f"A bundle posted here is of type `batch` or `transaction`, not `{kind}`.",
-            f"Un bundle envoyé ici est de type `batch` ou `transaction`, pas `{kind}`.",
+            "A bundle posted here is of type `batch` or `transaction`" + (f", not `{kind}`." if kind else "."),
+            "Un bundle envoyé ici est de type `batch` ou `transaction`" + (f", pas `{kind}`." if kind else "."),
             rule="bundle-type",
             expression=["Bundle.type"],
         )
@@ -54,7 +54,7 @@ async def process_bundle(
     _refuse_size(sent, repository.limits.max_bundle_entries)
     run = _transaction if kind == "transaction" else _batch
     entries = await run(repository, bundle, read, options)
-    return {"resourceType": "Bundle", "type": f"{kind}-response", "entry": entries}
+    return {"resourceType": "Bundle", "type": f"{kind}-response"} | ({"entry": entries} if entries else {})
 
 
 def _refuse_size(entries: Any, limit: int) -> None:

@@ -11,7 +11,7 @@ from fhir_server.outcome import Issue, build_outcome
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Receive, Request, Scope, Send
 from fhir_server.rest.response import Response, answer_error, write_body
-from fhir_server.rest.routes import dispatch
+from fhir_server.rest.routes import allowed_methods, dispatch
 
 logger = logging.getLogger("fhir_server")
 
@@ -31,6 +31,8 @@ class FhirApplication:
             response = await dispatch(endpoint, request)
         except FhirError as error:
             response = answer_error(error, request.preferences)
+            if error.status == 405:
+                response.headers.append((b"allow", ", ".join(allowed_methods(request.segments)).encode()))
         except Exception:
             response = _answer_fault(request)
         await _send(send, response, without_body=request.method == "HEAD")

@@ -12,6 +12,7 @@ from fhir_server.errors import InvalidContent, NotAcceptable, UnsupportedMediaTy
 JSON = "application/fhir+json"
 JSON_TYPES = {"application/fhir+json", "application/json", "text/json", "json"}
 ANY_TYPES = {"*/*", "application/*", "text/*"}
+RETURNS = {"minimal": "minimal", "representation": "representation", "operationoutcome": "OperationOutcome"}
 FHIR_VERSIONS = {"4.0", "4.0.1"}
 CONTENT_TYPE = b"application/fhir+json; charset=utf-8"
 
@@ -31,7 +32,7 @@ def check_accept(accept: str) -> None:
     """Raises NotAcceptable where no media type of `Accept` is one that the server writes."""
     for part in accept.split(","):
         media_type, parameters = _split(part)
-        if media_type in JSON_TYPES or media_type in ANY_TYPES:
+        if (media_type in JSON_TYPES or media_type in ANY_TYPES) and _quality(parameters) > 0:
             _check_version(parameters, NotAcceptable)
             return
     raise NotAcceptable(
@@ -58,10 +59,10 @@ def check_content_type(content_type: str) -> None:
     """Raises UnsupportedMediaType for a body that is not declared as FHIR JSON in UTF-8."""
     media_type, parameters = _split(content_type)
     if media_type not in JSON_TYPES:
-        named = f"`{content_type}`" if content_type else "without `Content-Type`"
-        nomme = f"`{content_type}`" if content_type else "sans `Content-Type`"
+        named = f"as `{content_type}`" if content_type else "without `Content-Type`"
+        nomme = f"en `{content_type}`" if content_type else "sans `Content-Type`"
         raise UnsupportedMediaType(
-            f"The body came as {named}; send it as `{JSON}`.",
+            f"The body came {named}; send it as `{JSON}`.",
             f"Le corps est arrivé {nomme} ; envoyez-le en `{JSON}`.",
             rule="content-type",
         )
@@ -83,12 +84,9 @@ def preferences(accept_language: str, prefer: str, default_language: str) -> Pre
         if tag[:2].lower() in ("fr", "en"):
             language = tag[:2].lower()
             break
-    words = {word.strip() for word in prefer.replace(",", ";").split(";")}
-    returns = ""
-    for choice in ("minimal", "representation", "OperationOutcome"):
-        if f"return={choice}" in words:
-            returns = choice
-    return Preferences(language, lenient="handling=lenient" in words, returns=returns)
+    wishes = _wishes(prefer)
+    returns = RETURNS.get(wishes.get("return", ""), "")
+    return Preferences(language, lenient=wishes.get("handling") == "lenient", returns=returns)
 
 
 def parse_boolean(name: str, text: str) -> bool:
@@ -100,6 +98,15 @@ def parse_boolean(name: str, text: str) -> bool:
         f"`{name}` doit valoir `true` ou `false`, et non `{text}`.",
         rule="parameter-boolean",
     )
+
+
+def _wishes(prefer: str) -> dict[str, str]:
+    """Returns what `Prefer` asks for; of a name that comes twice the first counts. RFC 7240"""
+    wishes: dict[str, str] = {}
+    for wish in prefer.replace(",", ";").split(";"):
+        name, _, value = wish.partition("=")
+        wishes.setdefault(name.strip().lower(), value.strip().strip('"').lower())
+    return wishes
 
 
 def _split(text: str) -> tuple[str, dict[str, str]]:
@@ -122,9 +129,12 @@ def _by_quality(accept_language: str) -> Sequence[str]:
     weighted = []
     for part in accept_language.split(","):
         tag, parameters = _split(part)
-        try:
-            quality = float(parameters.get("q", "1"))
-        except ValueError:
-            quality = 0.0
-        weighted.append((quality, tag))
-    return [tag for _, tag in sorted(weighted, key=lambda pair: -pair[0])]
+        weighted.append((_quality(parameters), tag))
+    return [tag for quality, tag in sorted(weighted, key=lambda pair: -pair[0]) if quality > 0]
+
+
+def _quality(parameters: dict[str, str]) -> float:
+    try:
+        return float(parameters.get("q", "1"))
+    except ValueError:
+        return 0.0

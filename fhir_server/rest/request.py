@@ -1,6 +1,7 @@
 """One HTTP request as the routes see it: path, query, headers, body, and where the client reached the server."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 GENERAL = ("_format", "_pretty")
 """Query parameters of every request; taken out before interactions see the query."""
+LISTS = {b"accept", b"accept-language", b"if-match", b"if-none-match", b"prefer"}
+"""Headers that may come in several lines."""
 
 
 class Request:
@@ -41,7 +44,10 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive, root: str, base_url: str, max_body_bytes: int) -> None:
         self._scope = scope
         self._receive = receive
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        pairs: list[tuple[bytes, bytes]] = scope["headers"]
+        self._headers = dict(pairs)
+        if len(self._headers) != len(pairs):
+            self._headers |= _joined(pairs)
         self.max_body_bytes = max_body_bytes
         self.method: str = scope["method"]
         path: str = scope["path"][len(root) :]
@@ -52,35 +58,35 @@ class Request:
 
     def header(self, name: bytes) -> str:
         """Returns a header, empty where it was not sent."""
-        return self._headers.get(name, b"").decode("latin-1")
-
-    @property
-    def url(self) -> str:
-        """The path and query below the base URL, as they were sent."""
-        query = self._scope["query_string"].decode("latin-1")
-        return "/".join(self.segments) + (f"?{query}" if query else "")
+        value = self._headers.get(name, b"")
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.decode("latin-1")
 
     def negotiate(self, default_language: str) -> None:
         """Fills `preferences` and `query`; raises NotAcceptable or InvalidContent for what cannot be answered."""
         self.preferences = preferences(self.header(b"accept-language"), self.header(b"prefer"), default_language)
         raw = self._scope["query_string"].decode("latin-1")
-        format_ = None
+        general: dict[str, str] = {}
         if raw:
             self.query, general = split_query(raw)
-            format_ = general.get("_format")
-            if "_pretty" in general and parse_boolean("_pretty", general["_pretty"]):
-                chosen = self.preferences
-                self.preferences = Preferences(chosen.language, True, chosen.lenient, chosen.returns)
-        if format_ is not None:
-            check_format(format_)
-        elif accept := self.header(b"accept"):
+            self._heed(general)
+        if "_format" not in general and (accept := self.header(b"accept")):
             check_accept(accept)
 
+    def _heed(self, general: dict[str, str]) -> None:
+        if "_pretty" in general:
+            pretty = parse_boolean("_pretty", general["_pretty"])
+            self.preferences = replace(self.preferences, pretty=pretty)
+        if "_format" in general:
+            check_format(general["_format"])
+
     async def body(self) -> bytes:
-        """Returns the body; raises TooLarge as soon as it is over the limit."""
+        """Returns the body; raises TooLarge as soon as it is over the limit, MalformedContent where it breaks off."""
         if int(self._headers.get(b"content-length", b"0")) > self.max_body_bytes:
             raise self._too_large()
-        message = await self._receive()
+        message = await self._next_part()
         data: bytes = message.get("body", b"")
         if not message.get("more_body"):
             if len(data) > self.max_body_bytes:
@@ -88,13 +94,20 @@ class Request:
             return data
         parts, size = [data], len(data)
         while message.get("more_body"):
-            message = await self._receive()
+            message = await self._next_part()
             data = message.get("body", b"")
             parts.append(data)
             size += len(data)
             if size > self.max_body_bytes:
                 raise self._too_large()
         return b"".join(parts)
+
+    async def _next_part(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            # Nobody reads this answer, but what came so far may look whole and must not be written.
+            raise MalformedContent("The body broke off.", "Le corps s'est interrompu.", rule="body-incomplete")
+        return message
 
     async def resource(self) -> dict[str, Any]:
         """Returns the resource in the body.
@@ -120,7 +133,8 @@ class Request:
                 f"Une recherche s'envoie en `application/x-www-form-urlencoded`, et non en `{content_type}`.",
                 rule="content-type",
             )
-        posted, _ = split_query((await self.body()).decode("utf-8", "replace"))
+        posted, general = split_query((await self.body()).decode("utf-8", "replace"))
+        self._heed(general)
         return self.query + posted
 
     def _too_large(self) -> TooLarge:
@@ -129,6 +143,15 @@ class Request:
             f"Le corps dépasse {self.max_body_bytes} octets.",
             rule="body-size",
         )
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Returns the headers that are lists, their lines joined as RFC 9110 (5.3) allows."""
+    lines: dict[bytes, list[bytes]] = {}
+    for name, value in pairs:
+        if name in LISTS:
+            lines.setdefault(name, []).append(value)
+    return {name: b", ".join(values) for name, values in lines.items()}
 
 
 def split_query(text: str) -> tuple[list[tuple[str, str]], dict[str, str]]:

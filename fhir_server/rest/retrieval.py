@@ -43,13 +43,13 @@ async def retrieve(
         case [resource_type, "_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url, check_type(resource_type)))
         case [resource_type, id_]:
-            _refuse_query(query)
+            refuse_query(query)
             return await read(repository.store, check_type(resource_type), check_id(id_))
         case [resource_type, id_, "_history"]:
             parsed = HistoryQuery.parse(query, base_url, check_type(resource_type), check_id(id_))
             return await history(repository, parsed)
         case [resource_type, id_, "_history", version_id]:
-            _refuse_query(query)
+            refuse_query(query)
             return await vread(repository.store, check_type(resource_type), check_id(id_), version_id)
     raise unknown_url(segments)
 
@@ -70,7 +70,7 @@ async def retrieve_for_bundle(
 
 def unknown_url(segments: Sequence[str]) -> ResourceNotFound:
     """Returns the error for a URL that no interaction has."""
-    path = "/".join(segments)
+    path = "/".join(segments) or "/"
     return ResourceNotFound(
         f"`{path}` is not a URL of this server; `metadata` lists what there is.",
         f"`{path}` n'est pas une URL de ce serveur ; `metadata` indique ce qui existe.",
@@ -78,11 +78,12 @@ def unknown_url(segments: Sequence[str]) -> ResourceNotFound:
     )
 
 
-def _refuse_query(query: Query) -> None:
+def refuse_query(query: Query) -> None:
+    """Raises InvalidContent for parameters of an interaction that has none; ignored, they would mislead."""
     if query:
         names = ", ".join(f"`{name}`" for name, _ in query)
         raise InvalidContent(
-            f"A read takes `_format` and `_pretty`, not {names}.",
-            f"Une lecture admet `_format` et `_pretty`, pas {names}.",
+            f"`_format` and `_pretty` can be given here, not {names}.",
+            f"On peut donner ici `_format` et `_pretty`, pas {names}.",
             rule="parameter-unknown",
         )

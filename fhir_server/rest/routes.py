@@ -4,10 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlencode
 
-from fhir_server.errors import InteractionUnknown, InvalidContent, MalformedContent, NotSupported
-from fhir_server.interactions.addresses import check_id, check_resource, check_type, parse_if_match
+from fhir_server.errors import InteractionUnknown, MalformedContent, NotSupported
+from fhir_server.interactions.addresses import (
+    check_id,
+    check_resource,
+    check_type,
+    parse_if_match,
+    parse_if_none_exist,
+)
 from fhir_server.interactions.apply import apply
 from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
@@ -15,7 +21,7 @@ from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Request
 from fhir_server.rest.response import Response, answer_resource, answer_version, answer_write, version_headers
-from fhir_server.rest.retrieval import retrieve, retrieve_for_bundle, unknown_url
+from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, unknown_url
 from fhir_server.store import StoredVersion
 
 
@@ -34,6 +40,8 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
 
 
 async def _get(endpoint: Endpoint, request: Request) -> Response:
+    if not request.segments:
+        raise _not_here(request)
     found = await retrieve(endpoint, request.segments, request.query, request.base_url, request.preferences)
     if not isinstance(found, StoredVersion):
         return answer_resource(found, request.preferences)
@@ -74,13 +82,16 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
             check_type(resource_type)
             resource = await request.resource()
             check_resource(resource, resource_type, None)
-            condition = _condition(request.header(b"if-none-exist"), resource_type)
+            refuse_query(request.query)
+            sent = request.header(b"if-none-exist")
+            condition = parse_if_none_exist(sent, resource_type) if sent else None
             write = WriteRequest("POST", resource_type, resource=resource, if_none_exist=condition)
             return await _write(endpoint, request, write)
     raise _not_here(request)
 
 
 async def _bundle(endpoint: Endpoint, request: Request) -> Response:
+    refuse_query(request.query)
     bundle = await request.resource()
     if bundle["resourceType"] != "Bundle":
         raise MalformedContent(
@@ -105,6 +116,7 @@ async def _put(endpoint: Endpoint, request: Request) -> Response:
         case [resource_type, id_]:
             check_type(resource_type)
             check_id(id_)
+            refuse_query(request.query)
             resource = await request.resource()
             check_resource(resource, resource_type, id_)
             write = WriteRequest("PUT", resource_type, id_, resource, if_match=version_id, must_be_new=must_be_new)
@@ -114,7 +126,14 @@ async def _put(endpoint: Endpoint, request: Request) -> Response:
             resource = await request.resource()
             check_resource(resource, resource_type, None)
             condition = _required_condition(request, "PUT")
-            write = WriteRequest("PUT", resource_type, resource=resource, condition=condition, if_match=version_id)
+            write = WriteRequest(
+                "PUT",
+                resource_type,
+                resource=resource,
+                condition=condition,
+                if_match=version_id,
+                must_be_new=must_be_new,
+            )
             return await _write(endpoint, request, write)
     raise _not_here(request)
 
@@ -124,6 +143,7 @@ async def _delete(endpoint: Endpoint, request: Request) -> Response:
     version_id = parse_if_match(if_match) if if_match else None
     match request.segments:
         case [resource_type, id_]:
+            refuse_query(request.query)
             write = WriteRequest("DELETE", check_type(resource_type), check_id(id_), if_match=version_id)
             return await _write(endpoint, request, write)
         case [resource_type]:
@@ -138,30 +158,29 @@ async def _write(endpoint: Endpoint, request: Request, write: WriteRequest) -> R
     return answer_write(result, request.base_url, request.preferences)
 
 
-def _condition(text: str, resource_type: str) -> str | None:
-    """Returns the query in `If-None-Exist`, which may come with a leading `Type?` or `?`."""
-    if not text:
-        return None
-    query = text.removeprefix(resource_type).removeprefix("?")
-    if not query:
-        raise InvalidContent(
-            "`If-None-Exist` holds no search parameter.",
-            "`If-None-Exist` ne contient aucun paramètre de recherche.",
-            rule="condition-empty",
-        )
-    return query
-
-
 def _required_condition(request: Request, method: str) -> str:
     """An update or delete of a whole type without a condition is a mistake, never an intention."""
-    _, _, query = request.url.partition("?")
     if not request.query:
         raise NotSupported(
             f"`{method}` on a type needs a condition, such as `{request.segments[0]}?identifier=system|value`.",
             f"`{method}` sur un type demande une condition, comme `{request.segments[0]}?identifier=system|valeur`.",
             rule="condition-empty",
         )
-    return query
+    return urlencode(request.query, safe=":/|,$")
+
+
+def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
+    """Returns the methods that a URL has, for the `Allow` of a 405."""
+    match segments:
+        case [] | [_, "_search"]:
+            return ("POST",)
+        case ["metadata" | "_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _]:
+            return ("GET", "HEAD")
+        case [_]:
+            return ("GET", "HEAD", "POST", "PUT", "DELETE")
+        case [_, _]:
+            return ("GET", "HEAD", "PUT", "DELETE")
+    return ()
 
 
 def _not_here(request: Request) -> Exception:
