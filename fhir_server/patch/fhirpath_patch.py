@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fhir_server.errors import NotSupported
+from fhir_server.errors import InvalidContent, NotSupported
 from fhir_server.fhirpath.syntax import Member
 from fhir_server.patch.parameters import Operation, Value, build, choose, find_element, put, read_operations
 from fhir_server.patch.places import Finder, Place, read_list, write_list
@@ -26,8 +26,8 @@ def apply_fhirpath_patch(resource: dict[str, Any], parameters: Any) -> dict[str,
             _RUNNERS[operation.kind](Finder(patched), operation)
         except Inapplicable as fault:
             raise fault.refusal(number, shown, operation.path) from None
-        except NotSupported as error:
-            raise NotSupported(
+        except (InvalidContent, NotSupported) as error:
+            raise type(error)(
                 f"Operation {number} (`{shown}`): {error.english}",
                 f"Opération {number} (`{shown}`) : {error.french}",
                 rule=error.rule,

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from fhir_server.patch.refusals import Inapplicable, check_result, copied, malformed, not_a_patch
+from fhir_server.patch.refusals import (
+    MAX_VALUES,
+    Inapplicable,
+    check_count,
+    check_result,
+    copied,
+    malformed,
+    measure,
+    not_a_patch,
+)
+from fhir_server.spec.json_format import DEPTH_LIMIT
 
 _ABSENT = object()
 _END = "-"
@@ -44,11 +54,15 @@ def apply_operations(document: Any, operations: Any) -> Any:
     """Returns any JSON with the operations applied, to a copy."""
     if type(operations) is not list:
         raise not_a_patch("A JSON Patch is an array of operations.", "Un JSON Patch est un tableau d’opérations.")
+    check_count(len(operations))
     parsed = [_parse(number, operation) for number, operation in enumerate(operations, 1)]
     root = _fhir_type(document)
     document = copied(document)
+    may_copy = MAX_VALUES
     for number, operation in enumerate(parsed, 1):
         try:
+            if operation.name == "copy":
+                may_copy -= measure(_find(document, operation.source), may_copy)
             document = _RUNNERS[operation.name](document, operation)
         except Inapplicable as fault:
             raise fault.refusal(number, operation.shown, _fhirpath(root, operation.path)) from None
@@ -72,13 +86,14 @@ def _parse(number: int, operation: Any) -> _Operation:
 
 def _pointer(number: int, operation: dict[str, Any], member: str) -> tuple[str, ...]:
     text = operation.get(member)
-    if type(text) is not str or (text and text[0] != "/") or _wrong_escape(text):
+    tokens = text.split("/") if isinstance(text, str) else ["?"]
+    if tokens[0] or len(tokens) > DEPTH_LIMIT + 1 or any(map(_wrong_escape, tokens)):
         raise malformed(
             number,
             f"`{member}` must be a JSON Pointer, such as `/name/0/family`.",
             f"`{member}` doit être un pointeur JSON, tel que `/name/0/family`.",
         )
-    return tuple(token.replace("~1", "/").replace("~0", "~") for token in text.split("/")[1:])
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in tokens[1:])
 
 
 def _fhir_type(document: Any) -> str:
@@ -134,7 +149,7 @@ def _insertion(values: list[Any], path: tuple[str, ...]) -> int:
     if not _index(token) or int(token) > len(values):
         raise Inapplicable(
             f"`{token}` is no index of `{_written(path[:-1])}`; it takes 0 to {len(values)}, or `-` for the end.",
-            f"`{token}` n’est pas un indice de `{_written(path[:-1])}` ; 0 à {len(values)} ou `-` (la fin) sont permis.",
+            f"`{token}` n’est pas un indice de `{_written(path[:-1])}` ; permis : 0 à {len(values)}, `-` pour la fin.",
         )
     return int(token)
 

@@ -13,7 +13,7 @@ from fhir_server.fhirpath import types
 from fhir_server.fhirpath.syntax import Expr
 from fhir_server.fhirpath.types import Choice, Element
 from fhir_server.patch.places import Pair, parse_path, read_list, write_list
-from fhir_server.patch.refusals import Inapplicable, copied, malformed, not_a_patch
+from fhir_server.patch.refusals import Inapplicable, check_count, copied, malformed, not_a_patch
 
 _ITEM = "Parameters.parameter"
 _NUMBERS = {"integer", "unsignedInt", "positiveInt"}
@@ -60,6 +60,7 @@ def read_operations(parameters: Any) -> list[Operation]:
     found = parameters.get("parameter", [])
     if type(found) is not list:
         raise not_a_patch("`Parameters.parameter` must be an array.", "`Parameters.parameter` doit être un tableau.")
+    check_count(len(found))
     return [_Reader(number, parameter).operation() for number, parameter in enumerate(found, 1)]
 
 
@@ -96,7 +97,11 @@ class _Reader:
     def parts(self, parent: dict[str, Any], place: str) -> list[tuple[dict[str, Any], str]]:
         """Returns the parts with their places."""
         found = parent.get("part")
-        if type(found) is not list or not all(type(p) is dict and type(p.get("name")) is str for p in found):
+        if (
+            type(found) is not list
+            or not found
+            or not all(type(p) is dict and type(p.get("name")) is str for p in found)
+        ):
             raise self.error(
                 "`part` must be an array of named parts.", "`part` doit être un tableau de parties nommées.", place
             )
@@ -129,6 +134,8 @@ class _Reader:
     def tree(self, path: str) -> Expr:
         try:
             return parse_path(path)
+        except RecursionError:
+            raise self.error("the path is nested too deep.", "le chemin est trop imbriqué.") from None
         except FhirError as error:
             raise type(error)(
                 f"Operation {self.number}: {error.english}",
@@ -153,15 +160,27 @@ class _Reader:
         if "part" in part:
             inner = self.parts(part, place)
             return Value("", None, None, tuple((each["name"], self.value(each, where)) for each, where in inner))
-        if "resource" in part:
-            resource = part["resource"]
-            return Value(str(resource.get("resourceType")) if type(resource) is dict else "", resource, None)
-        choice = next(iter(choices.values()))
-        return Value(choice.type_name, part.get(choice.key), part.get(f"_{choice.key}"))
+        value = _resource(part["resource"]) if "resource" in part else _typed(part, next(iter(choices.values())))
+        if value is None:
+            raise self.error(f"`{part['name']}` has no content.", f"`{part['name']}` n’a pas de contenu.", place)
+        return value
+
+
+def _resource(resource: Any) -> Value | None:
+    type_name = resource.get("resourceType") if type(resource) is dict else None
+    return Value(type_name, resource, None) if type(type_name) is str and types.is_resource(type_name) else None
+
+
+def _typed(part: dict[str, Any], choice: Choice) -> Value | None:
+    content, beside = part.get(choice.key), part.get(f"_{choice.key}")
+    return None if content is None and beside is None else Value(choice.type_name, content, beside)
 
 
 def choose(element: Element, value: Value) -> Choice:
     """Returns the property of `element` that can hold `value`; raises Inapplicable where its type is a wrong one."""
+    for choice in element.choices:
+        if choice.type_name == value.type_name:
+            return choice
     for choice in element.choices:
         if _fits(choice.type_name, value, is_only=len(element.choices) == 1):
             return choice
@@ -177,8 +196,6 @@ def _fits(type_name: str, value: Value, *, is_only: bool) -> bool:
     if not value.type_name:
         return is_only and not types.is_primitive(type_name) and type_name not in types.RESOURCE_ROOTS
     if types.is_a(value.type_name, type_name) and not types.is_primitive(type_name):
-        return True
-    if value.type_name == type_name:
         return True
     if not (is_only and types.is_primitive(type_name) and types.is_primitive(value.type_name)):
         return False

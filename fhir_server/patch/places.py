@@ -6,11 +6,11 @@ https://hl7.org/fhir/R4/fhirpatch.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
-from fhir_server.errors import NotSupported
+from fhir_server.errors import InvalidContent, NotSupported
 from fhir_server.fhirpath import types
 from fhir_server.fhirpath.interpret import interpret
 from fhir_server.fhirpath.navigation import typed_node
@@ -33,6 +33,10 @@ def read_list(owner: dict[str, Any], choice: Choice) -> list[Pair]:
     beside = (owner.get(choice.sibling) or []) if choice.sibling else []
     count = max(len(values), len(beside))
     return list(zip(values + [None] * (count - len(values)), beside + [None] * (count - len(beside)), strict=True))
+
+
+def _at(values: list[Any] | None, index: int) -> Any:
+    return values[index] if values is not None and index < len(values) else None
 
 
 def write_list(owner: dict[str, Any], choice: Choice, pairs: Sequence[Pair]) -> None:
@@ -58,10 +62,11 @@ class Place:
 
     def read(self) -> Pair:
         """Returns the value and what stands beside it."""
-        if self.index is not None:
-            return read_list(self.owner, self.choice)[self.index]
         sibling = self.choice.sibling
-        return self.owner.get(self.choice.key), self.owner.get(sibling) if sibling else None
+        value, beside = self.owner.get(self.choice.key), self.owner.get(sibling) if sibling else None
+        if self.index is None:
+            return value, beside
+        return _at(value, self.index), _at(beside, self.index)
 
     def node(self) -> Node:
         """Returns the element as FHIRPath's engine has it."""
@@ -117,7 +122,8 @@ class Place:
 
     def _filled(self, owner: dict[str, Any], element: Element, choice: Choice) -> list[Place]:
         if element.many:
-            return [Place(self, owner, element, choice, index) for index in range(len(read_list(owner, choice)))]
+            count = max(len(owner.get(key) or ()) for key in (choice.key, choice.sibling) if key is not None)
+            return [Place(self, owner, element, choice, index) for index in range(count)]
         there = choice.key in owner or (choice.sibling is not None and choice.sibling in owner)
         return [Place(self, owner, element, choice, None)] if there else []
 
@@ -246,9 +252,45 @@ FUNCTIONS = {"where": 1, "extension": 1, "resolve": 0, "skip": 1, "take": 1, **d
 """The functions of FHIRPath that lead to places, and how many arguments each takes."""
 
 
+COSTLY = frozenset({"matches", "replaceMatches", "repeat", "descendants", "aggregate"})
+"""Functions that a criterion of a client could keep busy for hours: a patch does without them."""
+MAX_PATH_LENGTH = 2000
+MAX_PATH_DEPTH = 100
+
+
 def parse_path(text: str) -> Expr:
-    """Returns the tree of a path; raises InvalidContent where it is not FHIRPath, NotSupported where it is a value."""
+    """Returns the tree of a path; raises InvalidContent where it is not FHIRPath, NotSupported where it is a value or
+    costly, RecursionError where it is nested too deep.
+    """
+    if len(text) > MAX_PATH_LENGTH:
+        raise InvalidContent(
+            f"The path is longer than {MAX_PATH_LENGTH} characters.",
+            f"Le chemin dépasse {MAX_PATH_LENGTH} caractères.",
+            rule="patch-path",
+        )
     tree = parse(text)
     if isinstance(tree, Literal):
         raise _unsupported()
+    if costly := next((name for name in _functions(tree) if name in COSTLY), None):
+        raise NotSupported(
+            f"The path of a patch may not use `{costly}()`.",
+            f"Le chemin d’un patch ne peut pas utiliser `{costly}()`.",
+            rule="patch-path",
+        )
     return tree
+
+
+def _functions(tree: Any, depth: int = MAX_PATH_DEPTH) -> Iterator[str]:
+    """Yields the name of every function in a tree; raises RecursionError for one that none can walk safely."""
+    if not depth:
+        raise RecursionError
+    if isinstance(tree, Call):
+        yield tree.name
+    if isinstance(tree, tuple):
+        parts: Sequence[Any] = tree
+    elif isinstance(tree, Expr):
+        parts = [getattr(tree, each.name) for each in fields(tree)]
+    else:
+        return
+    for part in parts:
+        yield from _functions(part, depth - 1)

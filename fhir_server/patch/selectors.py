@@ -20,6 +20,7 @@ _word = re.compile(
 )
 _KNOWN = {"f": FHIR, "h": XHTML, "xml": "http://www.w3.org/XML/1998/namespace"}
 LAST = -1
+MAX_STEPS = 64
 
 
 class NotASelector(Exception):
@@ -99,7 +100,7 @@ class _Parser:
     def steps(self) -> tuple[Step, ...]:
         steps = [self.step()]
         while self.peek() == "/":
-            if steps[-1].kind != "element":
+            if steps[-1].kind != "element" or len(steps) == MAX_STEPS:
                 raise self.error()
             self.take()
             steps.append(self.step())

@@ -7,7 +7,7 @@ from typing import Any
 
 from fhir_server.errors import InvalidContent, InvalidResource, MalformedContent
 from fhir_server.patch.documents import Element, Node, Text, clone, parse_document, serialize
-from fhir_server.patch.refusals import Inapplicable, check_result, malformed, not_a_patch
+from fhir_server.patch.refusals import Inapplicable, check_count, check_result, malformed, not_a_patch
 from fhir_server.patch.selectors import Attribute, NotASelector, fhirpath, parse_selector, select
 from fhir_server.spec.xml_format import decode_xml, encode_xml
 from fhir_server.spec.xml_narrative import embeddable
@@ -49,6 +49,7 @@ def patch_document(target: bytes, diff: bytes) -> bytes:
             "An XML Patch is an element that holds `add`, `replace` and `remove`.",
             "Un XML Patch est un élément qui contient `add`, `replace` et `remove`.",
         )
+    check_count(len(operations))
     for number, operation in enumerate(operations, 1):
         _run(document, number, operation)
     return serialize(document).encode()

@@ -35,7 +35,7 @@ def read_json(name: str) -> list[dict[str, Any]]:
 @cache
 def read_xml(name: str) -> list[ElementTree.Element]:
     path = FOLDER / name
-    return ElementTree.fromstring(path.read_bytes()).findall("case") if path.is_file() else []  # noqa: S314 HL7's own
+    return ElementTree.parse(path).getroot().findall("case") if path.is_file() else []  # noqa: S314
 
 
 def inner(case: ElementTree.Element, name: str) -> bytes | None:
