@@ -21,12 +21,17 @@ _resource_url = re.compile(r"([^/?]+)/([^/?]+)")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Entry `number` of a bundle: a `write`, or a read of `url` where `write` is None."""
+    """Entry `number` of a bundle: a `write`, or a read of `url` where `write` is None.
+
+    `if_none_match` and `if_modified_since` are those of a read: it answers 304 where the client has the version.
+    """
 
     number: int
     method: str
     url: str
     write: WriteRequest | None
+    if_none_match: str = ""
+    if_modified_since: str = ""
 
 
 def parse_entry(number: int, content: Any) -> Entry:
@@ -49,8 +54,9 @@ def parse_entry(number: int, content: Any) -> Entry:
             rule="bundle-method",
             expression=[f"{place}.request.method"],
         )
+    _refuse_idle_condition(place, method, request)
     if method in ("GET", "HEAD"):
-        return Entry(number, method, url, None)
+        return Entry(number, method, url, None, request.get("ifNoneMatch", ""), request.get("ifModifiedSince", ""))
     return Entry(number, method, url, _write(place, method, content, request))
 
 
@@ -69,7 +75,6 @@ def _write(place: str, method: str, content: dict[str, Any], request: dict[str, 
     else:
         check_resource(resource, resource_type, id_, place=f"{place}.resource")
     if_match, if_none_exist = request.get("ifMatch"), request.get("ifNoneExist")
-    _refuse_idle_condition(place, method, request)
     if if_none_exist is not None:
         if_none_exist = parse_if_none_exist(if_none_exist, resource_type, f"{place}.request.ifNoneExist")
     return WriteRequest(
@@ -87,7 +92,7 @@ def _write(place: str, method: str, content: dict[str, Any], request: dict[str, 
 
 
 def _refuse_other_than_text(place: str, content: dict[str, Any], request: dict[str, Any]) -> None:
-    for name in ("fullUrl", "ifMatch", "ifNoneExist", "ifNoneMatch"):
+    for name in ("fullUrl", "ifMatch", "ifNoneExist", "ifNoneMatch", "ifModifiedSince"):
         holder, path = (content, place) if name == "fullUrl" else (request, f"{place}.request")
         if name in holder and not isinstance(holder[name], str):
             raise InvalidContent(

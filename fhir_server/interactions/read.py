@@ -1,5 +1,7 @@
 """Read and vread. https://hl7.org/fhir/R4/http.html#read and #vread"""
 
+from datetime import datetime
+
 from fhir_server.errors import ResourceDeleted, ResourceNotFound
 from fhir_server.store import ResourceStore, StoredVersion
 
@@ -26,6 +28,16 @@ async def vread(store: ResourceStore, resource_type: str, id_: str, version_id: 
             rule="version-unknown",
         )
     return _undeleted(version)
+
+
+def is_unchanged(version_id: str, last_updated: datetime, if_none_match: str, since: datetime | None) -> bool:
+    """True where the client says that it has this version; `if_none_match` counts before `since`.
+
+    https://hl7.org/fhir/R4/http.html#cread
+    """
+    if if_none_match:
+        return any(tag.strip() in ("*", f'W/"{version_id}"', f'"{version_id}"') for tag in if_none_match.split(","))
+    return since is not None and last_updated.replace(microsecond=0) <= since
 
 
 def _undeleted(version: StoredVersion) -> StoredVersion:

@@ -8,22 +8,33 @@ https://hl7.org/fhir/R4/http.html#transaction
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from fhir_server.errors import FhirError, InvalidContent, NotSupported, StoreUnavailable, TooLarge
+from fhir_server.errors import (
+    FhirError,
+    InvalidContent,
+    NotSupported,
+    ResourceDeleted,
+    ResourceNotFound,
+    StoreUnavailable,
+    TooLarge,
+)
 from fhir_server.interactions.apply import apply
 from fhir_server.interactions.bundle_entry import Entry, parse_entry
 from fhir_server.interactions.checks import check_bundle
+from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.repository import Repository
-from fhir_server.interactions.write_request import WriteResult
+from fhir_server.interactions.write_request import WriteRequest, WriteResult
 from fhir_server.outcome import Issue, build_error_outcome, build_outcome
+from fhir_server.spec.dates import date_range
 
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2}
 BATCH_PARALLEL = 16
 """Entries of one batch in work at a time, so that a large batch leaves room for other clients."""
 
-Reader = Callable[[str], Awaitable[tuple[int, dict[str, Any]]]]
-"""Answers the GET of an entry: relative URL in, status and resource out."""
+Reader = Callable[[str], Awaitable[dict[str, Any]]]
+"""Answers the GET of an entry: relative URL in, resource out; raises the FhirError of what is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +93,40 @@ async def _transaction(
     findings = check_bundle(repository, bundle, len(entries)) if entries else []
     writes = sorted((e for e in entries if e.write is not None), key=lambda e: ORDER[e.method])
     requests = [entry.write for entry in writes if entry.write is not None]
+    read_before = await _read_before(entries, requests, read)
     results = await apply(repository, requests, [findings[entry.number] for entry in writes])
     answers = {entry.number: _answer(result, options) for entry, result in zip(writes, results, strict=True)}
     for entry in entries:
         if entry.write is None:
-            answers[entry.number] = _read_answer(*await read(entry.url))
+            try:
+                found = await read(entry.url) if requests else read_before[entry.number]
+                answers[entry.number] = _read_answer(entry, found)
+            except FhirError as error:
+                answers[entry.number] = _error_answer(error, options.language)
     return [answers[number] for number in range(len(entries))]
+
+
+async def _read_before(
+    entries: Sequence[Entry], writes: Sequence[WriteRequest], read: Reader
+) -> dict[int, dict[str, Any]]:
+    """Returns what the reads of a transaction find before anything is written; raises the first refusal.
+
+    R4 has every entry of a transaction succeed or all fail, and once the writes are committed it is too late to
+    refuse. A resource that the transaction itself writes need not be there yet.
+    """
+    written = {f"{write.resource_type}/{write.id_}" for write in writes if write.method == "PUT"}
+    found: dict[int, dict[str, Any]] = {}
+    for entry in entries:
+        if entry.write is not None:
+            continue
+        try:
+            found[entry.number] = await read(entry.url)
+        except FhirError as error:
+            absent = isinstance(error, ResourceNotFound | ResourceDeleted)
+            if not (absent and entry.url.strip("/") in written):
+                error.expression = error.expression or (f"Bundle.entry[{entry.number}].request.url",)
+                raise
+    return found
 
 
 async def _batch(
@@ -102,7 +141,7 @@ async def _batch(
                 entry = parse_entry(number, content)
                 check_bundle(repository, _alone(content), 1)
                 if entry.write is None:
-                    return _read_answer(*await read(entry.url))
+                    return _read_answer(entry, await read(entry.url))
                 return _answer((await apply(repository, [entry.write]))[0], options)
             except StoreUnavailable:
                 raise
@@ -179,14 +218,16 @@ def _answer(result: WriteResult, options: BundleOptions) -> dict[str, Any]:
     return answer
 
 
-def _read_answer(status: int, resource: dict[str, Any]) -> dict[str, Any]:
-    response: dict[str, Any] = {"status": STATUS_LINES[status]}
-    if resource.get("resourceType") == "OperationOutcome" and status >= 400:
-        return {"response": response | {"outcome": resource}}
+def _read_answer(entry: Entry, resource: dict[str, Any]) -> dict[str, Any]:
+    response: dict[str, Any] = {"status": STATUS_LINES[200]}
     meta = resource.get("meta", {})
     if "versionId" in meta:
-        response["etag"] = f'W/"{meta["versionId"]}"'
-    return {"resource": resource, "response": response}
+        response |= {"etag": f'W/"{meta["versionId"]}"', "lastModified": meta["lastUpdated"]}
+        since = date_range(entry.if_modified_since, UTC)[0] if entry.if_modified_since else None
+        last_updated = datetime.fromisoformat(meta["lastUpdated"])
+        if is_unchanged(meta["versionId"], last_updated, entry.if_none_match, since):
+            return {"response": response | {"status": STATUS_LINES[304]}}
+    return {"response": response} if entry.method == "HEAD" else {"resource": resource, "response": response}
 
 
 def _error_answer(error: FhirError, language: str) -> dict[str, Any]:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from fhir_server.errors import FhirError, InvalidContent, ResourceNotFound
+from fhir_server.errors import InvalidContent, ResourceNotFound
 from fhir_server.interactions.addresses import check_id, check_type
 from fhir_server.interactions.history import HistoryQuery, history
 from fhir_server.interactions.read import read, vread
 from fhir_server.interactions.search import search
-from fhir_server.outcome import build_error_outcome
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.negotiation import Preferences
 from fhir_server.rest.request import split_query
@@ -54,18 +53,13 @@ async def retrieve(
     raise unknown_url(segments)
 
 
-async def retrieve_for_bundle(
-    endpoint: Endpoint, url: str, base_url: str, preferences: Preferences
-) -> tuple[int, dict[str, Any]]:
-    """Returns (status, resource) for the GET of a bundle's entry; a refusal is a status and an OperationOutcome."""
+async def retrieve_for_bundle(endpoint: Endpoint, url: str, base_url: str, preferences: Preferences) -> dict[str, Any]:
+    """Returns the resource for the GET of a bundle's entry; raises what `retrieve` raises."""
     path, _, text = url.removeprefix(base_url).partition("?")
     query, _ = split_query(text)
     segments = [unquote(part) for part in path.strip("/").split("/")]
-    try:
-        found = await retrieve(endpoint, segments, query, base_url, preferences)
-    except FhirError as error:
-        return error.status, build_error_outcome(error, preferences.language)
-    return 200, (found.resource or {}) if isinstance(found, StoredVersion) else found
+    found = await retrieve(endpoint, segments, query, base_url, preferences)
+    return (found.resource or {}) if isinstance(found, StoredVersion) else found
 
 
 def unknown_url(segments: Sequence[str]) -> ResourceNotFound:

@@ -15,6 +15,7 @@ from fhir_server.interactions.addresses import (
     parse_if_none_exist,
 )
 from fhir_server.interactions.apply import apply
+from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
 from fhir_server.interactions.write_request import WriteRequest
@@ -51,16 +52,17 @@ async def _get(endpoint: Endpoint, request: Request) -> Response:
 
 
 def _is_unchanged(request: Request, found: StoredVersion) -> bool:
-    """True where the client says that it has this version; `If-None-Match` counts before `If-Modified-Since`."""
-    if known := request.header(b"if-none-match"):
-        return any(tag.strip() in ("*", f'W/"{found.version_id}"', f'"{found.version_id}"') for tag in known.split(","))
-    if since := request.header(b"if-modified-since"):
+    known, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
+    if not (known or since):
+        return False
+    instant = None
+    if since:
         try:
             instant = parsedate_to_datetime(since)
         except ValueError:
             return False
-        return found.last_updated.replace(microsecond=0) <= (instant if instant.tzinfo else instant.replace(tzinfo=UTC))
-    return False
+        instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return is_unchanged(str(found.version_id), found.last_updated, known, instant)
 
 
 async def _post(endpoint: Endpoint, request: Request) -> Response:
@@ -100,7 +102,7 @@ async def _bundle(endpoint: Endpoint, request: Request) -> Response:
             rule="bundle-expected",
         )
 
-    async def read(url: str) -> tuple[int, dict[str, Any]]:
+    async def read(url: str) -> dict[str, Any]:
         return await retrieve_for_bundle(endpoint, url, request.base_url, request.preferences)
 
     chosen = request.preferences
