@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if options.exit else stay(process)
 
 
-class DemoFault(Exception):  # noqa: N818 (names a fault of the demonstration, not of the server)
+class DemoFault(Exception):
     """A step that did not do what it should."""
 
 
@@ -120,9 +120,8 @@ def _read_and_change(client: httpx.Client, places: Sequence[str]) -> None:
     stale = client.put(patient_path, content=encode(changed | {"active": False}), headers={"If-Match": etag})
     if (answer.status_code, stale.status_code) != (httpx.codes.OK, httpx.codes.PRECONDITION_FAILED):
         raise DemoFault(f"PUT {answer.status_code}, {stale.status_code}: {answer.text}")
-    print(
-        f"  PUT If-Match: {etag} → {answer.status_code}, {answer.headers['etag']} ; la même, périmée → {stale.status_code}"
-    )
+    changed_to = f"{answer.status_code}, {answer.headers['etag']}"
+    print(f"  PUT If-Match: {etag} → {changed_to} ; la même, périmée → {stale.status_code}")
 
 
 def _post(client: httpx.Client, bundle: dict[str, Any], expected: int) -> dict[str, Any]:

@@ -102,6 +102,7 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
             http="httptools",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             log_level="warning",
             timeout_graceful_shutdown=10,
         )

@@ -7,12 +7,11 @@ did, it is decided anew; so two senders of the same condition never both win, an
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 from fhir_server.errors import EditConflict
 from fhir_server.interactions.bundle_references import fill, find_slots, literals_by_url
-from fhir_server.interactions.checks import check
-from fhir_server.interactions.identity import Identity, identify
+from fhir_server.interactions.checks import BundleContent, check, check_entries
+from fhir_server.interactions.identity import identify
 from fhir_server.interactions.plan import plan
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest, WriteResult
@@ -32,20 +31,24 @@ async def apply(
     first request that can't be done, and EditConflict when others keep changing the same resources.
     """
     contested = False
-    slots = find_slots(requests) if findings is not None else []
+    bundle = BundleContent(findings, find_slots(requests)) if findings is not None else None
     for attempt in range(ATTEMPTS):
         if attempt:
             await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 (spreads retries, guards nothing)
         identities = await identify(repository, requests, contested=contested)
-        if slots:
+        if bundle is not None:
             pairs = zip(requests, identities, strict=True)
-            await fill(repository, slots, literals_by_url((r, i.id_) for r, i in pairs if i is not None))
+            await fill(repository, bundle.slots, literals_by_url((r, i.id_) for r, i in pairs if i is not None))
         written = frozenset(
             (request.resource_type, identity.id_)
             for request, identity in zip(requests, identities, strict=True)
             if identity is not None and request.method != "DELETE"
         )
-        warnings = await check(repository, _to_check(requests, identities), written, findings)
+        skipped = {n for n, identity in enumerate(identities) if identity is not None and identity.matched}
+        if bundle is None:
+            warnings = await check(repository, requests, written, skipped)
+        else:
+            warnings = await check_entries(repository, requests, written, skipped, bundle)
         now = repository.clock()
         plans = [
             plan(repository, request, identity, now, issues)
@@ -65,11 +68,3 @@ async def apply(
         "D'autres modifient les mêmes ressources en ce moment ; rien n'a été changé, merci de réessayer.",
         rule="edit-conflict",
     )
-
-
-def _to_check(requests: Sequence[WriteRequest], identities: Sequence[Identity | None]) -> list[WriteRequest]:
-    """A conditional create that found its resource writes nothing, so there is nothing to check."""
-    return [
-        replace(request, resource=None) if identity is not None and identity.matched else request
-        for request, identity in zip(requests, identities, strict=True)
-    ]

@@ -124,7 +124,7 @@ def _literal(slot: Slot, literals: Mapping[str, str]) -> str:
             f"The reference `{text}` is the `fullUrl` of no entry of this bundle.",
             f"La référence `{text}` ne correspond au `fullUrl` d'aucune entrée de ce bundle.",
             rule="reference-unresolved",
-            expression=[_place(slot)],
+            expression=[place_of(slot)],
         )
     return text
 
@@ -137,14 +137,14 @@ async def _match(repository: Repository, slot: Slot) -> str:
             f"The conditional reference `{slot.text}` matches no resource.",
             f"La référence conditionnelle `{slot.text}` ne désigne aucune ressource.",
             rule="conditional-reference-none",
-            expression=[_place(slot)],
+            expression=[place_of(slot)],
         )
     if len(ids) > 1:
         raise ConditionNotSelective(
             f"The conditional reference `{slot.text}` matches more than one resource.",
             f"La référence conditionnelle `{slot.text}` désigne plus d'une ressource.",
             rule="conditional-reference-multiple",
-            expression=[_place(slot)],
+            expression=[place_of(slot)],
         )
     return f"{resource_type}/{ids[0]}"
 
@@ -158,7 +158,7 @@ def _as_conditional(text: str) -> tuple[str, str] | None:
     return match[1], match[2]
 
 
-def _place(slot: Slot) -> str:
+def place_of(slot: Slot) -> str:
     """Returns the FHIRPath of a slot; only a refusal needs it, so it is looked for only then."""
     path = _path_to(slot.holder, slot.request.resource)
     return f"{slot.request.place}.resource{path or ''}.{slot.key}"

@@ -95,10 +95,9 @@ def _resource(
 ) -> dict[str, Any]:
     parameters = registry.describe(resource_type)
     references = [name for name, kind, _ in parameters if kind == "reference"]
-    resource: dict[str, Any] = {"type": resource_type}
-    if profiles:
-        resource["supportedProfile"] = sorted(profiles)
-    return resource | {
+    resource: dict[str, Any] = {
+        "type": resource_type,
+        "supportedProfile": sorted(profiles),
         "interaction": [{"code": code} for code in TYPE_INTERACTIONS],
         "versioning": "versioned",
         "readHistory": True,
@@ -115,3 +114,4 @@ def _resource(
             for name, kind, definition in parameters
         ],
     }
+    return {name: value for name, value in resource.items() if value != []}

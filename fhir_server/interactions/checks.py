@@ -1,14 +1,19 @@
 """What is checked before anything is written: R4, the profiles, and that the targets a profile asks for are there."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from fhir_server.errors import FhirError, InvalidContent, InvalidResource
+from fhir_server.interactions.bundle_references import Slot, place_of
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.outcome import Issue
+from fhir_server.store import Key
+from fhir_server.validation import relative_target
+
+Wanted = tuple[int, str | Slot, Key]
+"""Number of the request, where the reference stands, and what it refers to."""
 
 UNPARSABLE = {"structure", "value"}
 """Issue codes of content that is not FHIR at all (400); other findings mean FHIR that breaks a rule (422)."""
@@ -16,36 +21,83 @@ _entry = re.compile(r"Bundle\.entry\[(\d+)\]")
 
 
 async def check(
+    repository: Repository, requests: Sequence[WriteRequest], written: frozenset[Key], skipped: Collection[int] = ()
+) -> list[tuple[Issue, ...]]:
+    """Returns the warnings of each request's resource; `written` are the resources this very write brings.
+
+    `skipped` are the numbers of requests that write nothing. Raises InvalidResource, or InvalidContent for content that
+    is not FHIR, with the findings of all requests at once.
+    """
+    found: list[list[Issue]] = [[] for _ in requests]
+    wanted: list[Wanted] = []
+    for number, request in enumerate(requests):
+        if request.resource is not None and number not in skipped:
+            found[number] = repository.validator.validate(request.resource)
+            for expression, reference in repository.validator.existing_targets(request.resource):
+                wanted.append((number, expression, _key(reference)))
+    await _find_missing(repository, wanted, written, found)
+    return _warnings(found)
+
+
+class BundleContent(NamedTuple):
+    """What is known of a transaction's entries: the findings of each, and the places of their references."""
+
+    findings: Sequence[Sequence[Issue]]
+    slots: Sequence[Slot]
+
+
+async def check_entries(
     repository: Repository,
     requests: Sequence[WriteRequest],
-    written: frozenset[tuple[str, str]],
-    findings: Sequence[Sequence[Issue]] | None = None,
+    written: frozenset[Key],
+    skipped: Collection[int],
+    bundle: BundleContent,
 ) -> list[tuple[Issue, ...]]:
-    """Returns the warnings of each request's resource; `written` are the resources this very transaction writes.
+    """Returns the warnings of each entry of a transaction that `check_bundle` has found valid.
 
-    `findings` are those of each resource where the caller has validated them. Raises InvalidResource, or InvalidContent
-    for content that is not FHIR, with the findings of all requests at once.
+    What is left to check are the targets of its references, now that they are literal.
     """
-    found: list[list[Issue]] = []
-    wanted: list[tuple[int, str, tuple[str, str]]] = []
-    for number, request in enumerate(requests):
-        if request.resource is None:
-            found.append([])
-            continue
-        found.append(list(findings[number]) if findings else repository.validator.validate(request.resource))
-        for expression, reference in repository.validator.existing_targets(request.resource):
-            resource_type, _, id_ = reference.partition("/")
-            if (resource_type, id_) not in written:
-                wanted.append((number, expression, (resource_type, id_)))
-    if wanted:
-        present = await repository.store.existing({target for _, _, target in wanted})
-        for number, expression, target in wanted:
-            if target not in present:
-                missing = _missing(expression, "/".join(target))
-                found[number].append(place(missing, requests[number].place))
+    found = [list(issues) for issues in bundle.findings]
+    asking = {
+        id(request): number
+        for number, request in enumerate(requests)
+        if request.resource is not None
+        and number not in skipped
+        and repository.validator.asks_for_targets(request.resource)
+    }
+    wanted: list[Wanted] = []
+    for slot in bundle.slots:
+        if slot.key == "reference" and (number := asking.get(id(slot.request))) is not None:
+            target = relative_target(slot.holder["reference"])
+            if target is not None:
+                wanted.append((number, slot, _key(target)))
+    await _find_missing(repository, wanted, written, found)
+    return _warnings(found)
+
+
+async def _find_missing(
+    repository: Repository, wanted: Sequence[Wanted], written: frozenset[Key], found: list[list[Issue]]
+) -> None:
+    """Adds a finding for each wanted target that is neither written now nor here already."""
+    elsewhere = {target for _, _, target in wanted if target not in written}
+    if not elsewhere:
+        return
+    present = await repository.store.existing(elsewhere)
+    for number, at, target in wanted:
+        if target in elsewhere and target not in present:
+            expression = at if isinstance(at, str) else place_of(at).removesuffix(".reference")
+            found[number].append(_missing(expression, "/".join(target)))
+
+
+def _warnings(found: Sequence[Sequence[Issue]]) -> list[tuple[Issue, ...]]:
     if any(issue.is_error for issues in found for issue in issues):
         raise refusal([issue for issues in found for issue in issues])
     return [tuple(issues) for issues in found]
+
+
+def _key(reference: str) -> Key:
+    resource_type, _, id_ = reference.partition("/")
+    return resource_type, id_
 
 
 def check_bundle(repository: Repository, bundle: dict[str, Any], entries: int) -> list[list[Issue]]:
@@ -68,14 +120,6 @@ def refusal(issues: Sequence[Issue]) -> FhirError:
     unparsable = any(issue.is_error and issue.code in UNPARSABLE for issue in issues)
     error = InvalidContent if unparsable else InvalidResource
     return error("The resource is not valid.", "La ressource n'est pas valide.", issues=issues)
-
-
-def place(issue: Issue, entry: str) -> Issue:
-    """Returns the finding as seen from the bundle: `Patient.name` in `Bundle.entry[3]` is `….resource.name`."""
-    if not entry:
-        return issue
-    _, dot, rest = issue.expression.partition(".")
-    return replace(issue, expression=f"{entry}.resource{dot}{rest}")
 
 
 def _missing(expression: str, reference: str) -> Issue:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import format_datetime
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from fhir_server.errors import FhirError
@@ -67,5 +68,10 @@ def version_headers(version_id: int, last_updated: datetime | None) -> list[tupl
     """Returns `ETag`, and `Last-Modified` where the instant is known."""
     headers = [(b"etag", b'W/"%d"' % version_id)]
     if last_updated is not None:
-        headers.append((b"last-modified", format_datetime(last_updated, usegmt=True).encode()))
+        headers.append((b"last-modified", _http_date(int(last_updated.timestamp()))))
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _http_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()

@@ -56,10 +56,16 @@ class Batches(Generic[Request, Answer]):
 
     async def submit(self, request: Request, *, keys: frozenset[Hashable] = _NO_KEYS, weight: int = 1) -> Answer:
         """Returns the answer to this request; `keys` are what no other request may touch meanwhile."""
+        return await self.enqueue(request, keys=keys, weight=weight)
+
+    def enqueue(
+        self, request: Request, *, keys: frozenset[Hashable] = _NO_KEYS, weight: int = 1
+    ) -> asyncio.Future[Answer]:
+        """Returns the future answer to this request, which is on its way from now on; it has to be awaited."""
         waiting: _Waiting[Request, Answer] = _Waiting(request, keys, weight)
         self._waiting.append(waiting)
         self._wake()
-        return await waiting.answer
+        return waiting.answer
 
     def _wake(self) -> None:
         # At the end of this turn of the loop: whoever was woken by the same batch joins the next one.
@@ -120,6 +126,7 @@ class Batches(Generic[Request, Answer]):
                 waiting.answer.cancel()
             elif isinstance(answer, BaseException):
                 waiting.answer.set_exception(answer)
+                waiting.answer.exception()  # who asked for several and failed at the first does not await the rest
             else:
                 waiting.answer.set_result(answer)
         task = asyncio.current_task()

@@ -47,7 +47,7 @@ class Commits:
         self._collections = collections
         self._creates: dict[str, Batches[RawBSONDocument, None]] = {}
         self._groups: Batches[Unit, None] = Batches(
-            self._send_group, in_flight=3, max_requests=MAX_UNITS, max_weight=MAX_WEIGHT
+            self._send_group, in_flight=1, max_requests=MAX_UNITS, max_weight=MAX_WEIGHT
         )
 
     async def commit(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> None:

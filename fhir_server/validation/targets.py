@@ -35,13 +35,17 @@ class TargetPolicy:
             )
         return self._wanted[url]
 
+    def asks(self, resource: dict[str, Any]) -> bool:
+        """True where a profile that `resource` claims asks for the targets of its references."""
+        meta = resource.get("meta")
+        claimed = meta.get("profile") if type(meta) is dict else None
+        return type(claimed) is list and any(type(one) is str and self.wants_targets(one) for one in claimed)
+
     def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:
         """Returns (expression, `Type/id`) of every relative literal reference, if a profile of `resource` asks for
         targets.
         """
-        meta = resource.get("meta")
-        claimed = meta.get("profile") if type(meta) is dict else None
-        if type(claimed) is not list or not any(type(one) is str and self.wants_targets(one) for one in claimed):
+        if not self.asks(resource):
             return []
         found: list[tuple[list[str], str]] = []
         _gather(resource, found, MAX_DEPTH)

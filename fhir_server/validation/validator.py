@@ -48,6 +48,10 @@ class Validator:
         """Returns where `resource` refers to `Type/id` that its profiles want to exist, as (expression, `Type/id`)."""
         return self._targets.existing_targets(resource)
 
+    def asks_for_targets(self, resource: dict[str, Any]) -> bool:
+        """True where a profile that `resource` claims wants the targets of its references to exist."""
+        return self._targets.asks(resource)
+
     def _check_claimed(self, resource: Any, context: Context) -> Findings | None:
         meta = resource.get("meta")
         claimed = meta.get("profile") if type(meta) is dict else None
