@@ -7,7 +7,7 @@ from typing import Any
 
 from fhir_server.errors import InvalidContent, NotSupported
 from fhir_server.fhirpath.syntax import Member
-from fhir_server.patch.parameters import Operation, Value, build, choose, find_element, put, read_operations
+from fhir_server.patch.parameters import Operation, build, choose, find_element, put, read_operations
 from fhir_server.patch.places import Finder, Place, read_list, write_list
 from fhir_server.patch.refusals import Inapplicable, check_result, copied
 
@@ -52,20 +52,14 @@ def _too_many(places: list[Place]) -> Inapplicable:
     )
 
 
-def _value(operation: Operation) -> Value:
-    if operation.value is None:
-        raise Inapplicable("there is no value.", "il n’y a pas de valeur.")
-    return operation.value
-
-
 def _add(finder: Finder, operation: Operation) -> None:
     place = _only(finder.find(operation.tree))
     type_name, owner = place.inside()
-    put(owner, type_name, operation.name, _value(operation))
+    put(owner, type_name, operation.name, operation.value)
 
 
 def _replace(finder: Finder, operation: Operation) -> None:
-    place, value = _only(finder.find(operation.tree)), _value(operation)
+    place, value = _only(finder.find(operation.tree)), operation.value
     if place.parent is None:
         raise _whole_resource()
     choice = choose(place.element, value)
@@ -95,18 +89,15 @@ def _whole_resource() -> Inapplicable:
 
 
 def _list(finder: Finder, operation: Operation) -> Place:
-    """Returns a place for the list that the path names, its index past the end: a list may be empty, and so absent."""
+    """Returns the place of the list that the path names, which is absent where it is empty."""
     tree = operation.tree
     if not isinstance(tree, Member) or tree.name[0].isupper():
         raise _no_list()
     parents = finder.find(tree.source) if tree.source is not None else [finder.root]
-    places = [place for parent in parents for place in parent.children(tree.name)]
-    owners = {id(place.owner): place for place in places}
-    parent = _only(parents) if not places else places[0].parent
-    if len(owners) > 1:
-        raise _too_many(places)
-    if parent is None:
-        raise _no_list()
+    holders = [parent for parent in parents if parent.children(tree.name)]
+    if len(holders) > 1:
+        raise _too_many([place for holder in holders for place in holder.children(tree.name)])
+    parent = holders[0] if holders else _only(parents)
     type_name, owner = parent.inside()
     element = find_element(type_name, tree.name)
     if not element.many:
@@ -127,7 +118,7 @@ def _check_index(name: str, index: int, limit: int) -> None:
 
 def _insert(finder: Finder, operation: Operation) -> None:
     place = _list(finder, operation)
-    value = _value(operation)
+    value = operation.value
     choice = choose(place.element, value)
     pairs = read_list(place.owner, choice)
     _check_index("index", operation.index, len(pairs))

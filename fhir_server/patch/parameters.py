@@ -45,7 +45,7 @@ class Operation:
     path: str
     tree: Expr
     name: str = ""
-    value: Value | None = None
+    value: Value = Value("", None, None)
     index: int = 0
     source: int = 0
     destination: int = 0
@@ -90,7 +90,7 @@ class _Reader:
             path,
             self.tree(path),
             self.text(parts, "name") if "name" in needs else "",
-            self.value(*self.part(parts, "value")) if "value" in needs else None,
+            self.value(*self.part(parts, "value")) if "value" in needs else Value("", None, None),
             *[self.whole(parts, name) if name in needs else 0 for name in ("index", "source", "destination")],
         )
 

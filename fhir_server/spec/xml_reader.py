@@ -92,6 +92,9 @@ class Reader:
             self.parser.Parse(self.data, True)
         except expat.ExpatError as error:
             raise messages.not_xml(error) from None
+        finally:
+            # The parser holds this reader by its handlers: apart, both are freed at once, the document with them.
+            del self.parser
         if self.issues:
             first = self.issues[0]
             places = dict.fromkeys(issue.expression for issue in self.issues if issue.expression)

@@ -190,6 +190,25 @@ APPLIED: dict[str, tuple[str, list[dict[str, Any]], dict[str, Any]]] = {
         [operation("insert", "Patient.name[0].given", index=1, value="Di")],
         {"name": [{**NAMES[0], "given": ["Ana", "Di", "Bo"], "_given": [None, None, MARK]}, NAMES[1]]},
     ),
+    "a criterion on itself": (
+        "Patient",
+        [operation("delete", "$this.name.given.where($this = 'Ana')")],
+        {"name": [{**NAMES[0], "given": ["Bo"], "_given": [MARK]}, NAMES[1]]},
+    ),
+    "a criterion by number": (
+        "Patient",
+        [operation("replace", "Patient.name.where($index = 1).family", value="Z")],
+        {"name": [NAMES[0], {**NAMES[1], "family": "Z"}]},
+    ),
+    "a part of a part that there is not": ("Patient", [operation("delete", "Patient.name.period.start.foo")], {}),
+    "an element of a value": ("Patient", [operation("delete", "Patient.active.foo")], {}),
+    "an element of none": ("Patient", [operation("delete", "Patient.foo")], {}),
+    "an integer for a decimal": (
+        "Observation",
+        [operation("replace", "Observation.value.value", value=2)],
+        {"valueQuantity": {"value": 2, "unit": "g"}},
+    ),
+    "type without the path before": ("Patient", [operation("delete", "ofType(Observation)")], {}),
     "move": ("Patient", [operation("move", "name", source=0, destination=1)], {"name": NAMES[::-1]}),
     "move a primitive": (
         "Patient",
@@ -221,6 +240,25 @@ def test_the_exact_type_of_a_choice_wins() -> None:
 def test_the_only_list_of_several_parents_is_meant() -> None:
     insert = operation("insert", "Patient.name.given", index=0, value="Di")
     assert apply_fhirpath_patch(PATIENT, patch(insert))["name"][0]["given"] == ["Di", "Ana", "Bo"]
+
+
+def test_emptying_what_stands_beside_a_value_keeps_the_value() -> None:
+    resource = {"resourceType": "Patient", "active": True, "_active": MARK}
+    deletion = patch(operation("delete", "Patient.active.extension[0]"))
+    assert apply_fhirpath_patch(resource, deletion) == {"resourceType": "Patient", "active": True}
+    one_of_two = {"resourceType": "Patient", "active": True, "_active": {"id": "a", **MARK}}
+    assert apply_fhirpath_patch(one_of_two, deletion)["_active"] == {"id": "a"}
+
+
+def test_a_criterion_without_meaning_is_refused() -> None:
+    with pytest.raises(InvalidContent, match="Operation 1"):
+        apply_fhirpath_patch(PATIENT, patch(operation("delete", "name.where(given.first() > 1)")))
+
+
+def test_a_criterion_that_fails_on_broken_content_is_refused() -> None:
+    broken = {"resourceType": "Patient", "name": [{"period": {"start": 1}}]}
+    with pytest.raises(InvalidResource, match="cannot be evaluated"):
+        apply_fhirpath_patch(broken, patch(operation("delete", "name.where(period.start > today())")))
 
 
 def test_operations_see_what_came_before() -> None:
