@@ -42,14 +42,16 @@ async def retrieve(
         case [resource_type, "_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url, check_type(resource_type)))
         case [resource_type, id_]:
+            check_type(resource_type)
             refuse_query(query)
-            return await read(repository.store, check_type(resource_type), check_id(id_))
+            return await read(repository.store, resource_type, check_id(id_))
         case [resource_type, id_, "_history"]:
             parsed = HistoryQuery.parse(query, base_url, check_type(resource_type), check_id(id_))
             return await history(repository, parsed)
         case [resource_type, id_, "_history", version_id]:
+            check_type(resource_type)
             refuse_query(query)
-            return await vread(repository.store, check_type(resource_type), check_id(id_), version_id)
+            return await vread(repository.store, resource_type, check_id(id_), version_id)
     raise unknown_url(segments)
 
 
@@ -57,7 +59,7 @@ async def retrieve_for_bundle(endpoint: Endpoint, url: str, base_url: str, prefe
     """Returns the resource for the GET of a bundle's entry; raises what `retrieve` raises."""
     path, _, text = url.removeprefix(base_url).partition("?")
     query, _ = split_query(text)
-    segments = [unquote(part) for part in path.strip("/").split("/")]
+    segments = [unquote(part) for part in path.strip("/").split("/")] if path.strip("/") else []
     found = await retrieve(endpoint, segments, query, base_url, preferences)
     return (found.resource or {}) if isinstance(found, StoredVersion) else found
 

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
-from fhir_server.errors import InteractionUnknown, MalformedContent, NotSupported
+from fhir_server.errors import InteractionUnknown, InvalidContent, MalformedContent, NotSupported
 from fhir_server.interactions.addresses import (
     check_id,
     check_resource,
@@ -84,7 +84,7 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
             check_type(resource_type)
             resource = await request.resource()
             check_resource(resource, resource_type, None)
-            refuse_query(request.query)
+            _refuse_condition_of_create(request)
             sent = request.header(b"if-none-exist")
             condition = parse_if_none_exist(sent, resource_type) if sent else None
             write = WriteRequest("POST", resource_type, resource=resource, if_none_exist=condition)
@@ -158,6 +158,16 @@ async def _delete(endpoint: Endpoint, request: Request) -> Response:
 async def _write(endpoint: Endpoint, request: Request, write: WriteRequest) -> Response:
     [result] = await apply(endpoint.repository, [write])
     return answer_write(result, request.base_url, request.preferences)
+
+
+def _refuse_condition_of_create(request: Request) -> None:
+    if request.query:
+        raise InvalidContent(
+            "A create has no search parameters; the condition of a conditional create is the header `If-None-Exist`.",
+            "Une création n'a pas de paramètres de recherche ; la condition d'une création conditionnelle est l'en-tête"
+            " `If-None-Exist`.",
+            rule="parameter-unknown",
+        )
 
 
 def _required_condition(request: Request, method: str) -> str:

@@ -81,3 +81,12 @@ async def test_head_answers_no_resource(client: Client, patient: Resource, uniqu
 async def test_condition_that_a_read_does_not_have(client: Client) -> None:
     refused = await client.bundle(entry("GET", "Patient?_count=1", ifMatch='W/"1"'))
     assert_refused(refused, 400, "invalid", rule="bundle-condition")
+
+
+@pytest.mark.parametrize("url", ["?_type=Patient", "fhir/Patient?_count=1", "/", "Patient/1/2/3/4/5"])
+async def test_message_about_a_url_that_is_none(client: Client, url: str) -> None:
+    answer = (await client.bundle(entry("GET", url), kind="batch")).json()["entry"][0]["response"]
+    assert answer["status"] == "404 Not Found"
+    text = answer["outcome"]["issue"][0]["details"]["text"]
+    assert "``" not in text
+    assert "_count" not in text

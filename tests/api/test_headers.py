@@ -107,6 +107,7 @@ async def test_parameters_that_a_write_does_not_have(client: Client, patient: Re
     resource = patient | ({"id": "x"} if method == "PUT" else {})
     refused = await client.send_resource(method, f"{path}?identifier=a|b", resource)
     assert_refused(refused, 400, "invalid", rule="parameter-unknown")
+    assert method != "POST" or "If-None-Exist" in refused.text
 
 
 async def test_body_without_a_type(client: Client) -> None:

@@ -1,0 +1,32 @@
+"""The CapabilityStatement tells the truth, in valid FHIR. https://hl7.org/fhir/R4/http.html#capabilities"""
+
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Client
+
+VALUES = {"date": "2020", "number": "1", "quantity": "1", "reference": "Patient/1", "uri": "urn:x"}
+
+
+async def test_statement_is_valid(client: Client) -> None:
+    statement = (await client.get("metadata")).json()
+    answer = await client.create(statement, Prefer="return=OperationOutcome")
+    assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.parametrize("resource_type", ["Patient", "Observation", "Encounter", "CareTeam", "RiskAssessment"])
+async def test_parameters_and_includes_that_are_told_of_work(client: Client, resource_type: str) -> None:
+    statement = (await client.get("metadata")).json()
+    [told] = [one for one in statement["rest"][0]["resource"] if one["type"] == resource_type]
+    asked: list[dict[str, Any]] = [
+        {parameter["name"]: VALUES.get(parameter["type"], "x")} for parameter in told["searchParam"]
+    ]
+    asked += [{"_include": name} for name in told["searchInclude"]]
+    asked += [{"_revinclude": name} for name in told["searchRevInclude"][:20]]
+    refused = {}
+    for parameters in asked:
+        answer = await client.get(resource_type, params=parameters | {"_count": "1"})
+        if answer.status_code != 200:
+            refused[str(parameters)] = answer.text
+    assert not refused
