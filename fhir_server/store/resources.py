@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Key, StoredVersion
-from fhir_server.store.codec import decode, text_id
+from fhir_server.store.codec import CODEC_OPTIONS, decode, text_id
 from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, history_name
-from fhir_server.store.queries import fetch
+from fhir_server.store.queries import MAX_TIME_MS, fetch, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from fhir_server.store.codec import Encoded
     from fhir_server.store.collections import Database
@@ -33,7 +33,7 @@ class Resources:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._current: dict[str, _Reads] = {}
-        self._existing: dict[str, _Reads] = {}
+        self._existing: Batches[Collection[Key], set[Key]] = Batches(self._send_existing)
         self._deleted: dict[str, _Reads] = {}
         self._older: dict[str, _Reads] = {}
         self._claims = Batches(self._sender(CLAIMS, {"r": 1}, text_id))
@@ -55,7 +55,9 @@ class Resources:
 
     async def existing(self, keys: Collection[Key]) -> set[Key]:
         """Returns those of the keys that have a current version which is not a deletion."""
-        return set(await self._fetch_many(self._existing_of, keys))
+        if not keys:
+            return set()
+        return (await self._existing.submit(keys, weight=len(keys))).intersection(keys)
 
     async def vread(self, resource_type: str, id_: str, version_id: int) -> StoredVersion | None:
         """Returns that version, be it a deletion; None if there is none of that number."""
@@ -98,12 +100,6 @@ class Resources:
             batches = self._current[resource_type] = Batches(self._sender(resource_type, VERSION_FIELDS, text_id))
         return batches
 
-    def _existing_of(self, resource_type: str) -> _Reads:
-        batches = self._existing.get(resource_type)
-        if batches is None:
-            batches = self._existing[resource_type] = Batches(self._sender(resource_type, {"_id": 1}, text_id))
-        return batches
-
     def _deleted_of(self, resource_type: str) -> _Reads:
         batches = self._deleted.get(resource_type)
         if batches is None:
@@ -125,6 +121,27 @@ class Resources:
 
         return send
 
+    async def _send_existing(self, requests: Sequence[Collection[Key]]) -> Sequence[set[Key]]:
+        """Asks for the keys of all requests in one command, of whatever types they are."""
+        by_type: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for request in requests:
+            for resource_type, id_ in request:
+                by_type[resource_type][id_] = None
+        (first, ids), *others = by_type.items()
+        if not others:
+            documents = await fetch(self._database, first, list(ids), {"_id": 1})
+            return [{(first, text_id(document.raw)) for document in documents}] * len(requests)
+        pipeline = _existing_pipeline(first, ids)
+        pipeline += [{"$unionWith": {"coll": name, "pipeline": _existing_pipeline(name, i)}} for name, i in others]
+        command = {
+            "aggregate": first,
+            "pipeline": pipeline,
+            "cursor": {"batchSize": sum(map(len, by_type.values())) + 1},
+            "maxTimeMS": MAX_TIME_MS,
+        }
+        reply = await run(self._database, command, CODEC_OPTIONS)
+        return [{(document["t"], document["_id"]) for document in reply["cursor"]["firstBatch"]}] * len(requests)
+
     def _send_deleted(self, name: str) -> Any:
         async def send(requests: Sequence[Sequence[str]]) -> Sequence[_Found]:
             ids = list({id_: None for request in requests for id_ in request})
@@ -145,6 +162,10 @@ class Resources:
             return [found] * len(requests)
 
         return send
+
+
+def _existing_pipeline(resource_type: str, ids: Iterable[str]) -> list[dict[str, Any]]:
+    return [{"$match": {"_id": {"$in": list(ids)}}}, {"$project": {"_id": 1, "t": {"$literal": resource_type}}}]
 
 
 def stored_version(resource_type: str, id_: str, document: Mapping[str, Any]) -> StoredVersion:
