@@ -11,7 +11,7 @@ RATE, COUNT, MEGABYTES, SECONDS = "per second", "keys", "MB", "s"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What issue 2 asks of a line: `value` is a least ratio to `yardstick`, a least rate, or a greatest amount."""
+    """What is asked of a line: `value` is a least ratio to `yardstick`, a least rate, or a greatest amount."""
 
     name: str
     text: str
@@ -53,7 +53,8 @@ class Line:
     def is_met(self, lines: dict[str, "Line"]) -> bool | None:
         """Returns whether the target is met; None where there is none. Wrong answers never meet a target.
 
-        A rate is judged by its median, an amount by its greatest figure.
+        A rate is judged by its median, so are index keys (an Observation with many components has more); other
+        amounts by their greatest figure.
         """
         if self.target.value is None or self.errors or not self.figures:
             return False if self.errors else None
@@ -61,7 +62,9 @@ class Line:
             ratio = self.ratio(lines)
             return ratio is not None and ratio.median >= self.target.value
         measured = spread(self.figures)
-        return measured.high <= self.target.value if self.target.at_most else measured.median >= self.target.value
+        if not self.target.at_most:
+            return measured.median >= self.target.value
+        return (measured.median if self.target.unit == COUNT else measured.high) <= self.target.value
 
 
 def format_table(lines: Sequence[Line]) -> str:
