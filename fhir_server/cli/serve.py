@@ -8,10 +8,11 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import uvicorn
 
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str]) -> int:
         settings = Settings.from_environment()
     except ValueError as error:
         return _fail(str(error))
+    if wrong := wrong_setting(settings):
+        return _fail(wrong)
     if not is_loopback(options.host):
         return _fail(
             f"Sans contrôle d'accès (à venir), le serveur n'écoute que sur 127.0.0.1, pas sur {options.host}.\n"
@@ -50,6 +53,11 @@ def main(arguments: Sequence[str]) -> int:
             return run(options.host, options.port, options.workers, uri, settings)
     except StoreUnavailable as error:
         return _fail(f"{error.french}\n{error.english}")
+    except OSError as error:
+        return _fail(
+            f"Le dossier {options.data_dir} n'est pas utilisable : {error.strerror}.\n"
+            f"The folder {options.data_dir} cannot be used: {error.strerror}."
+        )
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,14 +68,38 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Les réglages sont des variables d'environnement FHIR_… (voir README.md).",
     )
     parser.add_argument("--host", default="127.0.0.1", help="adresse d'écoute · address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="port (%(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="processus · processes (%(default)s)")
+    parser.add_argument("--port", type=whole_number(1, 65535), default=8080, help="port (%(default)s)")
+    parser.add_argument("--workers", type=whole_number(1, 512), default=1, help="processus · processes (%(default)s)")
     parser.add_argument(
         "--data-dir",
         type=Path,
         help="dossier de la MongoDB embarquée ; sans lui, données provisoires · folder of the embedded MongoDB",
     )
     return parser
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Returns the reader of an option's number, for argparse."""
+
+    def read(text: str) -> int:
+        if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} : {least}…{most}")
+
+    return read
+
+
+def wrong_setting(settings: Settings) -> str:
+    """Returns the sentence about a setting that the server could not start with, empty where there is none."""
+    if settings.language not in ("fr", "en"):
+        return f"{variable_name('language')} : `fr` ou `en`, pas · `fr` or `en`, not `{settings.language}`."
+    try:
+        ZoneInfo(settings.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return f"{variable_name('time_zone')} : fuseau inconnu · unknown time zone `{settings.time_zone}`."
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        return f"{variable_name('log_level')} : niveau inconnu · unknown level `{settings.log_level}`."
+    return ""
 
 
 @contextmanager
