@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from fhir_server.fhirpath.code import Code
 from fhir_server.terminology import CodeSet
 from fhir_server.validation import messages
 from fhir_server.validation.findings import Check, Context, Finding, Findings, all_well
+from fhir_server.validation.quick import with_writer
 
 BINDABLE = frozenset({"code", "Coding", "CodeableConcept", "Quantity", "string", "uri"})
 
@@ -44,7 +46,10 @@ def _code_check(code_set: CodeSet, severity: str) -> Check:
             return None
         return [_outside(value, code_set, severity)]
 
-    return check_code
+    def write_code(code: Code, value: str) -> None:
+        code.put(f"if {value} not in {code.constant(codes)}: return False")
+
+    return with_writer(check_code, write_code)
 
 
 def _outside(code: str, code_set: CodeSet, severity: str) -> Finding:
@@ -75,6 +80,13 @@ def _coding_check(code_set: CodeSet, severity: str) -> Check:
     return check_coding
 
 
+def _write_if_in(code: Code, coding: str, code_set: CodeSet, then: str) -> None:
+    """Writes `then` for a Coding whose system and code are in the value set."""
+    system, named = code.assign(f"{coding}.get('system')"), code.assign(f"{coding}.get('code')")
+    both = f"type({system}) is str and type({named}) is str"
+    code.put(f"if {both} and {code.constant(code_set.contains)}({system}, {named}): {then}")
+
+
 def _concept_check(code_set: CodeSet, severity: str) -> Check:
     def check_concept(value: Any, _context: Context) -> Findings | None:
         if type(value) is not dict:
@@ -90,7 +102,14 @@ def _concept_check(code_set: CodeSet, severity: str) -> Check:
             return [_outside(named[0], code_set, severity)]
         return [messages.no_code(code_set.canonical, choices(code_set))] if severity == "error" else None
 
-    return check_concept
+    def write_concept(code: Code, value: str) -> None:
+        coding = code.fresh()
+        with code.block(f"for {coding} in {value}.get('coding', ()):"):
+            _write_if_in(code, coding, code_set, "break")
+        code.put("else:")
+        code.put(f"    if {code.constant(check_concept)}({value}, c) is not None: return False")
+
+    return with_writer(check_concept, write_concept)
 
 
 def _quantity_check(code_set: CodeSet, severity: str) -> Check:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from fhir_server.fhirpath import Environment
+from fhir_server.fhirpath.code import Code
 from fhir_server.outcome import Issue
+from fhir_server.validation.quick import with_writer, write
 
 PLACE = "\ue000"
 """Stands for the place in a sentence until the place is known: a character of Unicode's private area, never in FHIR
@@ -94,6 +96,9 @@ def all_well(_value: Any, _context: Context) -> Findings | None:
     return None
 
 
+with_writer(all_well, lambda _code, _value: None)
+
+
 def joined(found: Findings | None, problems: Findings, step: str = "") -> Findings:
     """Returns `found` and `problems`, the latter moved up one step."""
     if step:
@@ -112,10 +117,15 @@ def all_of(checks: Iterable[Check]) -> Check:
         return all_well
     if len(parts) == 1:
         return parts[0]
-    if len(parts) == 2:
-        return _both(*parts)
-    many = tuple(parts)
 
+    def write_all(code: Code, value: str) -> None:
+        for check in parts:
+            write(code, check, value)
+
+    return with_writer(_both(*parts) if len(parts) == 2 else _all(tuple(parts)), write_all)
+
+
+def _all(many: tuple[Check, ...]) -> Check:
     def check_all(value: Any, context: Context) -> Findings | None:
         found: Findings | None = None
         for check in many:

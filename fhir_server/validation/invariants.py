@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fhir_server.fhirpath import Expression, compile_expression
+from fhir_server.fhirpath.code import Code
 from fhir_server.validation.findings import PLACE, Check, Context, Finding, Findings, all_of
+from fhir_server.validation.quick import with_writer
 
 ENGLISH_TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
 NATIVE_KEYS = frozenset({"ele-1", "ext-1", "ref-1", "sqty-1", "txt-1", "txt-2"})
@@ -52,7 +54,10 @@ def _twin_check(entry: Mapping[str, Any], holds: Twin) -> Check:
             return None  # a shape that the structure's own findings name already
         return [broken(entry)]
 
-    return check_twin
+    def write_twin(code: Code, value: str) -> None:
+        code.put(f"if not {code.constant(holds)}({value}, c): return False")
+
+    return with_writer(check_twin, write_twin)
 
 
 def _expression_check(entry: Mapping[str, Any], type_name: str) -> Check:
@@ -71,7 +76,11 @@ def _expression_check(entry: Mapping[str, Any], type_name: str) -> Check:
             return [not_evaluated(entry, error)]
         return [broken(entry)]
 
-    return check_expression
+    def write_expression(code: Code, value: str) -> None:
+        holds = code.constant(compile_expression(entry["expression"], type_name).is_true)
+        code.put(f"if not {holds}({value}, c.environment): return False")
+
+    return with_writer(check_expression, write_expression)
 
 
 def texts(entry: Mapping[str, Any]) -> tuple[str, str]:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from fhir_server.fhirpath.code import Code
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation.findings import Check, Context, Findings
+from fhir_server.validation.quick import with_writer
 
 
 def is_subset(pattern: Any, value: Any) -> bool:
@@ -64,7 +66,10 @@ def fixed_check(fixed: Any) -> Check:
     def check_fixed(value: Any, _context: Context) -> Findings | None:
         return None if value == fixed else [messages.not_fixed(described(fixed))]
 
-    return check_fixed
+    def write_fixed(code: Code, value: str) -> None:
+        code.put(f"if {value} != {code.constant(fixed)}: return False")
+
+    return with_writer(check_fixed, write_fixed)
 
 
 def pattern_check(pattern: Any) -> Check:
@@ -84,7 +89,10 @@ def _coding_pattern_check(pattern: Any) -> Check:
     def check_coding(value: Any, _context: Context) -> Findings | None:
         return None if holds(value) else [messages.not_pattern(described(pattern))]
 
-    return check_coding
+    def write_coding(code: Code, value: str) -> None:
+        code.put(f"if not {code.constant(holds)}({value}): return False")
+
+    return with_writer(check_coding, write_coding)
 
 
 def is_coding_pattern(pattern: Any) -> bool:
@@ -94,19 +102,15 @@ def is_coding_pattern(pattern: Any) -> bool:
 
 def coding_matcher(pattern: Any) -> Callable[[Any], bool]:
     """Returns what `is_subset` answers for a pattern of one coding, faster."""
-    wanted = tuple(pattern["coding"][0].items())
-
-    def holds(value: Any) -> bool:
-        codings = value.get("coding") if type(value) is dict else None
-        for coding in codings if type(codings) is list else ():
-            if type(coding) is dict:
-                for name, part in wanted:
-                    if coding.get(name) != part:
-                        break
-                else:
-                    return True
-        return False
-
+    wanted = pattern["coding"][0]
+    code = Code()
+    code.put("codings = v.get('coding') if type(v) is dict else None")
+    code.put("if type(codings) is not list: return False")
+    with code.block("for coding in codings:"):
+        tests = [f"coding.get({name!r}) == {code.constant(wanted[name])}" for name in reversed(wanted)]
+        code.put(f"if {' and '.join(['type(coding) is dict', *tests])}: return True")
+    code.put("return False")
+    holds: Callable[[Any], bool] = code.function("holds", "v")
     return holds
 
 

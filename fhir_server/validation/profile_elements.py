@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from fhir_server.fhirpath.code import Code
 from fhir_server.validation import messages as base_messages
 from fhir_server.validation import profile_messages as messages
+from fhir_server.validation.bundles import nothing_at_hand
 from fhir_server.validation.findings import Check, Context, Findings, all_well, joined
-from fhir_server.validation.slicing import SlicesCheck
+from fhir_server.validation.quick import with_writer, write
+from fhir_server.validation.slicing import SlicesCheck, write_slices
 
 NOTHING: dict[str, Any] = {}
+_NOWHERE = Context({}, {}, nothing_at_hand)
 
 
 @dataclass(slots=True)
@@ -72,7 +77,21 @@ def single_check(rules: ElementRules) -> Check:
             found = _with(found, _without_index(slices(((0, value),), context)))
         return _at(found, step)
 
-    return check_single
+    if not is_forbidden and (beside is not all_well or slices is not None):
+        return check_single
+    return with_writer(check_single, partial(_write_single, rules))
+
+
+def _write_single(rules: ElementRules, code: Code, node: str) -> None:
+    if rules.maximum == 0:
+        code.put(f"if {rules.name!r} in {node} or {f'_{rules.name}'!r} in {node}: return False")
+    elif rules.value is not all_well:
+        with code.block(f"if {rules.name!r} in {node}:"):
+            write(code, rules.value, code.assign(f"{node}[{rules.name!r}]"))
+        if rules.minimum:
+            code.put("else: return False")
+    elif rules.minimum:
+        code.put(f"if {rules.name!r} not in {node}: return False")
 
 
 def _with(found: Findings | None, problems: Findings | None) -> Findings | None:
@@ -112,7 +131,33 @@ def repeating_check(rules: ElementRules) -> Check:
             found = _with(found, slices(tuple(enumerate(values)), context))
         return _at(found, step)
 
-    return check_repeating
+    if rules.beside is not all_well:
+        return check_repeating
+    may_be_absent = check_repeating({}, _NOWHERE) is None
+    return with_writer(check_repeating, partial(_write_repeating, rules, may_be_absent))
+
+
+def _write_repeating(rules: ElementRules, may_be_absent: bool, code: Code, node: str) -> None:
+    with code.block(f"if {rules.name!r} in {node}:"):
+        _write_values(code, rules, code.assign(f"{node}[{rules.name!r}]"))
+    if not may_be_absent:
+        code.put("else: return False")
+    elif rules.maximum == 0:
+        code.put(f"if {f'_{rules.name}'!r} in {node}: return False")
+
+
+def _write_values(code: Code, rules: ElementRules, values: str) -> None:
+    """Writes the questions of how many values there are, of each, and of their slices."""
+    if rules.minimum > 1:
+        code.put(f"if len({values}) < {rules.minimum}: return False")
+    if rules.maximum is not None:
+        code.put(f"if len({values}) > {rules.maximum}: return False")
+    if rules.value is not all_well:
+        one = code.fresh()
+        with code.block(f"for {one} in {values}:"):
+            write(code, rules.value, one)
+    if rules.slices is not None:
+        write_slices(code, rules.slices, values)
 
 
 def _each(rules: ElementRules) -> Any:
@@ -181,7 +226,20 @@ def choice_check(rules: ChoiceRules) -> Check:
             found = _with(found, _rarely(rules, all_names, node, context))
         return _at(found, step)
 
-    return check_choice
+    if is_forbidden or rules.wanted or rules.slices is not None or rules.beside:
+        return check_choice
+    return with_writer(check_choice, partial(_write_choice, rules, all_names, refused))
+
+
+def _write_choice(rules: ChoiceRules, names: frozenset[str], refused: frozenset[str], code: Code, node: str) -> None:
+    if rules.minimum:
+        code.put(f"if {code.constant(names)}.isdisjoint({node}): return False")
+    if refused:
+        code.put(f"if not {code.constant(refused)}.isdisjoint({node}): return False")
+    for name, check in rules.typed.items():
+        if check is not all_well:
+            with code.block(f"if {name!r} in {node}:"):
+                write(code, check, code.assign(f"{node}[{name!r}]"))
 
 
 def _rarely(rules: ChoiceRules, all_names: frozenset[str], node: dict[str, Any], context: Context) -> Findings | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry, ElementNode, SnapshotError, split_canonical
 from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of
+from fhir_server.fhirpath.code import Code
 from fhir_server.spec import primitives
 from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
@@ -29,6 +31,7 @@ from fhir_server.validation.profile_elements import (
     repeating_check,
     single_check,
 )
+from fhir_server.validation.quick import Cell, late_cell, quick_test, with_writer, write, write_call
 from fhir_server.validation.slicing import Slice, SlicesCheck, Slicing, slices_check
 
 TYPE_SLICING = [{"type": "type", "path": "$this"}]
@@ -42,6 +45,7 @@ class ProfileCheck:
 
     type_name: str
     check: Check
+    cell: Cell
 
 
 class ProfileChecks:
@@ -54,6 +58,7 @@ class ProfileChecks:
         self._discriminators = Discriminators(definitions, terminology, self.check)
         self._found: dict[str, ProfileCheck] = {}
         self._compiled: dict[str, Check] = {}
+        self._cells: dict[str, Cell] = {}
 
     def find(self, canonical: str) -> ProfileCheck | None:
         """Returns the check of a profile, with or without `|version`; None where the profile is not known."""
@@ -62,8 +67,12 @@ class ProfileChecks:
             definition = self._definitions.find(canonical)
             if definition is None or "type" not in definition or "kind" not in definition:
                 return None
-            known = self._found[canonical] = ProfileCheck(definition["type"], self.check(canonical))
+            known = self._found[canonical] = self._profile_check(definition["type"], canonical)
         return known
+
+    def _profile_check(self, type_name: str, canonical: str) -> ProfileCheck:
+        check = self.check(canonical)
+        return ProfileCheck(type_name, check, late_cell(lambda: check))
 
     def check(self, canonical: str) -> Check:
         """Returns the check of what a profile adds to its type; an unknown profile adds nothing."""
@@ -73,13 +82,17 @@ class ProfileChecks:
             return all_well
         compiled = self._compiled
 
-        def check_profile(value: Any, context: Context) -> Findings | None:
+        def find_check() -> Check:
             check = compiled.get(url)
             if check is None:
                 check = compiled[url] = self._compile(definition)
-            return check(value, context)
+            return check
 
-        return check_profile
+        def check_profile(value: Any, context: Context) -> Findings | None:
+            return (compiled.get(url) or find_check())(value, context)
+
+        cell = self._cells.setdefault(url, late_cell(find_check))
+        return with_writer(check_profile, partial(write_call, cell=cell))
 
     def _compile(self, definition: dict[str, Any]) -> Check:
         url = definition["url"]
@@ -151,7 +164,11 @@ class ProfileChecks:
                     return found
             return [messages.no_profile_fits(profiles)]
 
-        return check_any
+        def write_any(code: Code, value: str) -> None:
+            first = code.constant(quick_test(checks[0]))
+            code.put(f"if not {first}({value}, c) and {code.constant(check_any)}({value}, c) is not None: return False")
+
+        return with_writer(check_any, write_any)
 
     def _resource_types(self, types: Iterable[dict[str, Any]]) -> Check:
         by_type: dict[str, list[str]] = {}
@@ -166,7 +183,12 @@ class ProfileChecks:
             check = checks.get(name)
             return [messages.type_not_allowed(name, list(checks))] if check is None else check(value, context)
 
-        return check_resource
+        def write_resource(code: Code, value: str) -> None:
+            cells = code.constant({name: late_cell(partial(checks.__getitem__, name)) for name in checks})
+            cell = code.assign(f"{cells}.get({value}['resourceType'])")
+            code.put(f"if {cell} is None or not {cell}[0]({value}, c): return False")
+
+        return with_writer(check_resource, write_resource)
 
     def _children(self, node: ElementNode, base: ElementNode, type_code: str, path: str) -> Check:
         """Returns the check of the children of an object that the profile says something about."""
@@ -284,7 +306,7 @@ def _on_objects(check: Check) -> Check:
     def check_object(value: Any, context: Context) -> Findings | None:
         return check(value, context) if type(value) is dict else None
 
-    return check_object
+    return with_writer(check_object, lambda code, value: write(code, check, value))
 
 
 def _limits(child: ElementNode, base: ElementNode) -> tuple[int, int | None]:

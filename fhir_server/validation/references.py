@@ -8,11 +8,14 @@ refused.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
+from fhir_server.fhirpath.code import Code
 from fhir_server.spec.definitions import resource_types
 from fhir_server.validation import messages
 from fhir_server.validation.findings import Check, Context, Findings, all_well
+from fhir_server.validation.quick import with_writer
 
 ABSTRACT = frozenset({"Resource", "DomainResource", "Any"})
 
@@ -84,7 +87,13 @@ def target_check(allowed: Collection[str], element: str = "") -> Check:
         severity = "warning" if found == tolerated else "error"
         return [messages.target_type(literal if type(literal) is str else found, listed, severity)]
 
-    return check_target
+    return with_writer(check_target, partial(_write_target, types, check_target))
+
+
+def _write_target(types: frozenset[str], check: Check, code: Code, value: str) -> None:
+    literal = code.assign(f"{value}.get('reference')")
+    known = f"type({literal}) is str and {literal}.partition('/')[0] in {code.constant(types)}"
+    code.put(f"if not ({known}) and {code.constant(check)}({value}, c) is not None: return False")
 
 
 def check_literal(value: Any, context: Context) -> Findings | None:
@@ -104,6 +113,15 @@ def check_literal(value: Any, context: Context) -> Findings | None:
     if found is None or stated.rpartition("/")[2] == found:
         return None
     return [messages.reference_type_differs(literal, stated).at(".type")]
+
+
+def _write_literal(code: Code, value: str) -> None:
+    literal = code.assign(f"{value}.get('reference')")
+    doubtful = f"({literal}[:1] == '#' or 'type' in {value}) and {code.constant(check_literal)}({value}, c) is not None"
+    code.put(f"if type({literal}) is str and {doubtful}: return False")
+
+
+with_writer(check_literal, _write_literal)
 
 
 def _is_contained(id_: str, context: Context) -> bool:

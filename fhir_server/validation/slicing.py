@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from fhir_server.fhirpath.code import Code
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation.discriminators import Expectation, Step, values_at
-from fhir_server.validation.findings import Check, Context, Finding, Findings, joined
+from fhir_server.validation.findings import Check, Context, Finding, Findings, all_well, joined
+from fhir_server.validation.quick import Writer, write
 
+_WRITER = "write_quick"
 Numbered = Sequence[tuple[int, Any]]
 SlicesCheck = Callable[[Numbered, Context], Findings | None]
 """A check of the values of one element with their indexes; its findings start with `[index]`, or stand for the element.
@@ -98,7 +102,47 @@ def slices_check(slicing: Slicing) -> SlicesCheck:
                 found = joined(found, problems)
         return _in_order(slicing, places, found) if follows_order else found
 
-    return check_slices
+    may_be_quick = not follows_order and all(part.inner is None for part in slices)
+    return _with_writer(check_slices, partial(_write_members, slicing, find)) if may_be_quick else check_slices
+
+
+def _with_writer(check: SlicesCheck, writer: Writer) -> SlicesCheck:
+    setattr(check, _WRITER, writer)
+    return check
+
+
+def write_slices(code: Code, check: SlicesCheck, values: str) -> None:
+    """Writes the question whether `check` finds nothing about the values of an element."""
+    writer: Writer | None = getattr(check, _WRITER, None)
+    if writer is None:
+        code.put(f"if {code.constant(check)}(tuple(enumerate({values})), c) is not None: return False")
+    else:
+        writer(code, values)
+
+
+def _write_members(slicing: Slicing, find: Callable[[Any, Context], int], code: Code, values: str) -> None:
+    bounded = [i for i, part in enumerate(slicing.slices) if part.minimum or part.maximum is not None]
+    counters = {i: code.assign("0") for i in bounded}
+    one, position = code.fresh(), code.fresh()
+    with code.block(f"for {one} in {values}:"):
+        code.put(f"{position} = {code.constant(find)}({one}, c)")
+        if slicing.rules == "closed":
+            code.put(f"if {position} < 0: return False")
+        word = "if"
+        for i, part in enumerate(slicing.slices):
+            if i not in counters and part.check is all_well:
+                continue
+            with code.block(f"{word} {position} == {i}:"):
+                if i in counters:
+                    code.put(f"{counters[i]} += 1")
+                write(code, part.check, one)
+            word = "elif"
+    for i, counter in counters.items():
+        part = slicing.slices[i]
+        if part.minimum:
+            code.put(f"if {counter} < {part.minimum}: return False")
+        if part.maximum is not None:
+            code.put(f"if {counter} > {part.maximum}: return False")
 
 
 def _miscounted(part: Slice, count: int) -> Finding:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from fhir_server.fhirpath.code import Code
 from fhir_server.spec import primitives
 from fhir_server.validation import messages
 from fhir_server.validation.findings import MAX_DEPTH, Check, Context, Finding, Findings, all_well, joined
+from fhir_server.validation.object_test import ObjectTest
+from fhir_server.validation.quick import with_writer, write, write_call
+
+_OFTEN_THE_SAME = frozenset({"canonical", "code", "date", "dateTime", "instant", "oid", "uri", "url"})
+"""Primitives whose texts come again and again, so that it pays to remember which are right."""
+_MOST_TEXTS, _LONGEST_TEXT = 4096, 256
 
 
 @dataclass(slots=True)
@@ -30,6 +38,7 @@ class ObjectShape:
     invariants: Check = all_well
     is_resource: bool = False
     is_beside_value: bool = False
+    test: ObjectTest | None = None
 
     def step(self, key: str) -> str:
         known = self.steps.get(key)
@@ -39,9 +48,10 @@ class ObjectShape:
 def object_check(shape: ObjectShape) -> Check:
     """Returns the check of an object: every name known, every value right, all that is required there."""
     elements = shape.elements
+    test = shape.test = ObjectTest(shape, partial(_stray, shape))
     required = frozenset(shape.required)
     rules = (*_shape_rules(shape), *shape.rules)
-    invariants, is_resource = shape.invariants, shape.is_resource
+    invariants, is_resource, learnt = shape.invariants, shape.is_resource, test.learnt
 
     def check_object(node: Any, context: Context) -> Findings | None:
         if type(node) is not dict:
@@ -62,9 +72,9 @@ def object_check(shape: ObjectShape) -> Check:
             problems = invariants(node, context)
             if problems is not None:
                 found = joined(found, problems)
-        return found
+        return learnt(node, found)
 
-    return check_object
+    return with_writer(check_object, partial(write_call, cell=test.cell))
 
 
 def _is_sound(found: Findings) -> bool:
@@ -189,7 +199,13 @@ def array_check(item: Check) -> Check:
                 found = joined(found, problems, f"[{index}]")
         return found
 
-    return check_array
+    def write_array(code: Code, values: str) -> None:
+        code.put(f"if type({values}) is not list or not {values}: return False")
+        one = code.fresh()
+        with code.block(f"for {one} in {values}:"):
+            write(code, item, one)
+
+    return with_writer(check_array, write_array)
 
 
 def shadow_array_check(item: Check) -> Check:
@@ -203,6 +219,29 @@ def shadow_array_check(item: Check) -> Check:
     return array_check(check_shadow)
 
 
+class _Texts(set[str]):
+    """Texts that are right, as far as they have been asked about; forgotten when they are many."""
+
+    def __init__(self, is_right: Callable[[Any], bool]) -> None:
+        super().__init__()
+        self._is_right = is_right
+
+    def learn(self, value: Any) -> bool:
+        """Says whether a text is right, and remembers it."""
+        if not self._is_right(value):
+            return False
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+        if len(value) <= _LONGEST_TEXT and value[:9] != "urn:uuid:":
+            self.add(value)
+        return True
+
+
+def _write_remembered(code: Code, value: str, texts: _Texts) -> None:
+    known, learn = code.constant(texts), code.constant(texts.learn)
+    code.put(f"if {value} not in {known} and not {learn}({value}): return False")
+
+
 def primitive_check(type_name: str) -> Check:
     """Returns the check of one primitive's syntax."""
     if type_name in ("string", "markdown"):
@@ -214,7 +253,12 @@ def primitive_check(type_name: str) -> Check:
     def check_primitive(value: Any, _context: Context) -> Findings | None:
         return None if is_right(value) else [messages.primitive(type_name, value)]
 
-    return check_primitive
+    def write_primitive(code: Code, value: str) -> None:
+        code.put(f"if not {code.constant(is_right)}({value}): return False")
+
+    if type_name in _OFTEN_THE_SAME:
+        return with_writer(check_primitive, partial(_write_remembered, texts=_Texts(is_right)))
+    return with_writer(check_primitive, write_primitive)
 
 
 def _pattern_check(type_name: str) -> Check:
@@ -225,7 +269,12 @@ def _pattern_check(type_name: str) -> Check:
             return None
         return [messages.primitive(type_name, value)]
 
-    return check_pattern
+    def write_pattern(code: Code, value: str) -> None:
+        code.put(f"if type({value}) is not str or {code.constant(matches)}({value}) is None: return False")
+
+    if type_name in _OFTEN_THE_SAME:
+        return with_writer(check_pattern, partial(_write_remembered, texts=_Texts(primitives.CHECKS[type_name])))
+    return with_writer(check_pattern, write_pattern)
 
 
 def _text_check(type_name: str) -> Check:
@@ -236,7 +285,11 @@ def _text_check(type_name: str) -> Check:
             return None
         return None if is_right(value) else [messages.primitive(type_name, value)]
 
-    return check_text
+    def write_text(code: Code, value: str) -> None:
+        plain = f"type({value}) is str and {value} and len({value}) < 10000 and {value}.isprintable()"
+        code.put(f"if not ({plain}) and not {code.constant(is_right)}({value}): return False")
+
+    return with_writer(check_text, write_text)
 
 
 def code_check(codes: frozenset[str], otherwise: Check) -> Check:
@@ -247,7 +300,10 @@ def code_check(codes: frozenset[str], otherwise: Check) -> Check:
             return None
         return otherwise(value, context)
 
-    return check_code
+    def write_code(code: Code, value: str) -> None:
+        code.put(f"if type({value}) is not str or {value} not in {code.constant(codes)}: return False")
+
+    return with_writer(check_code, write_code)
 
 
 def deep_check(item: Check) -> Check:
@@ -261,4 +317,10 @@ def deep_check(item: Check) -> Check:
         context.depth -= 1
         return found
 
-    return check_deep
+    def write_deep(code: Code, value: str) -> None:
+        code.put(f"if c.depth >= {MAX_DEPTH}: return False")
+        code.put("c.depth += 1")
+        write(code, item, value)
+        code.put("c.depth -= 1")
+
+    return with_writer(check_deep, write_deep)

@@ -23,6 +23,7 @@ from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.narrative import check_narrative
+from fhir_server.validation.quick import Cell, with_test
 from fhir_server.validation.structure import (
     ObjectShape,
     array_check,
@@ -55,6 +56,7 @@ class TypeChecks:
         self._resource_rule = resource_rule
         self._extensions = ExtensionRules(definitions, profile_check)
         self._checks: dict[str, Check] = {}
+        self._cells: dict[str, Cell] = {}
         self._resource_types = resource_types()
 
     def type_check(self, type_name: str) -> Check:
@@ -78,7 +80,10 @@ class TypeChecks:
         elif shape.is_resource:
             rules.append(self._resource_rule)
         shape.rules = tuple(rules)
-        return object_check(shape)
+        check = object_check(shape)
+        if shape.is_resource and shape.test is not None:
+            self._cells[type_name] = shape.test.cell
+        return check
 
     def _beside_check(self) -> Check:
         """Returns the check of the `_name` of a primitive: an id, extensions."""
@@ -99,19 +104,26 @@ class TypeChecks:
         check = self._checks.get(name) or self.type_check(name)
         return check(value, context)
 
+    def is_well(self, value: dict[str, Any], context: Context) -> bool:
+        """True where `resource_check` would find nothing, as far as the quick look can tell."""
+        cell = self._cells.get(value["resourceType"])
+        return cell is not None and cell[0](value, context)
+
     def _contained(self, value: Any, context: Context) -> Findings | None:
         if type(value) is not dict:
             return [messages.wrong_object(value)]
-        inner = Context(value, context.root, context.resolve, context.depth)
-        return self.resource_check(value, inner)
+        return self.resource_check(value, _inside(value, context))
+
+    def _is_contained_well(self, value: Any, context: Context) -> bool:
+        return self.is_well(value, _inside(value, context))
 
     def _entry(self, value: Any, context: Context) -> Findings | None:
         if type(value) is not dict:
             return [messages.wrong_object(value)]
-        is_plain = "contained" not in value and value.get("resourceType") != "Bundle"
-        resolve = context.resolve if is_plain else build_resolver(value, context.resolve)
-        inner = Context(value, value, resolve, context.depth)
-        return self.resource_check(value, inner)
+        return self.resource_check(value, _in_entry(value, context))
+
+    def _is_entry_well(self, value: Any, context: Context) -> bool:
+        return self.is_well(value, _in_entry(value, context))
 
     def _shape(self, node: ElementNode, path: str) -> ObjectShape:
         is_resource = path in self._resource_types
@@ -171,7 +183,9 @@ class TypeChecks:
         if child.children is not None:
             return self._backbone(child, element_path)
         if type_name == "Resource":
-            return deep_check(self._contained if child.name == "contained" else self._entry)
+            if child.name == "contained":
+                return deep_check(with_test(self._contained, self._is_contained_well))
+            return deep_check(with_test(self._entry, self._is_entry_well))
         if type_name == "Extension":
             is_modifier = child.name == "modifierExtension"
             extra = self._extensions.check_modifier if is_modifier else self._extensions.check_known
@@ -214,3 +228,12 @@ class TypeChecks:
 
 def _as_is(check: Check) -> Check:
     return check
+
+
+def _inside(value: dict[str, Any], context: Context) -> Context:
+    return Context(value, context.root, context.resolve, context.depth)
+
+
+def _in_entry(value: dict[str, Any], context: Context) -> Context:
+    is_plain = "contained" not in value and value.get("resourceType") != "Bundle"
+    return Context(value, value, context.resolve if is_plain else build_resolver(value, context.resolve), context.depth)

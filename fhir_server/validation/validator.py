@@ -13,6 +13,7 @@ from fhir_server.validation.bundles import build_resolver
 from fhir_server.validation.findings import Context, Findings, joined
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.profiles import ProfileChecks
+from fhir_server.validation.quick import with_test
 from fhir_server.validation.targets import TargetPolicy
 from fhir_server.validation.twins import TWINS
 from fhir_server.validation.type_checks import TypeChecks
@@ -24,7 +25,8 @@ class Validator:
     def __init__(self, definitions: DefinitionRegistry, terminology: Terminology) -> None:
         invariants = Invariants(TWINS)
         self._profiles = ProfileChecks(definitions, terminology, invariants)
-        self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, self._check_claimed)
+        claimed = with_test(self._check_claimed, self._fits_claimed)
+        self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, claimed)
         self._targets = TargetPolicy(definitions)
 
     def validate(self, resource: dict[str, Any], *, profiles: Sequence[str] = ()) -> list[Issue]:
@@ -32,6 +34,20 @@ class Validator:
 
         Checked are R4's rules, the profiles in `meta.profile` and those in `profiles`; warnings are among the findings.
         """
+        return [] if self.is_well(resource, profiles) else self.examine(resource, profiles)
+
+    def is_well(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> bool:
+        """True where `examine` would find nothing; False says nothing yet."""
+        try:
+            context = Context(resource, resource, build_resolver(resource))
+            return self._types.is_well(resource, context) and all(
+                self._fits(canonical, resource, context) for canonical in profiles
+            )
+        except Exception:  # content of any shape comes here, and the checks themselves have words for it
+            return False
+
+    def examine(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
+        """Returns what `validate` does, without the quick look that spares it the work where all is well."""
         context = Context(resource, resource, build_resolver(resource) if type(resource) is dict else _nothing)
         found = self._types.resource_check(resource, context)
         if type(resource) is dict:
@@ -51,6 +67,16 @@ class Validator:
     def asks_for_targets(self, resource: dict[str, Any]) -> bool:
         """True where a profile that `resource` claims wants the targets of its references to exist."""
         return self._targets.asks(resource)
+
+    def _fits(self, canonical: str, resource: dict[str, Any], context: Context) -> bool:
+        profile = self._profiles.find(canonical)
+        return (
+            profile is not None and profile.type_name == resource["resourceType"] and profile.cell[0](resource, context)
+        )
+
+    def _fits_claimed(self, resource: dict[str, Any], context: Context) -> bool:
+        claimed = resource["meta"].get("profile", ()) if "meta" in resource else ()
+        return all(self._fits(canonical, resource, context) for canonical in claimed)
 
     def _check_claimed(self, resource: Any, context: Context) -> Findings | None:
         meta = resource.get("meta")
