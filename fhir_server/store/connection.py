@@ -10,6 +10,7 @@ from pymongo.write_concern import WriteConcern
 
 from fhir_server.errors import StoreUnavailable
 from fhir_server.store.codec import CODEC_OPTIONS
+from fhir_server.store.driver import lighten
 
 if TYPE_CHECKING:
     from fhir_server.store.collections import Database
@@ -26,6 +27,7 @@ def connect(uri: str, *, selection_timeout_s: float = 5.0) -> AsyncMongoClient[d
 
     Raises StoreUnavailable if `uri` is not a connection string of MongoDB.
     """
+    lighten()
     timeout_ms = round(selection_timeout_s * 1000)
     try:
         return AsyncMongoClient(
