@@ -40,13 +40,15 @@ class Step:
 class Expectation:
     """What a slice says at a path: `matches` a value there.
 
-    `constant` is a fixed primitive and `types` the types that are asked for, for those who look a slice up by them.
+    `constant` is a fixed primitive, `coding` system and code of a pattern that says nothing else, and `types` the types
+    that are asked for, for those who look a slice up by them.
     """
 
     matches: Predicate
     text: str = ""
     constant: Any = None
     types: tuple[str, ...] = ()
+    coding: tuple[str, str] | None = None
 
 
 def parse_steps(path: str) -> tuple[Step, ...]:
@@ -226,7 +228,10 @@ def _constant(expected: Any, is_exact: bool) -> Expectation:
         return Expectation(lambda value, _: any(is_subset(one, value) for one in expected), described(expected[0]))
     if is_coding_pattern(expected) and not is_exact:
         holds = coding_matcher(expected)
-        return Expectation(lambda value, _: holds(value), described(expected))
+        stated_names = {name: part for name, part in expected["coding"][0].items() if type(part) is str}
+        is_whole = stated_names.keys() == {"system", "code"} == expected["coding"][0].keys()
+        coding = (stated_names["system"], stated_names["code"]) if is_whole else None
+        return Expectation(lambda value, _: holds(value), described(expected), coding=coding)
     if is_exact:
         return Expectation(lambda value, _: bool(value == expected), described(expected))
     return Expectation(lambda value, _: is_subset(expected, value), described(expected))

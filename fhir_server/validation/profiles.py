@@ -141,14 +141,18 @@ class ProfileChecks:
         profiles = [url for entry in entries for url in entry.get("profile", ())]
         checks = [] if type_code == "Extension" else [self._any_profile(profiles)]
         if type_code == "Reference":
-            checks.append(self._targets([url for entry in entries for url in entry.get("targetProfile", ())]))
+            base = [entry for entry in known.get("type", ()) if entry["code"] == type_code]
+            checks.append(self._targets(_target_profiles(entries), _target_profiles(base)))
         return all_of(checks)
 
-    def _targets(self, urls: list[str]) -> Check:
-        found = [self._definitions.find(url) for url in urls]
-        if any(definition is None for definition in found):
+    def _targets(self, urls: list[str], base_urls: list[str]) -> Check:
+        types, base_types = self._types_of(urls), self._types_of(base_urls)
+        if None in types or (types == base_types and types.isdisjoint(references.USED_BY_HL7.values())):
             return all_well
-        return references.target_check([definition["type"] for definition in found if definition])
+        return references.target_check([name for name in types if name])
+
+    def _types_of(self, urls: list[str]) -> set[str | None]:
+        return {(self._definitions.find(url) or {}).get("type") for url in urls}
 
     def _any_profile(self, profiles: list[str]) -> Check:
         checks = [self.check(url) for url in profiles]
@@ -307,6 +311,10 @@ def _on_objects(check: Check) -> Check:
         return check(value, context) if type(value) is dict else None
 
     return with_writer(check_object, lambda code, value: write(code, check, value))
+
+
+def _target_profiles(entries: Iterable[dict[str, Any]]) -> list[str]:
+    return [url for entry in entries for url in entry.get("targetProfile", ())]
 
 
 def _limits(child: ElementNode, base: ElementNode) -> tuple[int, int | None]:

@@ -91,9 +91,12 @@ def target_check(allowed: Collection[str], element: str = "") -> Check:
 
 
 def _write_target(types: frozenset[str], check: Check, code: Code, value: str) -> None:
-    literal = code.assign(f"{value}.get('reference')")
-    known = f"type({literal}) is str and {literal}.partition('/')[0] in {code.constant(types)}"
-    code.put(f"if not ({known}) and {code.constant(check)}({value}, c) is not None: return False")
+    literal, target, listed = code.assign(f"{value}.get('reference')"), code.fresh(), code.constant(types)
+    with code.block(f"if type({literal}) is not str or {literal}.partition('/')[0] not in {listed}:"):
+        is_uuid = f"type({literal}) is str and {literal}[:9] == 'urn:uuid:'"
+        code.put(f"{target} = c.resolve({literal}) if {is_uuid} else None")
+        unlike = f"{target} is None or {target}.get('resourceType') not in {listed}"
+        code.put(f"if ({unlike}) and {code.constant(check)}({value}, c) is not None: return False")
 
 
 def check_literal(value: Any, context: Context) -> Findings | None:

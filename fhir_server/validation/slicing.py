@@ -46,6 +46,16 @@ class Slice:
         """The types that a slice by type asks for."""
         return self.expectations[0][1].types if len(self.expectations) == 1 else ()
 
+    @property
+    def coding(self) -> tuple[str | None, str, str] | None:
+        """The child (None: the value itself), system and code of the one coding that decides; None where it is more."""
+        if len(self.expectations) != 1 or (coding := self.expectations[0][1].coding) is None:
+            return None
+        steps = self.expectations[0][0] or ()
+        if len(steps) > 1 or any(step.function != "child" for step in steps):
+            return None
+        return (steps[0].argument if steps else None, *coding)
+
     def holds(self, value: Any, context: Context) -> bool:
         """True where `value` is of this slice: at each path some value is as the slice says."""
         for steps, expectation in self.expectations:
@@ -178,6 +188,8 @@ def _finder(slicing: Slicing) -> Callable[[Any, Context], int]:
 
         return find_by_key
     slices = slicing.slices
+    if all(part.coding is not None for part in slices):
+        return _finder_by_coding(slices)
     if slicing.type_of is not None:
         type_of = slicing.type_of
         by_type = {name: position for position, part in reversed([*enumerate(slices)]) for name in part.types}
@@ -195,3 +207,26 @@ def _finder(slicing: Slicing) -> Callable[[Any, Context], int]:
         return -1
 
     return find
+
+
+def _finder_by_coding(slices: Sequence[Slice]) -> Callable[[Any, Context], int]:
+    """Returns what finds the first slice that one of a concept's codings stands for, by one look-up each."""
+    positions: dict[tuple[Any, Any, Any], int] = {}
+    for position, part in enumerate(slices):
+        positions.setdefault(part.coding or ("", "", ""), position)
+    steps = {part.coding[0]: part.expectations[0][0] or () for part in slices if part.coding}
+
+    def find_by_coding(value: Any, context: Context) -> int:
+        found = len(slices)
+        for name in steps:
+            concepts = [value] if name is None else values_at(value, steps[name], context)
+            for concept in concepts:
+                codings = concept.get("coding") if type(concept) is dict else None
+                for coding in codings if type(codings) is list else ():
+                    if type(coding) is dict:
+                        system, code = coding.get("system"), coding.get("code")
+                        if type(system) is str and type(code) is str:
+                            found = min(found, positions.get((name, system, code), found))
+        return found if found < len(slices) else -1
+
+    return find_by_coding
