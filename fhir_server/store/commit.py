@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pymongo.errors import AutoReconnect, BulkWriteError, ConnectionFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import AutoReconnect, ConnectionFailure, PyMongoError, ServerSelectionTimeoutError, WriteError
 
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import WriteConflict
+from fhir_server.store.driver import insert
 from fhir_server.store.failures import edit_conflict, outcome_unknown, too_large, translated
 from fhir_server.store.transaction import GroupFailed, commit_group
 from fhir_server.store.units import build_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from bson.raw_bson import RawBSONDocument
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 MAX_UNITS = 32
 MAX_WEIGHT = 1000
+MAX_INSERT_WEIGHT = 700
+"""Of 16 KiB each: what one insert command holds."""
 
 _ATTEMPTS = 12
 _FIRST_PAUSE_S = 0.005
@@ -74,30 +77,29 @@ class Commits:
     def _creates_of(self, resource_type: str) -> Batches[RawBSONDocument, None]:
         batches = self._creates.get(resource_type)
         if batches is None:
-            batches = self._creates[resource_type] = Batches(self._create_sender(resource_type), in_flight=1)
+            batches = self._creates[resource_type] = Batches(
+                self._create_sender(resource_type), max_weight=MAX_INSERT_WEIGHT
+            )
         return batches
 
     def _create_sender(
         self, resource_type: str
     ) -> Callable[[Sequence[RawBSONDocument]], Awaitable[Sequence[BaseException | None]]]:
-        collection = self._database[resource_type]
-
         async def send(documents: Sequence[RawBSONDocument]) -> Sequence[BaseException | None]:
             await self._collections.ensure((resource_type,))
             answers: list[BaseException | None] = [None] * len(documents)
             try:
-                await collection.insert_many(documents, ordered=False)
-            except BulkWriteError as error:
-                if error.details.get("writeConcernErrors"):
-                    answers = [outcome_unknown()] * len(documents)
-                for failure in error.details["writeErrors"]:
-                    answers[failure["index"]] = _insert_failure(failure["code"], error)
+                reply = await insert(self._database, resource_type, documents)
             except ServerSelectionTimeoutError as error:
                 raise translated(error) from error  # nothing was sent
             except AutoReconnect as error:
                 raise outcome_unknown() from error
             except PyMongoError as error:
                 raise translated(error) from error
+            if "writeConcernError" in reply:
+                answers = [outcome_unknown()] * len(documents)
+            for failure in reply.get("writeErrors", ()):
+                answers[failure["index"]] = _insert_failure(failure)
             return answers
 
         return send
@@ -158,7 +160,9 @@ class _Exists(Exception):
     pass
 
 
-def _insert_failure(code: int, error: BulkWriteError) -> Exception:
-    if code == _DUPLICATE_KEY:
+def _insert_failure(failure: Mapping[str, Any]) -> Exception:
+    if failure["code"] == _DUPLICATE_KEY:
         return _Exists()
-    return too_large() if code == _BSON_OBJECT_TOO_LARGE else error
+    if failure["code"] == _BSON_OBJECT_TOO_LARGE:
+        return too_large()
+    return WriteError(failure["errmsg"], failure["code"], failure)

@@ -1,10 +1,14 @@
-"""Two functions of the driver, made light: how PyMongo sends a command and waits for MongoDB's reply.
+"""The driver, made light where every request goes through it.
 
-PyMongo makes one task to send (which never waits: the transport buffers) and two per reply, one that reads and one that
-looks every now and then whether somebody cancelled the connection. That is a third of what a small command costs this
-process. Here both are awaited directly, the reply under one timer. What is lost is the cancelling of connections in use
-when a pool is cleared: they end by their own error or by the timer instead. Connections of the driver's monitors, where
-cancelling matters, keep the driver's function.
+Commands of the hot paths (`read`, `insert`, `TransactionCommands`) go straight to a connection of the driver's pool.
+The driver still selects servers, authenticates, watches the topology and knows sessions; its layers for cursors, bulk
+writes and retries, which cost more than the commands, are left out, and who calls retries where that is right.
+
+Two functions are replaced: how PyMongo sends a command and waits for MongoDB's reply. PyMongo makes one task to send
+(which never waits: the transport buffers) and two per reply, one that reads and one that looks every now and then
+whether somebody cancelled the connection. Here both are awaited directly, the reply under one timer. What is lost is
+the cancelling of connections in use when a pool is cleared: they end by their own error or by the timer instead.
+Connections of the driver's monitors, where cancelling matters, keep the driver's function.
 
 The driver is pinned; `tests/store/test_driver.py` proves the same answers, time-outs and errors.
 """
@@ -13,16 +17,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pymongo import _csot, network_layer
+from bson.codec_options import DEFAULT_CODEC_OPTIONS
+from pymongo import ReadPreference, _csot, network_layer
 from pymongo.asynchronous import pool
 from pymongo.common import MAX_MESSAGE_SIZE
-from pymongo.errors import ProtocolError
+from pymongo.errors import AutoReconnect, ProtocolError, PyMongoError, ServerSelectionTimeoutError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from bson.codec_options import CodecOptions
+    from bson.raw_bson import RawBSONDocument
+    from pymongo.asynchronous.client_session import AsyncClientSession
     from pymongo.asynchronous.pool import AsyncConnection
     from pymongo.network_layer import PyMongoProtocol
+
+    from fhir_server.store.collections import Database
+
+Document = TypeVar("Document", bound="Mapping[str, Any]")
 
 _receive_with_tasks = network_layer.async_receive_message
 _unpack_reply = vars(network_layer)["_UNPACK_REPLY"]
@@ -63,3 +78,65 @@ def _seconds_left(connection: AsyncConnection) -> float | None:
         return max(deadline - time.monotonic(), 0)
     limit: float | None = connection.conn.gettimeout
     return limit or None
+
+
+async def read(database: Database, command: Mapping[str, Any], codec: CodecOptions[Document]) -> Document:
+    """Returns the reply to a command that reads, sent once, without the driver's layers for retries and sessions."""
+    client = database.client
+    name = next(iter(command))
+    async with await client._conn_for_reads(ReadPreference.PRIMARY, None, name) as (connection, preference):
+        reply = await connection.command(database.name, dict(command), preference, cast("Any", codec), client=client)
+    return cast("Document", reply)
+
+
+async def insert(database: Database, name: str, documents: Sequence[RawBSONDocument]) -> Mapping[str, Any]:
+    """Returns the reply to an unordered, durable insert; its `writeErrors` are the caller's to read.
+
+    Sent a second time where the connection broke: MongoDB knows by the session's number what it has done already.
+    """
+    client = database.client
+    command = {"insert": name, "ordered": False, "writeConcern": {"w": "majority", "j": True}, "documents": documents}
+    async with client.start_session() as session:
+        session._start_retryable_write()
+        try:
+            return await _write(database, command, session)
+        except ServerSelectionTimeoutError:
+            raise
+        except PyMongoError as error:
+            if not isinstance(error, AutoReconnect) and not error.has_error_label("RetryableWriteError"):
+                raise
+            return await _write(database, command, session)
+
+
+async def _write(database: Database, command: Mapping[str, Any], session: AsyncClientSession) -> Mapping[str, Any]:
+    client = database.client
+    async with await client._conn_for_writes(session, next(iter(command))) as connection:
+        return await connection.command(
+            database.name, dict(command), session=session, client=client, retryable_write=True
+        )
+
+
+class TransactionCommands:
+    """Sends the commands of one transaction over one connection; `session` has started it and will commit it."""
+
+    def __init__(self, database: Database, session: AsyncClientSession, connection: AsyncConnection) -> None:
+        self._database = database
+        self._session = session
+        self._connection = connection
+
+    async def send(self, command: Mapping[str, Any], codec: CodecOptions[Any] = DEFAULT_CODEC_OPTIONS) -> Any:
+        """Returns the reply; errors within a write command are in its `writeErrors`, others are raised."""
+        return await self._connection.command(
+            self._database.name,
+            dict(command),
+            codec_options=codec,
+            session=self._session,
+            client=self._database.client,
+        )
+
+
+@asynccontextmanager
+async def commands_of(database: Database, session: AsyncClientSession) -> AsyncIterator[TransactionCommands]:
+    """Gives a connection for the commands of the transaction that `session` has started."""
+    async with await database.client._conn_for_writes(session, "transaction") as connection:
+        yield TransactionCommands(database, session, connection)

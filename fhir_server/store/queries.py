@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError
 
 from fhir_server.store.codec import RAW_CODEC_OPTIONS
+from fhir_server.store.driver import read
 from fhir_server.store.failures import translated
 
 if TYPE_CHECKING:
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
     from bson.codec_options import CodecOptions
     from bson.raw_bson import RawBSONDocument
-    from pymongo.asynchronous.client_session import AsyncClientSession
 
     from fhir_server.store.collections import Database
+    from fhir_server.store.driver import TransactionCommands
 
 Document = TypeVar("Document", bound="Mapping[str, Any]")
 
@@ -29,7 +30,7 @@ async def run(database: Database, command: Mapping[str, Any], codec: CodecOption
     """
     try:
         try:
-            return await database.command(dict(command), codec_options=codec)
+            return await read(database, command, codec)
         except ServerSelectionTimeoutError:
             raise
         except AutoReconnect:
@@ -45,11 +46,11 @@ async def fetch(
     projection: Mapping[str, Any],
     *,
     field: str = "_id",
-    session: AsyncClientSession | None = None,
+    transaction: TransactionCommands | None = None,
 ) -> list[RawBSONDocument]:
     """Returns the documents of a collection whose `field` is one of `values`, undecoded.
 
-    Outside a transaction failures are translated; inside one (`session`) they stay the driver's, for the transaction to
+    Outside a transaction failures are translated; inside one they stay the driver's, for the transaction to
     judge.
     """
     documents: list[RawBSONDocument] = []
@@ -57,14 +58,15 @@ async def fetch(
     while True:
         # One more than can be found: the server then knows that it is done, and keeps no cursor.
         command = {"find": name, "filter": condition, "projection": projection, "batchSize": len(values) + 1}
-        if session is None:
+        if transaction is None:
             reply = await run(database, {**command, "maxTimeMS": MAX_TIME_MS}, RAW_CODEC_OPTIONS)
         else:
-            reply = await database.command(command, session=session, codec_options=RAW_CODEC_OPTIONS)
+            reply = await transaction.send(command, RAW_CODEC_OPTIONS)
         cursor = reply["cursor"]
         documents += cursor["firstBatch"]
         if not cursor["id"]:
             return documents
         # Over 16 MiB in one reply: ask for what is missing rather than keep a cursor.
-        await database.command({"killCursors": name, "cursors": [cursor["id"]]}, session=session)
+        kill = {"killCursors": name, "cursors": [cursor["id"]]}
+        await (database.command(kill) if transaction is None else transaction.send(kill))
         condition = {field: {"$in": list(values)}, "_id": {"$nin": [document["_id"] for document in documents]}}

@@ -13,30 +13,34 @@ import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pymongo import ReplaceOne
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import PyMongoError, WriteError
 from pymongo.read_concern import ReadConcern
 
 from fhir_server.store.changes import Create, Delete, Update, WriteConflict
 from fhir_server.store.codec import encode, text_id, with_id
 from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, history_name
 from fhir_server.store.connection import DURABLE
+from fhir_server.store.driver import commands_of
 from fhir_server.store.failures import outcome_unknown
 from fhir_server.store.queries import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from bson.raw_bson import RawBSONDocument
     from pymongo.asynchronous.client_session import AsyncClientSession
 
     from fhir_server.store.changes import ConflictKind, Key
     from fhir_server.store.collections import Collections, Database
+    from fhir_server.store.driver import TransactionCommands
     from fhir_server.store.units import Unit, Write
 
+_Part = TypeVar("_Part")
+
 _DUPLICATE_KEY = 11000
+_COMMAND_BYTES = 12 * 1024 * 1024
 _COMMIT_PATIENCE_S = 15.0
 _OLD_FIELDS = {**VERSION_FIELDS, "patient": 1}
 
@@ -62,9 +66,9 @@ class _Plan:
     """What one transaction writes, by collection."""
 
     inserts: defaultdict[str, list[_Insert]] = field(default_factory=lambda: defaultdict(list))
-    replacements: defaultdict[str, list[ReplaceOne[Any]]] = field(default_factory=lambda: defaultdict(list))
+    replacements: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     removals: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    claims_moved: list[tuple[Unit, ReplaceOne[Any], tuple[ConflictKind, str, str]]] = field(default_factory=list)
+    claims_moved: list[tuple[Unit, dict[str, Any], tuple[ConflictKind, str, str]]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -88,23 +92,31 @@ async def commit_group(
     async with database.client.start_session() as session:
         await session.start_transaction(ReadConcern("snapshot"), DURABLE)
         try:
-            stored = await _read_stored(database, units, session)
-            refused: dict[Unit, WriteConflict] = {}
-            plan = _Plan()
-            for unit in units:
-                conflict = _find_conflict(unit, stored)
-                if conflict is None:
-                    _add_to(plan, unit, stored)
-                else:
-                    refused[unit] = conflict
-            if len(refused) < len(units):
-                await _write_plan(database, plan, session)
+            async with commands_of(database, session) as transaction:
+                refused = await _apply(database, transaction, units)
         except BaseException:
             with suppress(PyMongoError):
                 await session.abort_transaction()
             raise
         await _commit(session)
         return refused
+
+
+async def _apply(
+    database: Database, transaction: TransactionCommands, units: Sequence[Unit]
+) -> dict[Unit, WriteConflict]:
+    stored = await _read_stored(database, units, transaction)
+    refused: dict[Unit, WriteConflict] = {}
+    plan = _Plan()
+    for unit in units:
+        conflict = _find_conflict(unit, stored)
+        if conflict is None:
+            _add_to(plan, unit, stored)
+        else:
+            refused[unit] = conflict
+    if len(refused) < len(units):
+        await _write_plan(plan, transaction)
+    return refused
 
 
 def _collections_of(units: Sequence[Unit]) -> set[str]:
@@ -119,7 +131,7 @@ def _collections_of(units: Sequence[Unit]) -> set[str]:
     return names
 
 
-async def _read_stored(database: Database, units: Sequence[Unit], session: AsyncClientSession) -> _Stored:
+async def _read_stored(database: Database, units: Sequence[Unit], transaction: TransactionCommands) -> _Stored:
     wanted: defaultdict[str, list[str]] = defaultdict(list)
     for unit in units:
         for write in unit.writes:
@@ -127,12 +139,12 @@ async def _read_stored(database: Database, units: Sequence[Unit], session: Async
                 wanted[write.change.resource_type].append(write.change.id_)
     stored = _Stored()
     for resource_type, ids in wanted.items():
-        for document in await fetch(database, resource_type, ids, _OLD_FIELDS, session=session):
+        for document in await fetch(database, resource_type, ids, _OLD_FIELDS, transaction=transaction):
             stored.current[resource_type, text_id(document.raw)] = document
         gone = [id_ for id_ in ids if (resource_type, id_) not in stored.current]
         if gone:
             fields, name = {"gone": 1, "v": 1}, history_name(resource_type)
-            for document in await fetch(database, name, gone, fields, field="gone", session=session):
+            for document in await fetch(database, name, gone, fields, field="gone", transaction=transaction):
                 key = (resource_type, document["gone"])
                 stored.deleted[key] = max(stored.deleted.get(key, 0), document["v"])
     return stored
@@ -170,7 +182,7 @@ def _add_to(plan: _Plan, unit: Unit, stored: _Stored) -> None:
         if claim.replaces is None:
             plan.inserts[CLAIMS].append(_Insert(unit, encode(document), conflict))
         else:
-            move = ReplaceOne({"_id": claim.key, "r": claim.replaces}, document)
+            move = {"q": {"_id": claim.key, "r": claim.replaces}, "u": document}
             plan.claims_moved.append((unit, move, conflict))
 
 
@@ -192,31 +204,53 @@ def _add_history(plan: _Plan, unit: Unit, write: Write, old: RawBSONDocument) ->
         plan.inserts[name].append(_Insert(unit, encode(deletion), conflict))
         plan.removals[change.resource_type].append(change.id_)
     else:
-        replaced = {"_id": change.id_}
-        plan.replacements[change.resource_type].append(ReplaceOne(replaced, write.document))
+        plan.replacements[change.resource_type].append({"q": {"_id": change.id_}, "u": write.document})
 
 
-async def _write_plan(database: Database, plan: _Plan, session: AsyncClientSession) -> None:
+async def _write_plan(plan: _Plan, transaction: TransactionCommands) -> None:
     # Claims first: where one is lost, nothing else has been sent in vain.
     names = sorted(plan.inserts, key=lambda name: (name != CLAIMS, name))
     for unit, move, conflict in plan.claims_moved:
-        moved = await database[CLAIMS].bulk_write([move], session=session)
-        if not moved.matched_count:
+        moved = await transaction.send({"update": CLAIMS, "updates": [move]})
+        if not moved["n"]:
             raise GroupFailed(unit, WriteConflict(*conflict))
     for name in names:
-        inserts = plan.inserts[name]
-        try:
-            await database[name].insert_many([insert.document for insert in inserts], session=session)
-        except BulkWriteError as error:
-            for failure in error.details["writeErrors"]:
-                if failure["code"] == _DUPLICATE_KEY:
-                    lost = inserts[failure["index"]]
-                    raise GroupFailed(lost.unit, WriteConflict(*lost.conflict)) from error
-            raise
+        for inserts in _portions(plan.inserts[name], lambda one: len(one.document.raw)):
+            await _insert(transaction, name, inserts)
     for name, replacements in plan.replacements.items():
-        await database[name].bulk_write(replacements, ordered=False, session=session)
+        for updates in _portions(replacements, lambda one: len(one["u"].raw)):
+            await _send_all(transaction, {"update": name, "updates": updates})
     for name, ids in plan.removals.items():
-        await database[name].delete_many({"_id": {"$in": ids}}, session=session)
+        await _send_all(transaction, {"delete": name, "deletes": [{"q": {"_id": {"$in": ids}}, "limit": 0}]})
+
+
+async def _insert(transaction: TransactionCommands, name: str, inserts: Sequence[_Insert]) -> None:
+    reply = await transaction.send({"insert": name, "documents": [insert.document for insert in inserts]})
+    for failure in reply.get("writeErrors", ()):
+        if failure["code"] == _DUPLICATE_KEY:
+            lost = inserts[failure["index"]]
+            raise GroupFailed(lost.unit, WriteConflict(*lost.conflict))
+        raise WriteError(failure["errmsg"], failure["code"], failure)
+
+
+def _portions(parts: Sequence[_Part], size_of: Callable[[_Part], int]) -> Iterator[list[_Part]]:
+    """Yields the parts in commands that MongoDB takes: at most `_COMMAND_BYTES`, or one part alone."""
+    portion: list[_Part] = []
+    size_bytes = 0
+    for part in parts:
+        size_bytes += size_of(part)
+        if portion and size_bytes > _COMMAND_BYTES:
+            yield portion
+            portion, size_bytes = [], size_of(part)
+        portion.append(part)
+    if portion:
+        yield portion
+
+
+async def _send_all(transaction: TransactionCommands, command: dict[str, Any]) -> None:
+    reply = await transaction.send(command)
+    for failure in reply.get("writeErrors", ()):
+        raise WriteError(failure["errmsg"], failure["code"], failure)
 
 
 async def _commit(session: AsyncClientSession) -> None:
