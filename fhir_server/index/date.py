@@ -19,11 +19,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index.entries import Condition
+from fhir_server.index.entries import Condition, write_nothing
 from fhir_server.spec.dates import EARLIEST, LATEST, date_range
 
 if TYPE_CHECKING:
-    from fhir_server.index.entries import Draft
+    from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
 
 MODIFIERS = frozenset({"missing"})
@@ -32,26 +32,34 @@ PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"})
 _PRIMITIVES = frozenset({"date", "dateTime", "instant"})
 
 
-def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
-    """Adds the entry of one date, dateTime, instant, Period or Timing; other choices (Age, text) are not dates."""
-    if type_name == "Timing":
+def writer(parameter: SearchParameter, type_name: str, context: ValueContext) -> Write:
+    """Returns what adds the entry of one date, dateTime, instant, Period or Timing; other choices (Age, text) are not
+    dates.
+    """
+    code, zone = parameter.code, context.zone
+
+    def add(draft: Draft, low: datetime, high: datetime) -> None:
+        draft.dates.append({"p": code, "l": low, "h": high})
+        draft.sortable(code, low, high)
+
+    def write_date(draft: Draft, value: Any) -> None:
+        if value is not None:
+            add(draft, *date_range(value, zone))
+
+    def write_period(draft: Draft, value: Any) -> None:
+        start, end = value.get("start"), value.get("end")
+        low = date_range(start, zone)[0] if start else EARLIEST
+        add(draft, low, date_range(end, zone)[1] if end else LATEST)
+
+    def write_timing(draft: Draft, value: Any) -> None:
         for event in value.get("event", ()):
-            write(draft, parameter, "dateTime", event, context)
+            write_date(draft, event)
         bounds = value.get("repeat", {}).get("boundsPeriod")
         if bounds:
-            write(draft, parameter, "Period", bounds, context)
-        return
-    if type_name == "Period":
-        start, end = value.get("start"), value.get("end")
-        low = date_range(start, context.zone)[0] if start else EARLIEST
-        high = date_range(end, context.zone)[1] if end else LATEST
-    elif type_name in _PRIMITIVES and value is not None:
-        low, high = date_range(value, context.zone)
-    else:
-        return
-    code = parameter.code
-    draft.dates.append({"p": code, "l": low, "h": high})
-    draft.sortable(code, low, high)
+            write_period(draft, bounds)
+
+    writers: dict[str, Write] = {"Period": write_period, "Timing": write_timing}
+    return write_date if type_name in _PRIMITIVES else writers.get(type_name, write_nothing)
 
 
 def condition(parameter: SearchParameter, prefix: str, value: str, context: ValueContext) -> Condition:

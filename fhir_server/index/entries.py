@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -68,6 +68,14 @@ class Draft:
             known["l"] = low
         if high > known["h"]:
             known["h"] = high
+
+
+Write = Callable[[Draft, Any], None]
+"""Adds the entries of one value of one type, for one parameter; each type module's `writer` makes them."""
+
+
+def write_nothing(_draft: Draft, _value: Any) -> None:
+    """Writes the entries of a value that has none."""
 
 
 @dataclass(frozen=True, slots=True)

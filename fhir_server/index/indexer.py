@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.fhirpath import Environment, Expression, compile_expression
-from fhir_server.index.entries import Draft, pair_keys
+from fhir_server.fhirpath.code import Code
+from fhir_server.index.entries import Draft, Write, pair_keys
 from fhir_server.index.registry import TYPES
 from fhir_server.spec.compartments import patient_of
 from fhir_server.spec.dates import EARLIEST
@@ -31,11 +33,8 @@ MONGODB_INDEXES: tuple[tuple[tuple[str, int], ...], ...] = (
 # `_id` and `_lastUpdated` are answered from the document's own `_id` and `at`.
 _OWN_FIELDS = frozenset({"_id", "_lastUpdated"})
 
-_Write = Callable[[Draft, "SearchParameter", str, Any, "ValueContext"], None]
-
-
-_Visits = tuple[tuple["SearchParameter", _Write, str], ...]
-_Tree = dict[str, tuple[_Visits, "_Tree | None"]]
+_Visit = Callable[[dict[str, Any], Draft], None]
+_Tree = dict[str, tuple[tuple[Write, ...], "_Tree | None"]]
 """JSON key → what to write of its values, and the tree for what lies inside them."""
 
 
@@ -43,8 +42,7 @@ _Tree = dict[str, tuple[_Visits, "_Tree | None"]]
 class _Rule:
     """One branch of one parameter's expression that needs FHIRPath; `heads` as in Alternative."""
 
-    parameter: SearchParameter
-    write: _Write
+    writer: Callable[[str], Write]
     expression: Expression
     heads: frozenset[str]
 
@@ -53,7 +51,7 @@ class _Rule:
 class _Rules:
     """What is indexed of one resource type: by plain paths, merged into one tree, and by FHIRPath."""
 
-    tree: _Tree
+    visit: _Visit
     others: tuple[_Rule, ...]
     main_date: str
 
@@ -76,15 +74,15 @@ class Indexer:
         rules = self._rules.get(resource_type)
         if rules is None:
             rules = self._rules[resource_type] = self._compile(resource_type)
-        draft, context = Draft(), self._context
-        _visit(resource, rules.tree, draft, context)
+        draft = Draft()
+        rules.visit(resource, draft)
         for rule in rules.others:
             if not rule.heads or not rule.heads.isdisjoint(resource):
                 for type_name, value in evaluate(rule.expression, resource):
-                    rule.write(draft, rule.parameter, type_name, value, context)
+                    rule.writer(type_name)(draft, value)
         order = draft.order
         main = order.pop(rules.main_date, None)
-        patient = patient_of(resource, context.base_urls)
+        patient = patient_of(resource, self._context.base_urls)
         if patient is not None:
             draft.keys.update(dict.fromkeys(pair_keys(patient, draft.keys)))
         document: dict[str, Any] = {
@@ -103,16 +101,16 @@ class Indexer:
         for parameter in self._registry.for_type(resource_type).values():
             if parameter.code in _OWN_FIELDS or not parameter.is_indexed:
                 continue
-            write: _Write = TYPES[parameter.type].write
+            writer = _writers(parameter, self._context)
             for branch in parameter.alternatives:
                 if branch.path is not None:
                     for key, type_name in branch.leaves:
-                        _grow(tree, (*branch.path, key), (parameter, write, type_name))
+                        _grow(tree, (*branch.path, key), writer(type_name))
                 else:
                     expression = compile_expression(branch.text, resource_type)
-                    others.append(_Rule(parameter, write, expression, frozenset(branch.heads)))
+                    others.append(_Rule(writer, expression, frozenset(branch.heads)))
         main = self._registry.main_date(resource_type)
-        return _Rules(tree, tuple(others), main.code if main else "")
+        return _Rules(_visit_of(tree), tuple(others), main.code if main else "")
 
 
 def evaluate(expression: Expression, resource: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -124,28 +122,46 @@ def evaluate(expression: Expression, resource: dict[str, Any]) -> Iterator[tuple
             yield type_name, value
 
 
-def _visit(node: dict[str, Any], tree: _Tree, draft: Draft, context: ValueContext) -> None:
-    for key, value in node.items():
-        found = tree.get(key)
-        if found is None:
-            continue
-        visits, below = found
-        # Lists of primitives hold null where only an extension is.
-        for item in value if type(value) is list else (value,):
-            if item is not None:
-                for parameter, write, type_name in visits:
-                    write(draft, parameter, type_name, item, context)
+def _writers(parameter: SearchParameter, context: ValueContext) -> Callable[[str], Write]:
+    """Returns what makes the writer of each FHIR type that a parameter yields, once."""
+
+    @cache
+    def writer(type_name: str) -> Write:
+        made: Write = TYPES[parameter.type].writer(parameter, type_name, context)
+        return made
+
+    return writer
+
+
+def _visit_of(tree: _Tree) -> _Visit:
+    """Returns the function that walks a resource along `tree` and writes what it finds, as generated source."""
+    code = Code()
+    _write_visits(code, tree, "node")
+    code.put("return None")
+    visit: _Visit = code.function("visit", "node, draft")
+    return visit
+
+
+def _write_visits(code: Code, tree: _Tree, node: str) -> None:
+    for key, (visits, below) in tree.items():
+        with code.block(f"if {key!r} in {node}:"):
+            value, item = code.assign(f"{node}[{key!r}]"), code.fresh()
+            with code.block(f"for {item} in {value} if type({value}) is list else ({value},):"):
+                # Lists of primitives hold null where only an extension is.
+                code.put(f"if {item} is None: continue")
+                for write in visits:
+                    code.put(f"{code.constant(write)}(draft, {item})")
                 if below is not None:
-                    _visit(item, below, draft, context)
+                    _write_visits(code, below, item)
 
 
-def _grow(tree: _Tree, path: tuple[str, ...], visit: tuple[SearchParameter, _Write, str]) -> None:
+def _grow(tree: _Tree, path: tuple[str, ...], write: Write) -> None:
     visits, below = tree.get(path[0], ((), None))
     if len(path) == 1:
-        tree[path[0]] = ((*visits, visit), below)
+        tree[path[0]] = ((*visits, write), below)
         return
     below = {} if below is None else below
-    _grow(below, path[1:], visit)
+    _grow(below, path[1:], write)
     tree[path[0]] = (visits, below)
 
 

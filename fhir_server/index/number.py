@@ -16,7 +16,7 @@ from fhir_server.errors import InvalidContent
 from fhir_server.index.entries import Condition
 
 if TYPE_CHECKING:
-    from fhir_server.index.entries import Draft
+    from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
 
 MODIFIERS = frozenset({"missing"})
@@ -33,8 +33,12 @@ _WIDE = Context(prec=200, traps=[])
 _DIGITS = frozenset("0123456789.+-eE")
 
 
-def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
-    """Adds the entry of one integer, decimal or Range."""
+def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -> Write:
+    """Returns what adds the entry of one integer, decimal or Range."""
+    return lambda draft, value: _write(draft, parameter, type_name, value)
+
+
+def _write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any) -> None:
     if type_name == "Range":
         low, high = range_ends(value)
     else:

@@ -23,7 +23,7 @@ from fhir_server.index.entries import Condition, split, unescape
 from fhir_server.index.number import INFINITE, NEGATIVE_INFINITE, outer, parse_number, range_bounds, range_ends
 
 if TYPE_CHECKING:
-    from fhir_server.index.entries import Draft
+    from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
 
 MODIFIERS = frozenset({"missing"})
@@ -33,8 +33,12 @@ CURRENCIES = "urn:iso:std:iso:4217"
 _QUANTITIES = frozenset({"Quantity", "SimpleQuantity", "Age", "Duration", "Count", "Distance", "MoneyQuantity"})
 
 
-def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
-    """Adds the entry of one Quantity, Money, Range or SampledData."""
+def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -> Write:
+    """Returns what adds the entry of one Quantity, Money, Range or SampledData."""
+    return lambda draft, value: _write(draft, parameter, type_name, value)
+
+
+def _write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any) -> None:
     if type_name in _QUANTITIES:
         number = value.get("value")
         if number is None:

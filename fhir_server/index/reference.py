@@ -25,26 +25,44 @@ from fhir_server.spec.references import parse_reference
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fhir_server.index.entries import Draft
+    from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
 
 MODIFIERS = frozenset({"missing", "identifier"})
 """And the name of each resource type the parameter leads to."""
 PREFIXES: frozenset[str] = frozenset()
 
+_TYPES = resource_types()
 
-def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
-    """Adds the entries of one Reference, canonical or uri, or of a resource that stands inside (`Bundle.entry[0]`)."""
-    code = parameter.code
-    only = parameter.only
-    for text in _texts(value, context):
-        if only is None or text.startswith(f"{only}/"):
-            draft.keys[capped(f"{code}={text}")] = None
-    identifier = value.get("identifier") if type_name == "Reference" else None
-    if identifier and only in (None, value.get("type")):
-        text = identifier.get("value")
-        if text:
-            draft.keys[capped(f"{code};{identifier.get('system', '')}|{text}")] = None
+
+def writer(parameter: SearchParameter, type_name: str, context: ValueContext) -> Write:
+    """Returns what adds the entries of one Reference, canonical or uri, or of a resource that stands inside
+    (`Bundle.entry[0]`).
+    """
+    code, only = parameter.code, parameter.only
+    beginning = f"{only}/" if only is not None else ""
+    is_reference = type_name == "Reference"
+
+    def write_reference(draft: Draft, value: Any) -> None:
+        if is_reference:
+            text = value.get("reference")
+            if text and text[0] != "#" and (text := _canonical_form(text, context)).startswith(beginning):
+                draft.keys[capped(f"{code}={text}")] = None
+            if "identifier" in value:
+                _write_identifier(draft, code, only, value)
+            return
+        for text in _texts(value, context):
+            if text.startswith(beginning):
+                draft.keys[capped(f"{code}={text}")] = None
+
+    return write_reference
+
+
+def _write_identifier(draft: Draft, code: str, only: str | None, value: dict[str, Any]) -> None:
+    identifier = value["identifier"]
+    text = identifier.get("value") if identifier and only in (None, value.get("type")) else None
+    if text:
+        draft.keys[capped(f"{code};{identifier.get('system', '')}|{text}")] = None
 
 
 def condition(parameter: SearchParameter, modifier: str | None, value: str, context: ValueContext) -> Condition:
@@ -85,13 +103,16 @@ def _texts(value: Any, context: ValueContext) -> Iterator[str]:
             yield f"{value['resourceType']}/{value['id']}"
         return
     text = value.get("reference")
-    if not text or text[0] == "#":
-        return
+    if text and text[0] != "#":
+        yield _canonical_form(text, context)
+
+
+def _canonical_form(text: str, context: ValueContext) -> str:
+    """Returns what a reference is indexed as; most are `Type/id` and stay as they are."""
     kind, slash, id_ = text.partition("/")
-    if slash and kind in resource_types() and "/" not in id_:
-        yield text
-        return
-    yield _plain(text, context)
+    if slash and kind in _TYPES and "/" not in id_:
+        return text
+    return _plain(text, context)
 
 
 def _plain(text: str, context: ValueContext) -> str:

@@ -28,7 +28,7 @@ TYPES: Mapping[str, ModuleType] = {
     "quantity": quantity,
     "uri": uri,
 }
-"""Search parameter type → module with `MODIFIERS`, `PREFIXES`, `write` and `condition`."""
+"""Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer` and `condition`."""
 
 # What "newest first" means, the first that a type has; otherwise its resources have no date of their own.
 _MAIN_DATES = (

@@ -21,7 +21,7 @@ from fhir_server.index.entries import Condition, fold, prefix_range, unescape
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fhir_server.index.entries import Draft
+    from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
 
 MODIFIERS = frozenset({"missing", "exact", "contains"})
@@ -33,14 +33,18 @@ _PARTS = {
 }
 
 
-def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
-    """Adds the entries of one value: a string, a HumanName or an Address."""
+def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -> Write:
+    """Returns what adds the entries of one value: a string, a HumanName or an Address."""
     code = parameter.code
-    for text in _texts(type_name, value):
-        folded = fold(text)
-        draft.keys[f"{code}<{folded}"] = None
-        draft.exact.setdefault(code, []).append(text)
-        draft.sortable(code, folded, folded)
+
+    def write_texts(draft: Draft, value: Any) -> None:
+        for text in _texts(type_name, value):
+            folded = fold(text)
+            draft.keys[f"{code}<{folded}"] = None
+            draft.exact.setdefault(code, []).append(text)
+            draft.sortable(code, folded, folded)
+
+    return write_texts
 
 
 def condition(parameter: SearchParameter, modifier: str | None, value: str, context: ValueContext) -> Condition:

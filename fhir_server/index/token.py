@@ -22,7 +22,7 @@ from fhir_server.errors import InvalidContent
 from fhir_server.index.entries import LONGEST_KEY, Condition, any_key, capped, prefix_range, split, unescape
 
 if TYPE_CHECKING:
-    from fhir_server.index.entries import Draft
+    from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
 
 MODIFIERS = frozenset({"missing", "not"})
@@ -33,24 +33,41 @@ _CODED = frozenset({"CodeableConcept", "Coding", "Identifier", "ContactPoint"})
 _PHONE_PUNCTUATION = str.maketrans("", "", " .-()/\u00a0\u202f")
 
 
-def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
-    """Adds the entries of one CodeableConcept, Coding, Identifier, ContactPoint or primitive value."""
+def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -> Write:
+    """Returns what adds the entries of one CodeableConcept, Coding, Identifier, ContactPoint or primitive value."""
     code = parameter.code
     if type_name == "CodeableConcept":
+        return _concept_writer(code)
+    if type_name == "Coding":
+        return lambda draft, value: _add(draft, code, value.get("system", ""), _folded(value.get("code")))
+    if type_name == "Identifier":
+        return lambda draft, value: _add(draft, code, value.get("system", ""), value.get("value"))
+    if type_name == "ContactPoint":
+        return lambda draft, value: _add(draft, code, value.get("use", ""), _contact(value.get("value")))
+    return _primitive_writer(code, bool(parameter.types & _CODED))
+
+
+def _concept_writer(code: str) -> Write:
+    def write_concept(draft: Draft, value: Any) -> None:
         for coding in value.get("coding", ()):
-            _add(draft, code, coding.get("system", ""), _folded(coding.get("code")))
-    elif type_name == "Coding":
-        _add(draft, code, value.get("system", ""), _folded(value.get("code")))
-    elif type_name == "Identifier":
-        _add(draft, code, value.get("system", ""), value.get("value"))
-    elif type_name == "ContactPoint":
-        _add(draft, code, value.get("use", ""), _contact(value.get("value")))
-    elif not isinstance(value, dict):
-        text = _folded(_primitive(value))
+            text = coding.get("code")
+            if text:
+                _add(draft, code, coding.get("system", ""), text.casefold())
+
+    return write_concept
+
+
+def _primitive_writer(code: str, is_coded: bool) -> Write:
+    def write_primitive(draft: Draft, value: Any) -> None:
+        if type(value) is dict:
+            return
+        text = value.casefold() if type(value) is str else _primitive(value)
         draft.keys[capped(f"{code}:{text}")] = None
-        if parameter.types & _CODED:
+        if is_coded:
             draft.keys[capped(f"{code}=|{text}")] = None
         draft.sortable(code, text, text)
+
+    return write_primitive
 
 
 def condition(parameter: SearchParameter, modifier: str | None, value: str, context: ValueContext) -> Condition:

@@ -16,22 +16,27 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.index.entries import Condition, capped, prefix_range, unescape
 
 if TYPE_CHECKING:
-    from fhir_server.index.entries import Draft
+    from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
 
 MODIFIERS = frozenset({"missing", "above", "below"})
 PREFIXES: frozenset[str] = frozenset()
 
 
-def write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any, context: ValueContext) -> None:
-    """Adds the entries of one uri, url, oid or canonical."""
+def writer(parameter: SearchParameter, _type_name: str, _context: ValueContext) -> Write:
+    """Returns what adds the entries of one uri, url, oid or canonical."""
     code = parameter.code
-    draft.keys[capped(f"{code}={value}")] = None
-    canonical, bar, _ = value.partition("|")
-    if bar:
-        draft.keys[capped(f"{code}={canonical}")] = None
-    if not code.startswith("_"):
-        draft.sortable(code, value, value)
+    is_sortable = not code.startswith("_")
+
+    def write_uri(draft: Draft, value: Any) -> None:
+        draft.keys[capped(f"{code}={value}")] = None
+        canonical, bar, _ = value.partition("|")
+        if bar:
+            draft.keys[capped(f"{code}={canonical}")] = None
+        if is_sortable:
+            draft.sortable(code, value, value)
+
+    return write_uri
 
 
 def condition(parameter: SearchParameter, modifier: str | None, value: str, context: ValueContext) -> Condition:

@@ -32,7 +32,9 @@ def patient_of(resource: dict[str, Any], base_urls: Sequence[str] = ()) -> str |
     if resource_type == "Patient":
         return resource.get("id")
     for path in patient_paths(resource_type):
-        for node in _walk(resource, path):
+        if path[0] not in resource:
+            continue
+        for node in _walk(resource[path[0]], path[1:]):
             id_ = _patient_id(node, base_urls)
             if id_ is not None:
                 return id_

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 
 from fhir_server.errors import InvalidContent
 
@@ -43,7 +43,14 @@ def date_range(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
     2024-03-30T23:00Z. A time that a clock change repeats covers both; one that it leaves out, the hour around it.
     Ends beyond the calendar's are cut to EARLIEST and LATEST. Raises InvalidContent if `text` is no FHIR date.
     """
-    match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        raise _invalid(text)
+    return _range_of(text, zone)
+
+
+@lru_cache(maxsize=8192)
+def _range_of(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    match = _PATTERN.fullmatch(text)
     if match is None:
         raise _invalid(text)
     try:
