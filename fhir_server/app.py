@@ -18,6 +18,7 @@ from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry,
 from fhir_server.interactions.capabilities import build_capabilities, with_url
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
+from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.rest import FhirApplication
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Receive, Scope, Send
@@ -119,6 +120,7 @@ def _repository(
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),
+        turnstile=Turnstile(),
         limits=Limits(settings.max_bundle_entries, settings.query_timeout_ms),
     )
 

@@ -49,6 +49,7 @@ async def apply(
             warnings = await check(repository, requests, written, skipped)
         else:
             warnings = await check_entries(repository, requests, written, skipped, bundle)
+            await repository.turnstile.passed()
         now = repository.clock()
         plans = [
             plan(repository, request, identity, now, issues)

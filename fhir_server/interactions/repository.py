@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from fhir_server.index import Indexer, SearchParameterRegistry
+from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.search import SearchRequest
 from fhir_server.store import Batches, ResourceStore
 from fhir_server.validation import Validator
@@ -39,7 +40,8 @@ def new_id() -> str:
 class Repository:
     """Store, index, search parameters and validator of one server, with its clock and its source of ids.
 
-    `conditions` looks up conditions such as `identifier=system|value`, those of several requests together.
+    `conditions` looks up conditions such as `identifier=system|value`, those of several requests together; the work of
+    bundles goes through the `turnstile`.
     """
 
     store: ResourceStore
@@ -48,6 +50,7 @@ class Repository:
     search_parameters: SearchParameterRegistry
     conditions: Batches[SearchRequest, list[str]]
     page_key: bytes
+    turnstile: Turnstile
     limits: Limits = Limits()
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id

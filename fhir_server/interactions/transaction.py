@@ -90,6 +90,7 @@ async def _transaction(
 ) -> list[dict[str, Any]]:
     entries = _parse_all(bundle.get("entry", []))
     _refuse_overlap(entries)
+    await repository.turnstile.passed()
     findings = check_bundle(repository, bundle, len(entries)) if entries else []
     writes = sorted((e for e in entries if e.write is not None), key=lambda e: ORDER[e.method])
     requests = [entry.write for entry in writes if entry.write is not None]
