@@ -6,7 +6,6 @@ StructureDefinition carries the extension `TARGETS_MAY_BE_ABSENT` with `valueBoo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry, split_canonical
@@ -14,6 +13,9 @@ from fhir_server.spec.definitions import resource_types
 
 TARGETS_MAY_BE_ABSENT = "https://cnrms.fr/ig/fhir/msma/StructureDefinition/targets-may-be-absent"
 MAX_DEPTH = 64
+
+_Trail = tuple["_Trail | None", str, int]
+"""The way to an element: what holds it, its name, and its index or -1."""
 
 
 class TargetPolicy:
@@ -47,41 +49,44 @@ class TargetPolicy:
         """
         if not self.asks(resource):
             return []
-        found: list[tuple[list[str], str]] = []
-        _gather(resource, found, MAX_DEPTH)
-        root = str(resource.get("resourceType"))
-        return [(root + "".join(reversed(steps)), target) for steps, target in found]
+        found: list[tuple[str, str]] = []
+        _gather(resource, (None, str(resource.get("resourceType")), -1), found, MAX_DEPTH)
+        return found
 
 
-def _gather(node: dict[str, Any], found: list[tuple[list[str], str]], depth: int) -> None:
-    literal = node.get("reference")
-    if type(literal) is str and (target := relative_target(literal)):
-        found.append(([], target))
+def _gather(node: dict[str, Any], trail: _Trail, found: list[tuple[str, str]], depth: int) -> None:
+    if "reference" in node:
+        literal = node["reference"]
+        if type(literal) is str and (target := relative_target(literal)):
+            found.append((_expression(trail), target))
     if not depth:
         return
     for key, value in node.items():
         if type(value) is dict:
-            start = len(found)
-            _gather(value, found, depth - 1)
-            for steps, _ in found[start:]:
-                steps.append(f".{key}")
+            _gather(value, (trail, key, -1), found, depth - 1)
         elif type(value) is list and type(value[0] if value else None) is dict:
-            for index, one in _objects(value):
-                start = len(found)
-                _gather(one, found, depth - 1)
-                for steps, _ in found[start:]:
-                    steps.append(f".{key}[{index}]")
+            for index, one in enumerate(value):
+                if type(one) is dict:
+                    _gather(one, (trail, key, index), found, depth - 1)
 
 
-def _objects(values: list[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for index, one in enumerate(values):
-        if type(one) is dict:
-            yield index, one
+def _expression(trail: _Trail) -> str:
+    """Returns the FHIRPath of a place; written only where a reference is."""
+    steps: list[str] = []
+    place: _Trail | None = trail
+    while place is not None:
+        place, name, index = place
+        steps.append(name if index < 0 else f"{name}[{index}]")
+    return ".".join(reversed(steps))
 
 
 def relative_target(literal: str) -> str | None:
     """Returns `Type/id` of a relative literal reference, without its version; None for other references."""
+    kind, _, id_ = literal.partition("/")
+    if kind not in resource_types() or not id_:
+        return None
+    if "/" not in id_:
+        return None if "?" in id_ else literal
     parts = literal.split("/")
-    if len(parts) == 2 or (len(parts) == 4 and parts[2] == "_history"):
-        return f"{parts[0]}/{parts[1]}" if parts[0] in resource_types() and parts[1] and "?" not in parts[1] else None
-    return None
+    is_version = len(parts) == 4 and parts[2] == "_history" and parts[1] and "?" not in parts[1]
+    return f"{parts[0]}/{parts[1]}" if is_version else None
