@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from fhir_server.errors import ConditionNotSelective, ConditionUnmatched, InvalidContent
+from fhir_server.errors import ConditionNotSelective, ConditionUnmatched, FhirError, InvalidContent
 from fhir_server.interactions.condition import matching_ids
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
@@ -81,12 +81,17 @@ async def fill(repository: Repository, slots: Iterable[Slot], literals: Mapping[
         elif slot.key == "div":
             slot.holder["div"] = _narrative_link.sub(lambda m: m[1] + literals.get(m[2], m[2]), slot.text)
         else:
-            slot.holder[slot.key] = literals[slot.text]
+            slot.holder[slot.key] = literals.get(slot.text, slot.text)
 
 
 def literals_by_url(pairs: Iterable[tuple[WriteRequest, str]]) -> dict[str, str]:
     """Returns `Type/id` by every name that a bundle may use for it; `pairs` are its requests, each with its id."""
-    return {name: f"{request.resource_type}/{id_}" for request, id_ in pairs for name in _names_of(request)}
+    return {
+        name: f"{request.resource_type}/{id_}"
+        for request, id_ in pairs
+        if request.method != "DELETE"
+        for name in _names_of(request)
+    }
 
 
 def _names_of(request: WriteRequest) -> list[str]:
@@ -116,9 +121,11 @@ def _literal(slot: Slot, literals: Mapping[str, str]) -> str:
     text = slot.text
     if text in literals:
         return literals[text]
-    base, mark, fragment = text.partition("#")
-    if mark and base in literals:
-        return f"{literals[base]}#{fragment}"
+    for mark in ("#", "/_history/"):
+        base, found, rest = text.partition(mark)
+        if found and base in literals:
+            # The version that the sender knows is not the one this server makes: the reference is to the resource.
+            return f"{literals[base]}#{rest}" if mark == "#" else literals[base]
     if text.startswith(("urn:uuid:", "urn:oid:")):
         raise InvalidContent(
             f"The reference `{text}` is the `fullUrl` of no entry of this bundle.",
@@ -131,7 +138,11 @@ def _literal(slot: Slot, literals: Mapping[str, str]) -> str:
 
 async def _match(repository: Repository, slot: Slot) -> str:
     resource_type, query = _as_conditional(slot.text) or ("", "")
-    ids = await matching_ids(repository, resource_type, query)
+    try:
+        ids = await matching_ids(repository, resource_type, query)
+    except FhirError as error:
+        error.expression = error.expression or (place_of(slot),)
+        raise
     if not ids:
         raise ConditionUnmatched(
             f"The conditional reference `{slot.text}` matches no resource.",

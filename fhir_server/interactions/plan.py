@@ -105,7 +105,8 @@ def _result(status: int, version: StoredVersion, warnings: tuple[Issue, ...]) ->
 
 
 def _refuse_stale(request: WriteRequest, current: StoredVersion | None) -> None:
-    name = f"{request.resource_type}/{request.id_ or (current.id_ if current else '')}"
+    id_ = request.id_ or (current.id_ if current else None)
+    name = f"{request.resource_type}/{id_}" if id_ else f"{request.resource_type}?{request.condition}"
     expression = [request.place] if request.place else []
     if request.must_be_new and current is not None and current.resource is not None:
         raise VersionConflict(
@@ -117,14 +118,18 @@ def _refuse_stale(request: WriteRequest, current: StoredVersion | None) -> None:
     if request.if_match is None:
         return
     if current is not None and current.resource is None:
-        raise ResourceDeleted(f"`{name}` was deleted.", f"`{name}` a été supprimée.", expression=expression)
+        raise ResourceDeleted(
+            f"`{name}` was deleted.", f"`{name}` a été supprimée.", rule="resource-deleted", expression=expression
+        )
     version_id = current.version_id if current is not None else 0
     if version_id != request.if_match:
-        stands_at = f"version {version_id}" if version_id else "no version"
-        en_est = f"à la version {version_id}" if version_id else "à aucune version"
+        asked = f"version {request.if_match}" if request.if_match > 0 else "a version that this server never gave"
+        demande = f"la version {request.if_match}" if request.if_match > 0 else "une version inconnue de ce serveur"
+        stands_at = f"stands at version {version_id}" if version_id else "is not there"
+        en_est = f"en est à la version {version_id}" if version_id else "n'existe pas"
         raise VersionConflict(
-            f"`If-Match` names version {request.if_match}, but `{name}` stands at {stands_at}. Read it and try again.",
-            f"`If-Match` désigne la version {request.if_match}, mais `{name}` en est {en_est}. Relisez et réessayez.",
+            f"`If-Match` names {asked}, but `{name}` {stands_at}. Read it and try again.",
+            f"`If-Match` désigne {demande}, mais `{name}` {en_est}. Relisez et réessayez.",
             rule="if-match",
             expression=expression,
         )

@@ -1,6 +1,6 @@
 """Lets heavy work through one piece per turn of the event loop.
 
-Validating a large bundle takes milliseconds. When several arrive together, all of that would run in one turn of the loop:
+Validating a large bundle takes milliseconds. When several arrive together, all of it would run in one turn of the loop:
 nothing is sent to MongoDB before the last is validated, and small requests wait for all of them. Through the turnstile
 one bundle is worked on, then the loop sends, receives and serves others, then comes the next, in order of arrival.
 """

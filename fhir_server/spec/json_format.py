@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/json.html
 """
 
 import json
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any

@@ -238,3 +238,27 @@ async def test_other_bundles_are_not_processed(client: Client, kind: str | None)
 
 async def test_another_resource_at_the_base_url(client: Client, patient: Resource) -> None:
     assert_refused(await client.send_resource("POST", "", patient), 400, "structure", rule="bundle-expected")
+
+
+async def test_a_version_of_an_entry_is_that_entry(client: Client, patient: Resource) -> None:
+    p = "https://other.example/fhir/Patient/5"
+    answer = await client.bundle(
+        entry("POST", "Patient", patient, p), entry("POST", "Observation", observation(f"{p}/_history/3"))
+    )
+    places = [e["response"]["location"].partition("/_history")[0] for e in answer.json()["entry"]]
+    assert (await client.get(places[1])).json()["subject"]["reference"] == places[0]
+
+
+async def test_a_deleted_entry_is_nothing_to_refer_to(client: Client, patient: Resource, unique: str) -> None:
+    await client.update(patient | {"id": unique})
+    gone = urn()
+    answer = await client.bundle(
+        entry("DELETE", f"Patient/{unique}", full_url=gone), entry("POST", "Observation", observation(gone))
+    )
+    assert_refused(answer, 400, "invalid", rule="reference-unresolved")
+    assert (await client.get(f"Patient/{unique}")).status_code == 200
+
+
+async def test_a_bad_conditional_reference_names_its_place(client: Client) -> None:
+    answer = await client.bundle(entry("POST", "Observation", observation("Patient?nonsense=1")))
+    assert_refused(answer, 400, "not-supported", expression="Bundle.entry[0].resource.subject.reference")
