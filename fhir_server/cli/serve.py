@@ -1,6 +1,7 @@
 """`fhir-server serve`: the server program, with the embedded MongoDB where no other is given."""
 
 import argparse
+import asyncio
 import ctypes
 import ipaddress
 import os
@@ -19,8 +20,9 @@ import uvicorn
 from fhir_server import __version__
 from fhir_server.app import ROOT, FhirServer, create_app
 from fhir_server.errors import StoreUnavailable
+from fhir_server.index import MONGODB_INDEXES
 from fhir_server.settings import Settings, variable_name
-from fhir_server.store import EmbeddedMongod
+from fhir_server.store import EmbeddedMongod, open_store
 
 PARENT = "FHIR_PARENT_PID"
 """Tells worker processes whose end they must not outlive."""
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         )
     try:
         with mongodb(settings, options.data_dir) as uri:
+            asyncio.run(check_mongodb(uri, settings))
             _announce(options, embedded=not settings.mongodb_uri)
             return run(options.host, options.port, options.workers, uri, settings)
     except StoreUnavailable as error:
@@ -141,6 +144,14 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+async def check_mongodb(uri: str, settings: Settings) -> None:
+    """Raises StoreUnavailable, saying what to do, where the server could not work with this MongoDB."""
+    timeout_s = settings.mongodb_timeout_ms / 1000
+    store = open_store(uri, database=settings.mongodb_database, indexes=MONGODB_INDEXES, selection_timeout_s=timeout_s)
+    async with store:
+        pass
 
 
 def create_worker() -> FhirServer:

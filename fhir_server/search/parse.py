@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fhir_server.errors import InvalidContent
 from fhir_server.index import TYPES, SearchParameter, SearchParameterRegistry
 from fhir_server.index.entries import split
 from fhir_server.outcome import Issue
@@ -30,6 +31,8 @@ _REFUSED = frozenset(
 )
 # Answered by the layer that negotiates.
 _ELSEWHERE = frozenset({"_format", "_pretty"})
+MAX_CLAUSES = 100
+"""Search parameters of one request; one parameter may still have thousands of values."""
 _AFTER_PREFIX = frozenset("0123456789+-.")
 
 
@@ -49,6 +52,13 @@ def parse_search(
     clauses: list[Clause] = []
     understood: list[tuple[str, str]] = []
     warnings: list[Issue] = []
+    if len(query) > MAX_CLAUSES:
+        raise InvalidContent(
+            f"A search takes at most {MAX_CLAUSES} parameters, not {len(query)}; several values of one go in a list.",
+            f"Une recherche admet {MAX_CLAUSES} paramètres au plus, pas {len(query)} ; plusieurs valeurs d'un même"
+            " paramètre s'écrivent en liste.",
+            rule="parameter-many",
+        )
     for name, value in query:
         base, _, modifier = name.partition(":")
         if base == "_page":

@@ -69,9 +69,10 @@ async def check_server(client: AsyncMongoClient[dict[str, Any]]) -> str:
         hello = await client.admin.command("hello")
         version = str((await client.admin.command("buildInfo"))["version"])
     except PyMongoError as error:
+        reason = str(error).partition(" (configured")[0]
         raise StoreUnavailable(
-            f"MongoDB cannot be reached: check `FHIR_MONGODB_URI` and that the server runs ({error}).",
-            f"MongoDB est injoignable : vérifiez `FHIR_MONGODB_URI` et que le serveur tourne ({error}).",
+            f"MongoDB cannot be reached: check `FHIR_MONGODB_URI` and that the server runs ({reason}).",
+            f"MongoDB est injoignable : vérifiez `FHIR_MONGODB_URI` et que le serveur tourne ({reason}).",
             rule="store-unavailable",
         ) from error
     if int(version.split(".")[0]) not in _SUPPORTED:

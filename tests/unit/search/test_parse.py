@@ -211,3 +211,8 @@ def test_page_tokens_read_back(values: list[object], total: int | None) -> None:
     assert verify(replace(request, page=token), b"key") == (tuple(values), total)
     with pytest.raises(InvalidContent, match="_page"):
         verify(replace(request, page=token), b"another key")
+
+
+def test_too_many_parameters_are_refused_before_they_are_read() -> None:
+    with pytest.raises(InvalidContent, match="at most 100"):
+        parse_search("Patient", [("family", "x")] * 101, REGISTRY)
