@@ -50,7 +50,7 @@ class Commits:
         self._collections = collections
         self._creates: dict[str, Batches[RawBSONDocument, None]] = {}
         self._groups: Batches[Unit, None] = Batches(
-            self._send_group, in_flight=1, max_requests=MAX_UNITS, max_weight=MAX_WEIGHT
+            self._send_group, in_flight=2, max_requests=MAX_UNITS, max_weight=MAX_WEIGHT
         )
 
     async def commit(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> None:
@@ -78,7 +78,7 @@ class Commits:
         batches = self._creates.get(resource_type)
         if batches is None:
             batches = self._creates[resource_type] = Batches(
-                self._create_sender(resource_type), max_weight=MAX_INSERT_WEIGHT
+                self._create_sender(resource_type), in_flight=2, max_weight=MAX_INSERT_WEIGHT
             )
         return batches
 
