@@ -34,6 +34,7 @@ class Request:
         "_receive",
         "_scope",
         "base_url",
+        "general",
         "max_body_bytes",
         "method",
         "preferences",
@@ -55,6 +56,7 @@ class Request:
         self.base_url = base_url or f"{scope['scheme']}://{self.header(b'host')}{root}"
         self.preferences = Preferences()
         self.query: list[tuple[str, str]] = []
+        self.general: dict[str, str] = {}
 
     def header(self, name: bytes) -> str:
         """Returns a header, empty where it was not sent."""
@@ -68,11 +70,10 @@ class Request:
         """Fills `preferences` and `query`; raises NotAcceptable or InvalidContent for what cannot be answered."""
         self.preferences = preferences(self.header(b"accept-language"), self.header(b"prefer"), default_language)
         raw = self._scope["query_string"].decode("latin-1")
-        general: dict[str, str] = {}
         if raw:
-            self.query, general = split_query(raw)
-            self._heed(general)
-        if "_format" not in general and (accept := self.header(b"accept")):
+            self.query, self.general = split_query(raw)
+            self._heed(self.general)
+        if "_format" not in self.general and (accept := self.header(b"accept")):
             check_accept(accept)
 
     def _heed(self, general: dict[str, str]) -> None:

@@ -45,6 +45,9 @@ async def _get(endpoint: Endpoint, request: Request) -> Response:
         raise _not_here(request)
     found = await retrieve(endpoint, request.segments, request.query, request.base_url, request.preferences)
     if not isinstance(found, StoredVersion):
+        for link in found.get("link", ()) if request.general else ():
+            # The next page looks like this one.
+            link["url"] += ("&" if "?" in link["url"] else "?") + urlencode(request.general)
         return answer_resource(found, request.preferences)
     if _is_unchanged(request, found):
         return Response(304, b"", version_headers(found.version_id, found.last_updated))

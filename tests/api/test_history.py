@@ -55,6 +55,15 @@ async def test_type_and_system_history_hold_all_versions_once(open_client: Calla
     assert len(set(everything)) == len(everything)
 
 
+async def test_links_keep_how_the_answer_looks(client: Client, patient: Resource, unique: str) -> None:
+    await client.update(patient | {"id": unique})
+    await client.update(patient | {"id": unique, "active": True})
+    for url in (f"Patient/{unique}/_history?_count=1&_pretty=true", "Patient?_count=1&_pretty=true"):
+        links = {link["relation"]: link["url"] for link in (await client.get(url)).json()["link"]}
+        assert all(link.endswith("_pretty=true") for link in links.values())
+        assert (await client.get(links["next"])).text.startswith("{\n  ")
+
+
 async def test_since(client: Client, patient: Resource, unique: str) -> None:
     await client.update(patient | {"id": unique})
     second = (await client.update(patient | {"id": unique, "active": True})).json()["meta"]["lastUpdated"]
