@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -29,6 +30,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from fhir_server.errors import StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 REPLICA_SET = "msma"
@@ -141,7 +143,7 @@ class EmbeddedMongod:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=_death_signal(),
+            preexec_fn=_prepare_child(),
         )  # fmt: skip
 
     def _reap(self) -> None:
@@ -229,14 +231,25 @@ def _major_version(program: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _death_signal() -> Any:
-    # The library is loaded before the fork: between fork and exec nothing may be imported or allocated by ctypes.
+def _prepare_child() -> Callable[[], None]:
+    """Returns what the new process does before it becomes `mongod`: end with this one, and open files without a limit.
+
+    Each index of each collection is a file of its own; the usual limit of 1,024 ends `mongod` at some 120 collections.
+    """
+    # All is loaded before the fork: between fork and exec nothing may be imported or allocated by ctypes.
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    arguments = (ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGTERM))
     try:
         prctl = ctypes.CDLL(None).prctl
     except (OSError, AttributeError):
-        return None
-    arguments = (ctypes.c_int(_PR_SET_PDEATHSIG), ctypes.c_ulong(signal.SIGTERM))
-    return lambda: prctl(*arguments)
+        prctl = None
+
+    def prepare() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+        if prctl is not None:
+            prctl(*arguments)
+
+    return prepare
 
 
 def _free_port() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -232,3 +233,15 @@ async def test_failures_say_themselves_in_both_languages(mongod: EmbeddedMongod)
                 pass
     assert refused.value.english
     assert refused.value.french
+
+
+def test_the_embedded_mongod_may_open_as_many_files_as_the_machine_allows(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        with EmbeddedMongod(tmp_path) as mongod:
+            limits = Path(f"/proc/{mongod.process_id}/limits").read_text()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    assert line.split()[3] == ("unlimited" if hard == resource.RLIM_INFINITY else str(hard))
