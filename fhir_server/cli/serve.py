@@ -21,9 +21,9 @@ import uvicorn
 from fhir_server import __version__
 from fhir_server.app import ROOT, FhirServer, create_app
 from fhir_server.errors import StoreUnavailable
-from fhir_server.index import MONGODB_INDEXES
 from fhir_server.settings import Settings, variable_name
-from fhir_server.store import EmbeddedMongod, open_store
+from fhir_server.store import EmbeddedMongod
+from fhir_server.store.connection import check_server, connect
 
 PARENT = "FHIR_PARENT_PID"
 """Tells worker processes whose end they must not outlive."""
@@ -149,10 +149,8 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
 
 async def check_mongodb(uri: str, settings: Settings) -> None:
     """Raises StoreUnavailable, saying what to do, where the server could not work with this MongoDB."""
-    timeout_s = settings.mongodb_timeout_ms / 1000
-    store = open_store(uri, database=settings.mongodb_database, indexes=MONGODB_INDEXES, selection_timeout_s=timeout_s)
-    async with store:
-        pass
+    async with connect(uri, selection_timeout_s=settings.mongodb_timeout_ms / 1000) as client:
+        await check_server(client)
 
 
 def create_worker() -> FhirServer:
