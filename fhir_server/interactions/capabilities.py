@@ -49,7 +49,6 @@ def build_capabilities(
         "implementation": {"description": "Serveur FHIR R4 des microstructures médicales addictions (MSMA)"},
         "fhirVersion": "4.0.1",
         "format": FORMATS,
-        "implementationGuide": ["https://cnrms.fr/ig/fhir/msma/ImplementationGuide/fr.cnrms.msma"],
         "rest": [
             {
                 "mode": "server",

@@ -53,8 +53,7 @@ class Line:
     def is_met(self, lines: dict[str, "Line"]) -> bool | None:
         """Returns whether the target is met; None where there is none. Wrong answers never meet a target.
 
-        A rate is judged by its median, so are index keys (an Observation with many components has more); other
-        amounts by their greatest figure.
+        A rate is judged by its median, an amount by its greatest figure.
         """
         if self.target.value is None or self.errors or not self.figures:
             return False if self.errors else None
@@ -62,9 +61,7 @@ class Line:
             ratio = self.ratio(lines)
             return ratio is not None and ratio.median >= self.target.value
         measured = spread(self.figures)
-        if not self.target.at_most:
-            return measured.median >= self.target.value
-        return (measured.median if self.target.unit == COUNT else measured.high) <= self.target.value
+        return measured.high <= self.target.value if self.target.at_most else measured.median >= self.target.value
 
 
 def format_table(lines: Sequence[Line]) -> str:
