@@ -1,0 +1,1 @@
+"""Proof of search by an independent oracle; see `README.md`."""
