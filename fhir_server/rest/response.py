@@ -10,7 +10,7 @@ from fhir_server.errors import FhirError
 from fhir_server.interactions.write_request import WriteResult
 from fhir_server.outcome import build_error_outcome, build_outcome
 from fhir_server.rest.negotiation import CONTENT_TYPE, Preferences
-from fhir_server.spec.json_format import encode, encode_pretty
+from fhir_server.spec.json_format import encode, encode_pretty, format_pretty
 from fhir_server.store import StoredVersion
 
 
@@ -36,7 +36,7 @@ def answer_resource(content: dict[str, Any], preferences: Preferences, status: i
 
 def answer_version(version: StoredVersion, preferences: Preferences) -> Response:
     """Returns a stored version with its `ETag` and `Last-Modified`."""
-    body = write_body(version.resource or {}, preferences)
+    body = format_pretty(version.json or b"{}") if preferences.pretty else version.json or b"{}"
     return Response(200, body, version_headers(version.version_id, version.last_updated))
 
 

@@ -5,11 +5,14 @@ Its package README says how it is built; the documents' shapes are in `collectio
 
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
+from fhir_server.store.codec import json_of
+from fhir_server.store.collections import BODY
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.store.history import HistoryPage
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
+    "BODY",
     "Batches",
     "Change",
     "Claim",
@@ -22,5 +25,6 @@ __all__ = [
     "StoredVersion",
     "Update",
     "WriteConflict",
+    "json_of",
     "open_store",
 ]
