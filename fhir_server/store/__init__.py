@@ -9,6 +9,8 @@ from fhir_server.store.codec import json_of
 from fhir_server.store.collections import BODY
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.store.history import HistoryPage
+from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
+from fhir_server.store.jobs import Job, Jobs, LeaseLost
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
@@ -20,7 +22,13 @@ __all__ = [
     "Delete",
     "EmbeddedMongod",
     "HistoryPage",
+    "Job",
+    "JobHandler",
+    "JobRun",
+    "JobRunner",
+    "Jobs",
     "Key",
+    "LeaseLost",
     "ResourceStore",
     "StoredVersion",
     "Update",
