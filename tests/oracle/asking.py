@@ -41,9 +41,7 @@ async def load(client: Client, resources: Iterable[Resource]) -> World:
     sent, stored = list(resources), []
     for start in range(0, len(sent), BATCH):
         part = sent[start : start + BATCH]
-        entries = [
-            {"resource": each, "request": {"method": "PUT", "url": "/".join(key_of(each))}} for each in part
-        ]
+        entries = [{"resource": each, "request": {"method": "PUT", "url": "/".join(key_of(each))}} for each in part]
         answer = await client.bundle(*entries, kind="batch")
         assert answer.status_code == 200, answer.text
         for each, entry in zip(part, answer.json()["entry"], strict=True):

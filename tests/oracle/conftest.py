@@ -1,10 +1,5 @@
-"""The oracle's server: a real app on a real MongoDB, which knows its own address."""
+"""The oracle's server: a real app on a real MongoDB, as for the tests of the API."""
 
-from collections.abc import AsyncIterator
-
-import pytest_asyncio
-
-from tests.api.conftest import Client, open_client
-from tests.oracle.references import BASE_URL
+from tests.api.conftest import open_client
 
 __all__ = ["open_client"]

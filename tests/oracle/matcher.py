@@ -27,8 +27,7 @@ def holds(condition: Condition, resource: Resource, world: World) -> bool:
     if isinstance(condition, Has):
         reference = parameters(condition.source)[condition.code]
         return any(
-            any(each is resource for each in world.targets(reference, source))
-            and holds(condition.rest, source, world)
+            any(each is resource for each in world.targets(reference, source)) and holds(condition.rest, source, world)
             for source in world.of_type(condition.source)
         )
     parameter = known[condition.code]
@@ -78,7 +77,7 @@ def is_present(parameter: Parameter, value: Value) -> bool:
         case "token":
             return any(tokens.tokens(parameter, value))
         case "reference":
-            return isinstance(value.content, str) or bool({"reference", "identifier", "id"} & value.content.keys())
+            return references.is_present(value)
         case "date":
             return bool(dates.spans(value))
         case "number":

@@ -46,9 +46,7 @@ def matches(value: Value, text: str) -> bool:
     """True where a value's number stands to the searched one as the prefix says, and its unit is the searched one."""
     prefix, rest = prefix_of(text)
     number, *unit = (unescape(part) for part in split(rest, "|"))
-    return any(
-        _has_unit(each.unit, *unit) and stands(prefix, number, each.extent) for each in amounts(value)
-    )
+    return any(_has_unit(each.unit, *unit) and stands(prefix, number, each.extent) for each in amounts(value))
 
 
 def _has_unit(found: Mapping[str, Any], system: str = "", code: str = "") -> bool:

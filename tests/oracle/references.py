@@ -47,6 +47,13 @@ def matches(parameter: Parameter, value: Value, modifier: str | None, text: str)
     return found is not None and found[1] == asked and found[0] in kinds
 
 
+def is_present(value: Value) -> bool:
+    """True where a reference says anything: a target, contained or elsewhere included, an identifier, a display."""
+    if value.type == "Reference":
+        return bool(value.content.keys() - {"extension"})
+    return isinstance(value.content, str) or target(value) is not None
+
+
 def _has_identifier(value: Value, text: str) -> bool:
     identifier: Any = value.content.get("identifier", {}) if isinstance(value.content, Mapping) else {}
     if not identifier.get("value"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-import fhirpathpy
+from fhirpathpy import apply_parsed_path
 from fhirpathpy.engine.nodes import ResourceNode
 from fhirpathpy.models import models
 from fhirpathpy.parser import parse
@@ -35,11 +35,11 @@ def values_of(parameter: Parameter, resource: Resource) -> list[Value]:
 
 def evaluate(expression: str, resource: Resource, type_name: str | None = None) -> list[Value]:
     """Returns what an expression finds; `type_name` is that of content that is no resource."""
-    node = ResourceNode.create_node(resource, type_name) if type_name else resource
+    node = _node(resource, type_name) if type_name else resource
     contained = {f"#{each['id']}": each["resourceType"] for each in resource.get("contained", ()) if "id" in each}
     resolve = {"resolve": {"fn": partial(_resolve, contained), "arity": {0: []}}}
     options = {"userInvocationTable": resolve, "returnRawData": True}
-    found = fhirpathpy.apply_parsed_path(node, _parsed(expression), {}, models["r4"], options)
+    found = apply_parsed_path(node, _parsed(expression), {}, models["r4"], options)  # type: ignore[no-untyped-call]
     return [value for each in found for value in _value(each)]
 
 
@@ -50,7 +50,7 @@ def _parsed(expression: str) -> Any:
     # `hasExtension`, of FHIR's own functions, is not in the library.
     text = re.sub(r"hasExtension\(('[^']*')\)", r"extension(\1).exists()", text)
     text = re.sub(r"\.as\((\w+)\)", lambda match: f".ofType({_type_name(match[1])})", text)
-    return parse(text)
+    return parse(text)  # type: ignore[no-untyped-call]
 
 
 def _type_name(name: str) -> str:
@@ -67,8 +67,12 @@ def _resolve(contained: Mapping[str, str], references: list[Any]) -> list[Any]:
         parts = text.partition("/_history/")[0].split("/")
         kind = contained.get(text) or (parts[-2] if len(parts) > 1 else content.get("type"))
         if kind:
-            found.append(ResourceNode.create_node({"resourceType": kind}, kind))
+            found.append(_node({"resourceType": kind}, kind))
     return found
+
+
+def _node(content: Any, type_name: str) -> Any:
+    return ResourceNode.create_node(content, type_name)  # type: ignore[no-untyped-call]
 
 
 def _value(node: Any) -> Iterator[Value]:
