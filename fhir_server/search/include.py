@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.outcome import Issue
 from fhir_server.search.request import MAX_INCLUDED, Include
+from fhir_server.search.sort import DEFAULT_ORDER
 from fhir_server.spec.definitions import resource_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from fhir_server.index import SearchParameter, SearchParameterRegistry
+    from fhir_server.search.reader import Reader
     from fhir_server.search.request import SearchRequest
-    from fhir_server.store import ResourceStore
 
 MAX_ROUNDS = 5
 _FIELDS = {"resource": 1, "k": 1}
-_NEWEST_FIRST = (("date", -1), ("_id", 1))
 
 _Key = tuple[str, str]
 
@@ -36,9 +36,7 @@ _Key = tuple[str, str]
 class _Inclusion:
     """What is included so far, and where it comes from."""
 
-    store: ResourceStore
-    registry: SearchParameterRegistry
-    max_time_ms: int
+    reader: Reader
     seen: set[_Key]
     found: list[dict[str, Any]] = field(default_factory=list)
     is_cut: bool = False
@@ -62,13 +60,10 @@ class _Inclusion:
 async def include(
     request: SearchRequest,
     documents: Sequence[dict[str, Any]],
-    store: ResourceStore,
-    registry: SearchParameterRegistry,
-    *,
-    max_time_ms: int,
+    reader: Reader,
 ) -> tuple[tuple[dict[str, Any], ...], list[Issue]]:
     """Returns the resources to include for the matches, whose documents carry `k`, and warnings."""
-    state = _Inclusion(store, registry, max_time_ms, {_key(document) for document in documents})
+    state = _Inclusion(reader, {_key(document) for document in documents})
     includes, sources = request.includes, documents
     for _ in range(MAX_ROUNDS):
         groups = await asyncio.gather(*(_fetch(each, sources, state) for each in includes))
@@ -89,7 +84,7 @@ async def _fetch(asked: Include, documents: Sequence[dict[str, Any]], state: _In
     for document in documents:
         resource_type = document["resource"]["resourceType"]
         if asked.source in ("*", resource_type):
-            for parameter, text in _references(document, _parameters(resource_type, asked, state.registry)):
+            for parameter, text in _references(document, _parameters(resource_type, asked, state.reader.registry)):
                 _sort_target(parameter, text, asked.target, ids, canonicals)
     reads = [_find(state, name, {"_id": {"$in": _new(name, found, state)}}) for name, found in ids.items()]
     reads += [_find(state, name, _by_canonical(list(found))) for name, found in canonicals.items()]
@@ -102,11 +97,11 @@ async def _fetch_referring(
     keys = [_key(document) for document in documents if asked.target in (None, document["resource"]["resourceType"])]
     if not keys:
         return []
-    types = await state.store.collections.existing_types() if asked.source == "*" else [asked.source]
+    types = await state.reader.store.collections.existing_types() if asked.source == "*" else [asked.source]
     reads = []
     for name in types:
         homes = dict.fromkeys(
-            (home.code, home.target) for each in _parameters(name, asked, state.registry) for home in each.homes
+            (home.code, home.target) for each in _parameters(name, asked, state.reader.registry) for home in each.homes
         )
         wanted = [f"{code}={kind}/{id_}" for code, target in homes for kind, id_ in keys if target in (None, kind)]
         if wanted:
@@ -117,14 +112,9 @@ async def _fetch_referring(
 async def _find(state: _Inclusion, resource_type: str, condition: dict[str, Any]) -> list[dict[str, Any]]:
     # One more than may be added shows that there are more.
     limit = MAX_INCLUDED + 1 - len(state.found)
-    return await state.store.find(
-        resource_type,
-        condition,
-        sort=_NEWEST_FIRST if "k" in condition else (),
-        limit=limit,
-        projection=_FIELDS,
-        max_time_ms=state.max_time_ms,
-    )
+    query = await state.reader.query(resource_type, also=condition)
+    order = DEFAULT_ORDER if "k" in condition else ()
+    return await state.reader.find(query, order=order, limit=limit, projection=_FIELDS)
 
 
 def _parameters(resource_type: str, asked: Include, registry: SearchParameterRegistry) -> list[SearchParameter]:
