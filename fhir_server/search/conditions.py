@@ -13,7 +13,7 @@ from fhir_server.index import TYPES, Condition, any_of
 from fhir_server.index.date import instant_condition
 from fhir_server.index.entries import any_key, unescape
 from fhir_server.index.reference import any_reference
-from fhir_server.search.criteria import All, Clause, Either, Found, Not
+from fhir_server.search.criteria import All, Clause, Either, Not, Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ def ask(criterion: Criterion, registry: SearchParameterRegistry) -> Asked:
         case Clause():
             narrows = criterion.modifier != "missing" and not criterion.is_negated
             return Asked(criterion, clause_condition(criterion, registry), criterion.is_negated, narrows)
-        case Found():
+        case Resolved():
             is_joined = bool(criterion.stages)
             return Asked(criterion, criterion.condition, narrows=not is_joined, is_joined=is_joined)
         case Either():

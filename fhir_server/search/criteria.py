@@ -8,7 +8,7 @@ https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.htm
 | `Chain`                | `subject:Patient.name=a`          | that refers to one which fulfils the inner criterion |
 | `ReverseChain`         | `_has:Observation:patient:code=a` | that one refers to which fulfils the inner criterion |
 | `All`, `Either`, `Not` | `_filter=not (a eq 1 or b eq 2)`  | that fulfils all, one, none of its criteria          |
-| `Found`                | a relation after `resolve`        | that fulfils what the relation comes down to         |
+| `Resolved`                | a relation after `resolve`        | that fulfils what the relation comes down to         |
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Resolved:
     """A relation that was looked up: it holds where `condition` does.
 
     `stages` join to a document what `condition` reads of it, where it is not on the index document alone; `note` says
@@ -118,16 +118,16 @@ class Found:
 
 
 Relation: TypeAlias = "Chain | ReverseChain"
-Criterion: TypeAlias = "Clause | Chain | ReverseChain | All | Either | Not | Found"
+Criterion: TypeAlias = "Clause | Chain | ReverseChain | All | Either | Not | Resolved"
 
 
-def found_in(criterion: Criterion) -> Iterator[Found]:
+def resolved_in(criterion: Criterion) -> Iterator[Resolved]:
     """Yields the relations of a criterion that were looked up."""
     match criterion:
-        case Found():
+        case Resolved():
             yield criterion
         case All() | Either():
             for each in criterion.criteria:
-                yield from found_in(each)
+                yield from resolved_in(each)
         case Not():
-            yield from found_in(criterion.criterion)
+            yield from resolved_in(criterion.criterion)

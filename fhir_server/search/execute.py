@@ -7,15 +7,17 @@ client asked for `accurate`. A page that holds all matches is its own count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fhir_server.errors import TooCostly
 from fhir_server.outcome import Issue
 from fhir_server.search.include import include
+from fhir_server.search.page import Page, found
 from fhir_server.search.pages import sign, verify
-from fhir_server.search.reader import MAX_TIME_MS, Reader
+from fhir_server.search.reader import MAX_TIME_MS, Reader, RelationLimits
 from fhir_server.search.sort import projection, sort_values
+from fhir_server.store import BODY
 
 if TYPE_CHECKING:
     from fhir_server.index import SearchParameterRegistry
@@ -28,17 +30,6 @@ ESTIMATE_LIMIT = 1_000
 """`_total=estimate` counts up to here: the total then means "at least"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of results; `total` None is unknown, `next_page` is the token of the next page, None on the last."""
-
-    matches: tuple[dict[str, Any], ...] = ()
-    included: tuple[dict[str, Any], ...] = ()
-    total: int | None = None
-    next_page: str | None = None
-    warnings: tuple[Issue, ...] = ()
-
-
 async def execute(
     request: SearchRequest,
     store: ResourceStore,
@@ -46,12 +37,13 @@ async def execute(
     *,
     page_key: bytes,
     max_time_ms: int = MAX_TIME_MS,
+    relations: RelationLimits = RelationLimits(),
 ) -> Page:
     """Returns one page of the search; `page_key` is the secret that signs page tokens.
 
     Raises TooCostly when MongoDB takes longer than `max_time_ms`, InvalidContent for a token that is not this search's.
     """
-    reader = Reader(store, registry, max_time_ms)
+    reader = Reader(store, registry, max_time_ms, relations=relations)
     query = await reader.query(request.resource_type, request.clauses, order=request.order)
     warnings = [*request.warnings, *_explained(request, query.plan)]
     if request.count == 0:
@@ -63,14 +55,16 @@ async def execute(
         order=request.order,
         last=last,
         limit=request.count + 1,
-        projection={"resource": 1, **({"k": 1} if with_keys else {}), **projection(request.order)},
+        projection={**BODY, **({"k": 1} if with_keys else {}), **projection(request.order)},
     )
     more, documents = len(documents) > request.count, documents[: request.count]
     if last is None and request.total != "none":
         total = len(documents) if not more else await _total(request, reader, warnings)
     token = sign(request, sort_values(request.order, documents[-1]), total, page_key) if more else None
-    page = Page(tuple(document["resource"] for document in documents), (), total, token, tuple(warnings))
+    matches = tuple(found(request.resource_type, document) for document in documents)
+    page = Page(matches, (), total, token, tuple(warnings))
     if with_keys and documents:
+        documents = [{**document, "t": request.resource_type} for document in documents]
         included, issues = await include(request, documents, reader)
         page = replace(page, included=included, warnings=(*page.warnings, *issues))
     return page

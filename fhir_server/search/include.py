@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.outcome import Issue
+from fhir_server.search.page import Found, found
 from fhir_server.search.request import MAX_INCLUDED, Include
 from fhir_server.search.sort import DEFAULT_ORDER
 from fhir_server.spec.definitions import resource_types
+from fhir_server.store import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from fhir_server.search.request import SearchRequest
 
 MAX_ROUNDS = 5
-_FIELDS = {"resource": 1, "k": 1}
+_FIELDS = {**BODY, "k": 1}
 
 _Key = tuple[str, str]
 
@@ -38,7 +40,7 @@ class _Inclusion:
 
     reader: Reader
     seen: set[_Key]
-    found: list[dict[str, Any]] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
     is_cut: bool = False
 
     def add(self, documents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -52,7 +54,7 @@ class _Inclusion:
                 self.is_cut = True
                 break
             self.seen.add(key)
-            self.found.append(document["resource"])
+            self.found.append(found(document["t"], document))
             new.append(document)
         return new
 
@@ -61,8 +63,8 @@ async def include(
     request: SearchRequest,
     documents: Sequence[dict[str, Any]],
     reader: Reader,
-) -> tuple[tuple[dict[str, Any], ...], list[Issue]]:
-    """Returns the resources to include for the matches, whose documents carry `k`, and warnings."""
+) -> tuple[tuple[Found, ...], list[Issue]]:
+    """Returns the resources to include for the matches, whose documents carry `k` and their type `t`, and warnings."""
     state = _Inclusion(reader, {_key(document) for document in documents})
     includes, sources = request.includes, documents
     for _ in range(MAX_ROUNDS):
@@ -82,7 +84,7 @@ async def _fetch(asked: Include, documents: Sequence[dict[str, Any]], state: _In
     ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
     canonicals: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for document in documents:
-        resource_type = document["resource"]["resourceType"]
+        resource_type = document["t"]
         if asked.source in ("*", resource_type):
             for parameter, text in _references(document, _parameters(resource_type, asked, state.reader.registry)):
                 _sort_target(parameter, text, asked.target, ids, canonicals)
@@ -94,7 +96,7 @@ async def _fetch(asked: Include, documents: Sequence[dict[str, Any]], state: _In
 async def _fetch_referring(
     asked: Include, documents: Sequence[dict[str, Any]], state: _Inclusion
 ) -> list[dict[str, Any]]:
-    keys = [_key(document) for document in documents if asked.target in (None, document["resource"]["resourceType"])]
+    keys = [_key(document) for document in documents if asked.target in (None, document["t"])]
     if not keys:
         return []
     types = await state.reader.store.collections.existing_types() if asked.source == "*" else [asked.source]
@@ -114,7 +116,8 @@ async def _find(state: _Inclusion, resource_type: str, condition: dict[str, Any]
     limit = MAX_INCLUDED + 1 - len(state.found)
     query = await state.reader.query(resource_type, also=condition)
     order = DEFAULT_ORDER if "k" in condition else ()
-    return await state.reader.find(query, order=order, limit=limit, projection=_FIELDS)
+    documents = await state.reader.find(query, order=order, limit=limit, projection=_FIELDS)
+    return [{**document, "t": resource_type} for document in documents]
 
 
 def _parameters(resource_type: str, asked: Include, registry: SearchParameterRegistry) -> list[SearchParameter]:
@@ -172,7 +175,7 @@ def _by_canonical(canonicals: list[str]) -> dict[str, Any]:
 
 
 def _key(document: dict[str, Any]) -> _Key:
-    return document["resource"]["resourceType"], document["resource"]["id"]
+    return document["t"], document["_id"]
 
 
 _CUT = Issue(

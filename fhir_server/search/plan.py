@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.index.entries import pair_conditions
 from fhir_server.search.conditions import Asked, ask
-from fhir_server.search.criteria import Chain, Clause, Found, found_in
+from fhir_server.search.criteria import Chain, Clause, Resolved, resolved_in
 from fhir_server.search.sort import DEFAULT_ORDER
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class SearchPlan:
         """Returns the line shown for `_explain=true`, such as `scan code; filter date, status`."""
         scans, filters = (", ".join(map(str, asked)) or "nothing" for asked in (self.scans, self.filters))
         joins = f"; join {', '.join(map(str, self.joins))}" if self.joins else ""
-        found = [each for asked in (*self.scans, *self.filters, *self.joins) for each in found_in(asked.criterion)]
+        found = [each for asked in (*self.scans, *self.filters, *self.joins) for each in resolved_in(asked.criterion)]
         notes = "".join(f"; {each}: {each.note}" for each in found)
         return f"scan {scans}; filter {filters}{joins}{notes}"
 
@@ -136,7 +136,7 @@ def _parameter(asked: Asked) -> SearchParameter | None:
     match asked.criterion:
         case Clause(modifier=modifier, parameter=parameter) if modifier != "identifier":
             return parameter
-        case Found(relation=Chain(parameter=parameter)):
+        case Resolved(relation=Chain(parameter=parameter)):
             return parameter
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.search.criteria import found_in
+from fhir_server.search.criteria import resolved_in
 from fhir_server.search.sort import after
 from fhir_server.spec.dates import EARLIEST
 
@@ -60,5 +60,5 @@ def joined(plan: SearchPlan) -> list[Stage]:
     """Returns the stages that join what the plan's relations need, and keep the documents that fulfil them."""
     if not plan.joins:
         return []
-    stages = [stage for asked in plan.joins for found in found_in(asked.criterion) for stage in found.stages]
+    stages = [stage for asked in plan.joins for found in resolved_in(asked.criterion) for stage in found.stages]
     return [*stages, {"$match": {"$and": [asked.mongodb() for asked in plan.joins]}}]

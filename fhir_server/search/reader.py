@@ -38,6 +38,20 @@ def everything(_resource_type: str) -> Sequence[Criterion]:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationLimits:
+    """How much of the inner side of a relation is read before it is joined instead.
+
+    `keys`: most resources that a chain becomes keys of; MongoDB still reads so many ranges of an index in order.
+    `referring`: most resources on the other side of `_has`. `counting`: both, where all is counted and no order is
+    needed, and where a chain goes through canonical references, which are not joined.
+    """
+
+    keys: int = 100
+    referring: int = 500
+    counting: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question to the store about resources of one type, with what the caller may see in it."""
 
@@ -53,6 +67,7 @@ class Reader:
     registry: SearchParameterRegistry
     max_time_ms: int = MAX_TIME_MS
     policy: Policy = everything
+    relations: RelationLimits = RelationLimits()
     _started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     async def query(

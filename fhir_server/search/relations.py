@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.htm
 | Name                                                    | Means                                                      |
 |---------------------------------------------------------|------------------------------------------------------------|
 | `subject:Patient.name`                                  | the subject is a patient of that name                      |
-| `subject.name`                                          | the same, of any type `subject` leads to that has a `name`  |
+| `subject.name`                                          | the same, of any type `subject` leads to that has a `name` |
 | `participant:PractitionerRole.practitioner.name`        | chains go on                                               |
 | `_has:Observation:patient:code`                         | an observation of that code has it as its patient          |
 | `_has:Observation:patient:_has:AuditEvent:entity:agent` | and they go on, also into each other                       |

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.index import Condition, any_of
 from fhir_server.index.entries import capped
 from fhir_server.search.canonicals import is_canonical, is_literal, references_to, referred_to
-from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Found, Not, ReverseChain
+from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Not, Resolved, ReverseChain
 from fhir_server.search.joins import join_referring, join_targets
 
 if TYPE_CHECKING:
@@ -22,18 +22,10 @@ if TYPE_CHECKING:
 
     from fhir_server.search.reader import Query, Reader
 
-KEYS_LIMIT = 100
-"""Most resources that a relation becomes keys of: MongoDB still reads so many ranges of an index in order."""
-COUNTING_LIMIT = 10_000
-"""The same where all is counted, and no order is needed."""
-REFERRING_LIMIT = 500
-"""Most resources on the other side of `_has` that are read to see whom they refer to."""
-
-
 async def resolve(
     criteria: Sequence[Criterion], resource_type: str, reader: Reader, *, counting: bool = False
 ) -> tuple[Criterion, ...]:
-    """Returns the criteria with each relation as `Found`. Raises what `Reader.query` and `Reader.find` do."""
+    """Returns the criteria with each relation as `Resolved`. Raises what `Reader.query` and `Reader.find` do."""
     if all(type(each) is Clause for each in criteria):
         return tuple(criteria)
     lookup = _Lookup(resource_type, reader, counting)
@@ -63,7 +55,7 @@ class _Lookup:
                 return Not(await self.known(inner))
         return criterion
 
-    async def _chain(self, chain: Chain) -> Found:
+    async def _chain(self, chain: Chain) -> Resolved:
         found = await asyncio.gather(*(self._target(chain, *target) for target in await self._stored(chain.targets)))
         return _together(chain, found)
 
@@ -74,10 +66,11 @@ class _Lookup:
         existing = set(await self._reader.store.collections.existing_types())
         return tuple(target for target in targets if target[0] in existing)
 
-    async def _target(self, chain: Chain, target: str, inner: Criterion) -> Found:
+    async def _target(self, chain: Chain, target: str, inner: Criterion) -> Resolved:
         query = await self._reader.query(target, (inner,))
         by_url = is_canonical(chain.parameter, target, self._reader.registry)
-        limit = COUNTING_LIMIT if self._counting or by_url else KEYS_LIMIT
+        limits = self._reader.relations
+        limit = limits.counting if self._counting or by_url else limits.keys
         fields = {"_id": 1, **({"resource.url": 1, "resource.version": 1} if by_url else {})}
         documents = await self._reader.find(query, limit=limit + 1, projection=fields)
         if len(documents) > limit:
@@ -87,27 +80,28 @@ class _Lookup:
             condition = Condition(tuple(_keys(chain, target, [document["_id"] for document in documents])))
         if by_url:
             condition = any_of([condition, references_to(chain.parameter, documents)])
-        return Found(chain, condition, f"{len(documents)} {target}")
+        return Resolved(chain, condition, f"{len(documents)} {target}")
 
-    def _join(self, chain: Chain, query: Query, limit: int) -> Found:
+    def _join(self, chain: Chain, query: Query, limit: int) -> Resolved:
         name = f"j{next(self._numbers)}"
         stages = join_targets(name, chain.parameter, query)
-        return Found(chain, _joined(name), f"> {limit} {query.resource_type}, joined", stages)
+        return Resolved(chain, _joined(name), f"> {limit} {query.resource_type}, joined", stages)
 
-    async def _reverse(self, reverse: ReverseChain) -> Found:
+    async def _reverse(self, reverse: ReverseChain) -> Resolved:
         source = reverse.parameter.resource_type
         query = await self._reader.query(source, (reverse.criterion,))
-        limit = COUNTING_LIMIT if self._counting else REFERRING_LIMIT
+        limits = self._reader.relations
+        limit = limits.counting if self._counting else limits.referring
         documents = await self._reader.find(query, limit=limit + 1, projection={"k": 1})
         by_url = is_canonical(reverse.parameter, self._type, self._reader.registry)
         if len(documents) > limit and not by_url:
             name = f"j{next(self._numbers)}"
             stages = join_referring(name, reverse.parameter, self._type, query)
-            return Found(reverse, _joined(name), f"> {limit} {source}, joined", stages)
+            return Resolved(reverse, _joined(name), f"> {limit} {source}, joined", stages)
         condition = Condition(others=({"_id": {"$in": list(_referred(reverse, self._type, documents))}},))
         if by_url:
             condition = any_of([condition, referred_to(reverse.parameter, documents)])
-        return Found(reverse, condition, f"{len(documents)} {source}")
+        return Resolved(reverse, condition, f"{len(documents)} {source}")
 
 
 _FEW_TYPES = 10
@@ -130,9 +124,9 @@ def _joined(name: str) -> Condition:
     return Condition(others=({f"{name}.0": {"$exists": True}},))
 
 
-def _together(chain: Chain, found: Sequence[Found]) -> Found:
+def _together(chain: Chain, found: Sequence[Resolved]) -> Resolved:
     if len(found) == 1:
         return found[0]
     stages = tuple(stage for each in found for stage in each.stages)
     notes = ", ".join(each.note for each in found) or "nothing stored"
-    return Found(chain, any_of(each.condition for each in found), notes, stages)
+    return Resolved(chain, any_of(each.condition for each in found), notes, stages)

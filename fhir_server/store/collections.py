@@ -4,14 +4,17 @@
 
     {_id: "7f3a", v: 2, at: ISODate("2026-03-01T09:30:00.123Z"), m: "PUT",
      resource: {resourceType: "Observation", id: "7f3a", meta: {versionId: "2", …}, …},
+     json: BinData(0, "{\"resourceType\":\"Observation\",…}"),
      patient: "p1", date: ISODate("2026-02-28T00:00:00Z"), k: ["code:75626-2", "subject=Patient/p1"], …}
 
-`v` is the version, `at` its instant (meta.lastUpdated), `m` the HTTP verb that made it; the rest is the index document,
-which the package `index` describes, and whose keys are given to the store as `indexes`.
+`v` is the version, `at` its instant (meta.lastUpdated), `m` the HTTP verb that made it. `json` is `resource` as it is
+sent: answers are put together from it, undecoded; it is absent where it would be over 1 MiB (`units.LARGEST_JSON`), or
+was written by an older server. The rest is the index document, which the package `index` describes, and whose keys
+are given to the store as `indexes`.
 
 `<ResourceType>.history`: the versions that are no longer current, and the deletions.
 
-    {_id: {id: "7f3a", v: 1}, v: 1, at: …, m: "POST", patient: "p1", resource: {…}}
+    {_id: {id: "7f3a", v: 1}, v: 1, at: …, m: "POST", patient: "p1", resource: {…}, json: …}
     {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", patient: "p1", gone: "7f3a"}
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
@@ -20,6 +23,16 @@ version n of a resource is in one of the two collections for each n from 1 to th
 `claims`: keys that one resource only may have, such as the condition of a conditional create.
 
     {_id: "Patient?identifier=urn:oid:1.2.250.1.213.1.4.8|…", t: "Patient", r: "7f3a"}
+
+`jobs`: work that outlives its request, taken by one process at a time.
+
+    {_id: "5c0e…", kind: "patient-purge", state: "running", at: …, request: {patient: "p1"}, key: "purge:p1",
+     cancellable: false, due: ISODate("…"), token: "77aa…", attempts: 1, done: 120, total: 400, checkpoint: {…}}
+    {_id: "5c0f…", kind: "patient-purge", state: "done", at: …, request: {…}, …, result: {…}, ended: …, expires: …}
+
+`due` is the instant from which it may be taken: at once where it is queued, the end of the lease where it is running;
+it, `key` (which one job only may have) and `token` (who has taken it) are gone once it has ended; MongoDB removes it at
+`expires`.
 
 `meta`: one document, the version of this very layout.
 
@@ -46,9 +59,12 @@ IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
 """Fields and directions of one index, such as `(("k", 1), ("date", -1), ("_id", 1))`."""
 
 CLAIMS = "claims"
+JOBS = "jobs"
 META = "meta"
 HISTORY_SUFFIX = ".history"
-VERSION_FIELDS = {"v": 1, "at": 1, "m": 1, "resource": 1}
+BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
+"""The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
+VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, **BODY}
 """The projection that reads a version without what is indexed of it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
@@ -99,7 +115,7 @@ class Collections:
             return [_specification(_BY_INSTANT), deletions]
         if is_resource_collection(name):
             return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
-        return []
+        return list(_INDEXES_OF_OTHERS.get(name, ()))
 
     def _is_ready(self, name: str) -> bool:
         made = self._ready.get(name)
@@ -125,6 +141,13 @@ class Collections:
 
 
 _NAMESPACE_EXISTS = 48
+_INDEXES_OF_OTHERS: dict[str, tuple[dict[str, Any], ...]] = {
+    JOBS: (
+        {"key": {"due": 1, "_id": 1}, "name": "due"},
+        {"key": {"key": 1}, "name": "key", "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
+        {"key": {"expires": 1}, "name": "expires", "expireAfterSeconds": 0},
+    ),
+}
 
 
 def _specification(keys: IndexKeys) -> dict[str, Any]:
