@@ -15,7 +15,7 @@ from fhir_server.outcome import Issue
 from fhir_server.search.include import include
 from fhir_server.search.page import Page, found
 from fhir_server.search.pages import sign, verify
-from fhir_server.search.reader import MAX_TIME_MS, Reader, RelationLimits
+from fhir_server.search.reader import MAX_TIME_MS, RELATION_LIMITS, Reader, RelationLimits
 from fhir_server.search.sort import projection, sort_values
 from fhir_server.store import BODY
 
@@ -37,7 +37,7 @@ async def execute(
     *,
     page_key: bytes,
     max_time_ms: int = MAX_TIME_MS,
-    relations: RelationLimits = RelationLimits(),
+    relations: RelationLimits = RELATION_LIMITS,
 ) -> Page:
     """Returns one page of the search; `page_key` is the secret that signs page tokens.
 

@@ -29,13 +29,48 @@ def join_targets(name: str, parameter: SearchParameter, query: Query) -> tuple[S
     )
 
 
-def join_referring(name: str, parameter: SearchParameter, target: str, query: Query) -> tuple[Stage, ...]:
+def join_referring(
+    name: str, parameter: SearchParameter, target: str, query: Query, *, by_url: bool
+) -> tuple[Stage, ...]:
     """Returns the stages after which the field `name` holds one of the resources of the query that refer to the
-    document, of type `target`, if there is one.
+    document, of type `target`, if there is one; with `by_url` also those that refer to it by its URL.
     """
     starts = [f"{home.code}={target}/" for home in parameter.homes if home.target in (None, target)]
-    keys = [{"$concat": [{"$literal": start}, "$_id"]} for start in starts]
-    return {"$set": {f"{name}_ids": keys}}, _lookup(name, query, "k", _holds(query))
+    keys: list[Stage] = [{"$concat": [{"$literal": start}, "$_id"]} for start in starts]
+    if not by_url:
+        return {"$set": {f"{name}_ids": keys}}, _lookup(name, query, "k", _holds(query))
+    plain: list[Stage] = [{"$concat": [{"$literal": f"{home.code}="}, "$resource.url"]} for home in parameter.homes]
+    keys += [{"$concat": [each, "|", "$resource.version"]} for each in plain]
+    by_plain_url = _lookup(f"{name}_plain", query, "k", [_NAMES_NO_VERSION, *_holds(query)])
+    by_plain_url["$lookup"]["let"] = {"plain": f"${name}_plain_ids"}
+    return (
+        {"$set": {f"{name}_ids": keys, f"{name}_plain_ids": plain}},
+        _lookup(name, query, "k", _holds(query)),
+        by_plain_url,
+        {"$set": {name: {"$concatArrays": [f"${name}", f"${name}_plain"]}}},
+    )
+
+
+_VERSIONED = {"$map": {"input": "$k", "as": "key", "in": {"$eq": [{"$indexOfBytes": ["$$key", "$$start"]}, 0]}}}
+_NAMES_NO_VERSION: Stage = {
+    "$match": {
+        "$expr": {
+            "$anyElementTrue": {
+                "$map": {
+                    "input": "$$plain",
+                    "as": "url",
+                    "in": {
+                        "$let": {
+                            "vars": {"start": {"$concat": ["$$url", "|"]}},
+                            "in": {"$and": [{"$in": ["$$url", "$k"]}, {"$not": {"$anyElementTrue": _VERSIONED}}]},
+                        }
+                    },
+                }
+            }
+        }
+    }
+}
+"""Keeps the documents that have one of the keys `$$plain`, and not the same with a version."""
 
 
 def target_ids(parameter: SearchParameter, target: str) -> Stage:

@@ -43,12 +43,16 @@ class RelationLimits:
 
     `keys`: most resources that a chain becomes keys of; MongoDB still reads so many ranges of an index in order.
     `referring`: most resources on the other side of `_has`. `counting`: both, where all is counted and no order is
-    needed, and where a chain goes through canonical references, which are not joined.
+    needed. `definitions`: most resources that a chain leads to by their URL; there is no joining beyond.
     """
 
     keys: int = 100
     referring: int = 500
     counting: int = 10_000
+    definitions: int = 10_000
+
+
+RELATION_LIMITS = RelationLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Reader:
     registry: SearchParameterRegistry
     max_time_ms: int = MAX_TIME_MS
     policy: Policy = everything
-    relations: RelationLimits = RelationLimits()
+    relations: RelationLimits = RELATION_LIMITS
     _started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     async def query(

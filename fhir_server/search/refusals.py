@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from fhir_server.errors import InvalidContent, NotSupported, TooCostly
 
+UNKNOWN = "search-parameter-unknown"
 _FEW = 10
 
 
@@ -20,7 +21,7 @@ def unknown_parameter(name: str, resource_type: str, valid: Iterable[str]) -> No
     return NotSupported(
         f"`{resource_type}` has no search parameter `{name}`.{english} Valid: {listed}.",
         f"`{resource_type}` n'a pas de paramètre de recherche `{name}`.{french} Valides : {listed}.",
-        rule="search-parameter-unknown",
+        rule=UNKNOWN,
     )
 
 
@@ -77,11 +78,11 @@ def unknown_chain_end(name: str, targets: Iterable[str], valid: Iterable[str], c
     near = get_close_matches(code, names, n=1)
     english = f" Did you mean `{near[0]}`?" if near else ""
     french = f" Vouliez-vous dire `{near[0]}` ?" if near else ""
-    types, listed = ", ".join(list(targets)[:_FEW]), ", ".join(names)
+    types, listed = ", ".join(sorted(targets)[:_FEW]), ", ".join(names)
     return NotSupported(
         f"`{name}`: none of {types} has a search parameter `{code}`.{english} Valid: {listed}.",
         f"`{name}` : aucun de {types} n'a de paramètre de recherche `{code}`.{french} Valides : {listed}.",
-        rule="search-parameter-unknown",
+        rule=UNKNOWN,
     )
 
 

@@ -22,6 +22,7 @@ from fhir_server.errors import FhirError
 from fhir_server.search.clauses import IgnorableError, find_parameter, parse_clause
 from fhir_server.search.criteria import Chain, Criterion, ReverseChain
 from fhir_server.search.refusals import (
+    UNKNOWN,
     long_chain,
     not_a_reference,
     unknown_chain_end,
@@ -99,8 +100,9 @@ class _Walk:
             return tuple(found)
         if refusals:
             raise refusals[0]
-        if len(possible) == 1 or not self.value:
-            raise IgnorableError(ignorable[0])
+        empty = [error for error in ignorable if error.rule != UNKNOWN]
+        if empty or len(possible) == 1:
+            raise IgnorableError((empty or ignorable)[0])
         code = rest.partition(".")[0].partition(":")[0]
         valid = (code for each in possible for code in self.registry.for_type(each))
         raise IgnorableError(unknown_chain_end(name, possible, valid, code))

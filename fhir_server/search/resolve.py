@@ -16,11 +16,13 @@ from fhir_server.index.entries import capped
 from fhir_server.search.canonicals import is_canonical, is_literal, references_to, referred_to
 from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Not, Resolved, ReverseChain
 from fhir_server.search.joins import join_referring, join_targets
+from fhir_server.search.refusals import too_costly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fhir_server.search.reader import Query, Reader
+
 
 async def resolve(
     criteria: Sequence[Criterion], resource_type: str, reader: Reader, *, counting: bool = False
@@ -70,9 +72,11 @@ class _Lookup:
         query = await self._reader.query(target, (inner,))
         by_url = is_canonical(chain.parameter, target, self._reader.registry)
         limits = self._reader.relations
-        limit = limits.counting if self._counting or by_url else limits.keys
+        limit = limits.definitions if by_url else limits.counting if self._counting else limits.keys
         fields = {"_id": 1, **({"resource.url": 1, "resource.version": 1} if by_url else {})}
         documents = await self._reader.find(query, limit=limit + 1, projection=fields)
+        if len(documents) > limit and by_url:
+            raise too_costly(chain.name)
         if len(documents) > limit:
             return self._join(chain, query, limit)
         condition = Condition()
@@ -94,9 +98,9 @@ class _Lookup:
         limit = limits.counting if self._counting else limits.referring
         documents = await self._reader.find(query, limit=limit + 1, projection={"k": 1})
         by_url = is_canonical(reverse.parameter, self._type, self._reader.registry)
-        if len(documents) > limit and not by_url:
+        if len(documents) > limit:
             name = f"j{next(self._numbers)}"
-            stages = join_referring(name, reverse.parameter, self._type, query)
+            stages = join_referring(name, reverse.parameter, self._type, query, by_url=by_url)
             return Resolved(reverse, _joined(name), f"> {limit} {source}, joined", stages)
         condition = Condition(others=({"_id": {"$in": list(_referred(reverse, self._type, documents))}},))
         if by_url:
