@@ -65,7 +65,7 @@ def build_app(settings: Settings) -> FhirServer:
     definitions = DefinitionRegistry(content_folders(settings))
     base_urls = (settings.base_url,) if settings.base_url else ()
     context = ValueContext(ZoneInfo(settings.time_zone), base_urls)
-    search_parameters = SearchParameterRegistry(table("search_parameters"), context)
+    search_parameters = SearchParameterRegistry(table("search_parameters"), context, shipped_parameters(definitions))
 
     @asynccontextmanager
     async def lifespan(app: FhirServer) -> AsyncIterator[None]:
@@ -92,6 +92,11 @@ def build_app(settings: Settings) -> FhirServer:
         return JSONResponse({"status": "pass", "version": __version__})
 
     return app
+
+
+def shipped_parameters(definitions: DefinitionRegistry) -> list[dict[str, Any]]:
+    """Returns the search parameters of the content that are in force."""
+    return [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
 
 
 def content_folders(settings: Settings) -> list[Path]:

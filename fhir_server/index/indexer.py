@@ -62,6 +62,7 @@ class Indexer:
     def __init__(self, registry: SearchParameterRegistry) -> None:
         self._registry = registry
         self._context = registry.context
+        self._revision = registry.revision
         self._rules: dict[str, _Rules] = {}
 
     def document(self, resource: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +72,8 @@ class Indexer:
         caller.
         """
         resource_type = resource["resourceType"]
+        if self._revision != self._registry.revision:
+            self._revision, self._rules = self._registry.revision, {}
         rules = self._rules.get(resource_type)
         if rules is None:
             rules = self._rules[resource_type] = self._compile(resource_type)
@@ -98,7 +101,7 @@ class Indexer:
     def _compile(self, resource_type: str) -> _Rules:
         tree: _Tree = {}
         others: list[_Rule] = []
-        for parameter in self._registry.for_type(resource_type).values():
+        for parameter in self._registry.indexed(resource_type).values():
             if parameter.code in _OWN_FIELDS or not parameter.is_indexed:
                 continue
             writer = _writers(parameter, self._context)
