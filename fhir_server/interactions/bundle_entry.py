@@ -16,14 +16,16 @@ from fhir_server.interactions.addresses import (
 from fhir_server.interactions.write_request import WriteRequest
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+_operation_url = re.compile(r"(?:[^?]*/)?\$[^/?]+(?:\?.*)?")
 _resource_url = re.compile(r"([^/?]+)/([^/?]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Entry `number` of a bundle: a `write`, or a read of `url` where `write` is None.
+    """Entry `number` of a bundle: a `write`, or a read of `url` or a call of an operation where `write` is None.
 
-    `if_none_match` and `if_modified_since` are those of a read: it answers 304 where the client has the version.
+    `if_none_match` and `if_modified_since` are those of a read: it answers 304 where the client has the version. `body`
+    is what an operation is sent.
     """
 
     number: int
@@ -32,6 +34,7 @@ class Entry:
     write: WriteRequest | None
     if_none_match: str = ""
     if_modified_since: str = ""
+    body: dict[str, Any] | None = None
 
 
 def parse_entry(number: int, content: Any) -> Entry:
@@ -57,6 +60,8 @@ def parse_entry(number: int, content: Any) -> Entry:
     _refuse_idle_condition(place, method, request)
     if method in ("GET", "HEAD"):
         return Entry(number, method, url, None, request.get("ifNoneMatch", ""), request.get("ifModifiedSince", ""))
+    if method == "POST" and _operation_url.fullmatch(url):
+        return Entry(number, method, url, None, body=content.get("resource"))
     return Entry(number, method, url, _write(place, method, content, request))
 
 

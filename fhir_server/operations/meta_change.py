@@ -33,7 +33,7 @@ async def change_meta(
         else:
             version = await vread(repository.store, resource_type, id_, invocation.version_id)
         resource = version.resource or {}
-        meta = change(resource["meta"], invocation.value("meta"))
+        meta = change(resource["meta"], invocation.inputs.one("meta"))
         if is_same_content(meta, resource["meta"]):
             return returned(meta)
         amended = {name: meta if name == "meta" else value for name, value in resource.items()}

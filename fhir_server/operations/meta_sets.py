@@ -40,7 +40,10 @@ def _changed(meta: Mapping[str, Any], change: Callable[[str, list[Any]], list[An
 
 
 def _unique(values: list[Any]) -> list[Any]:
-    return list({_identity(value): value for value in reversed(values)}.values())[::-1]
+    found: dict[tuple[str, str], Any] = {}
+    for value in values:
+        found.setdefault(_identity(value), value)
+    return list(found.values())
 
 
 def _identity(value: Any) -> tuple[str, str]:

@@ -36,7 +36,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation; `types` are those it is called on, empty for all. `searches`: search parameters are inputs too."""
+    """An operation; `types` are those it is called on, empty for all.
+
+    `searches` where search parameters are inputs too, `is_job` where its work goes on after the answer.
+    """
 
     canonical: str
     code: str
@@ -46,6 +49,7 @@ class Operation:
     types: frozenset[str] = frozenset()
     affects_state: bool = False
     searches: bool = False
+    is_job: bool = False
 
     def is_offered(self, level: Level, resource_type: str | None) -> bool:
         """True where it can be called on this level of this type (None: the system)."""

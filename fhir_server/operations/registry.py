@@ -22,7 +22,9 @@ def find_operation(code: str, level: Level, resource_type: str | None) -> Operat
         if operation.code == code and operation.is_offered(level, resource_type):
             return operation
     here = [f"`${operation.code}`" for operation in OPERATIONS if operation.is_offered(level, resource_type)]
-    listed, liste = (f"those are {', '.join(here)}", f"il y a {', '.join(here)}") if here else ("none is", "il n'y en a pas")
+    listed, liste = (
+        (f"those are {', '.join(here)}", f"il y a {', '.join(here)}") if here else ("none is", "il n'y en a pas")
+    )
     raise ResourceNotFound(
         f"There is no operation `${code}` here; {listed}. `metadata` lists all.",
         f"Il n'y a pas d'opération `${code}` ici ; {liste}. `metadata` les indique toutes.",

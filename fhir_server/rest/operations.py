@@ -1,22 +1,39 @@
 """`$operations` over HTTP and as entries of bundles. https://hl7.org/fhir/R4/operations.html#executing"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from fhir_server.errors import InteractionUnknown, MalformedContent
+from fhir_server.errors import FhirError, InteractionUnknown, MalformedContent, NotSupported, ResourceNotFound
 from fhir_server.interactions.addresses import check_id, check_type
 from fhir_server.interactions.checks import refusal
 from fhir_server.operations import Invocation, Operation, Result, find_operation
-from fhir_server.operations.inputs import from_parameters, from_query, require
+from fhir_server.operations.inputs import from_parameters, from_query, join
 from fhir_server.operations.operation import Level
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.negotiation import Preferences
 
-Query = Sequence[tuple[str, str]]
-Target = tuple[Level, str | None, str | None, str | None]
-"""Level, type, id and version."""
+METHODS = ("GET", "HEAD", "POST")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What came over HTTP, or in an entry of a bundle; `body` is the Parameters that were posted, if any."""
+
+    segments: Sequence[str]
+    method: str
+    query: Sequence[tuple[str, str]]
+    body: dict[str, Any] | None
+    base_url: str
+    preferences: Preferences
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    level: Level
+    resource_type: str | None = None
+    id_: str | None = None
+    version_id: str | None = None
 
 
 def is_operation(segments: Sequence[str]) -> bool:
@@ -24,67 +41,85 @@ def is_operation(segments: Sequence[str]) -> bool:
     return bool(segments) and segments[-1].startswith("$")
 
 
-def addressed(segments: Sequence[str], method: str) -> tuple[Operation, Target]:
-    """Returns the operation at a URL and what it is called on.
+def operation_methods(segments: Sequence[str]) -> tuple[str, ...]:
+    """Returns the methods that the operation at a URL is called by; where there is none, those it might have."""
+    try:
+        return _methods(_find(segments)[0])
+    except FhirError:
+        return METHODS
 
-    Raises ResourceNotFound where there is none, and InteractionUnknown for a GET of one that changes something, or for
-    a method other than GET, HEAD and POST.
+
+async def operate(endpoint: Endpoint, call: Call) -> Result:
+    """Returns what the operation answers.
+
+    Raises ResourceNotFound where there is none at this URL, InteractionUnknown for a GET of one that changes something,
+    InvalidContent for inputs that it does not take, and what the operation itself refuses.
     """
-    target = _target(segments[:-1])
-    operation = find_operation(segments[-1][1:], target[0], target[1])
-    if method not in allowed_methods(operation):
-        how, comment = ("POST", "POST") if operation.affects_state else ("GET or POST", "GET ou POST")
+    operation, target = _find(call.segments)
+    if call.method not in _methods(operation):
         raise InteractionUnknown(
-            f"`${operation.code}` is called by {how}, not by {method}.",
-            f"`${operation.code}` s'appelle par {comment}, pas par {method}.",
+            f"`${operation.code}` is called by POST, not by {call.method}.",
+            f"`${operation.code}` s'appelle par POST, pas par {call.method}.",
             rule="operation-method",
         )
-    return operation, target
-
-
-def allowed_methods(operation: Operation) -> tuple[str, ...]:
-    """Returns the methods that an operation is called by."""
-    return ("POST",) if operation.affects_state else ("GET", "HEAD", "POST")
-
-
-async def operate(  # noqa: PLR0913 -- what a request has
-    endpoint: Endpoint,
-    segments: Sequence[str],
-    method: str,
-    query: Query,
-    body: dict[str, Any] | None,
-    base_url: str,
-    preferences: Preferences,
-) -> Result:
-    """Returns what the operation at this URL answers; `body` is the Parameters that were posted, if any."""
-    operation, (level, resource_type, id_, version_id) = addressed(segments, method)
-    inputs, search = from_query(operation, query)
-    sent = list(query)
-    if body is not None:
-        _check_parameters(endpoint, body)
-        posted, searched, texts = from_parameters(operation, body)
-        for name, values in posted.items():
-            inputs.setdefault(name, []).extend(values)
-        search += searched
-        sent += texts
-    require(operation, inputs)
+    inputs = from_query(operation, call.query)
+    if call.body is not None:
+        _check_parameters(endpoint, call.body)
+        inputs = join(operation, inputs, from_parameters(operation, call.body))
     invocation = Invocation(
-        endpoint.repository, base_url, preferences.language, level, resource_type, id_, version_id, inputs, search, sent
+        endpoint.repository,
+        call.base_url,
+        call.preferences.language,
+        target.level,
+        target.resource_type,
+        target.id_,
+        target.version_id,
+        inputs.complete(operation),
     )
     return await operation.run(invocation)
 
 
-def _target(segments: Sequence[str]) -> Target:
-    match segments:
+async def operate_in_bundle(endpoint: Endpoint, call: Call, *, is_transaction: bool) -> dict[str, Any]:
+    """Returns what the operation of an entry answers.
+
+    Raises NotSupported where it does not go into a bundle: into a transaction nothing that changes something, since it
+    could not be undone with the rest; into none what goes on as a job.
+    """
+    operation, _ = _find(call.segments)
+    if operation.is_job or (is_transaction and operation.affects_state):
+        kind = "a bundle" if operation.is_job else "a transaction"
+        forme = "un bundle" if operation.is_job else "une transaction"
+        raise NotSupported(
+            f"`${operation.code}` cannot be called in {kind}: call it by itself.",
+            f"`${operation.code}` ne peut être appelée dans {forme} : appelez-la seule.",
+            rule="operation-in-bundle",
+        )
+    return await operate(endpoint, call)
+
+
+def _methods(operation: Operation) -> tuple[str, ...]:
+    return ("POST",) if operation.affects_state else METHODS
+
+
+def _find(segments: Sequence[str]) -> tuple[Operation, _Target]:
+    *owner, name = segments
+    match owner:
         case []:
-            return "system", None, None, None
+            target = _Target("system")
         case [resource_type]:
-            return "type", check_type(resource_type), None, None
+            target = _Target("type", check_type(resource_type))
         case [resource_type, id_]:
-            return "instance", check_type(resource_type), check_id(id_), None
+            target = _Target("instance", check_type(resource_type), check_id(id_))
         case [resource_type, id_, "_history", version_id]:
-            return "version", check_type(resource_type), check_id(id_), version_id
-    return "system", "/".join(segments), None, None
+            target = _Target("version", check_type(resource_type), check_id(id_), version_id)
+        case _:
+            raise ResourceNotFound(
+                f"Operations are called on `[base]`, a type, a resource or a version, not on `{'/'.join(owner)}`.",
+                "Une opération s'appelle sur `[base]`, un type, une ressource ou une version, pas sur"
+                f" `{'/'.join(owner)}`.",
+                rule="operation-unknown",
+            )
+    return find_operation(name[1:], target.level, target.resource_type), target
 
 
 def _check_parameters(endpoint: Endpoint, body: dict[str, Any]) -> None:

@@ -27,16 +27,15 @@ if TYPE_CHECKING:
 async def amend(
     database: Database, version: StoredVersion, resource: Mapping[str, Any], index: Mapping[str, Any]
 ) -> bool:
-    """Puts `resource`, which differs from that of `version` in its `meta` alone, in its place; False where it has changed.
+    """Puts `resource`, which differs from that of `version` in its `meta` alone, in its place.
 
-    A version that is no longer current is looked for in the history, which keeps no index.
+    Returns False where the version has changed. One that is no longer current is looked for in the history, which keeps
+    no index.
     """
     if version.resource is None:
         raise ValueError("a deletion has no meta")
     unchanged = {"v": version.version_id, "resource.meta": version.resource["meta"]}
-    update = Update(
-        version.resource_type, version.id_, resource, index, version.version_id - 1, method=version.method
-    )
+    update = Update(version.resource_type, version.id_, resource, index, version.version_id - 1, method=version.method)
     history = database[history_name(version.resource_type)]
     old_id = {"id": version.id_, "v": version.version_id}
     try:
