@@ -2,7 +2,7 @@
 
 https://hl7.org/fhir/R4/searchparameter-registry.html
 
-Composite and special parameters are not here, nor those without an expression (`_text`, `_content`, `_query`).
+Special parameters are not here, nor those without an expression (`_text`, `_content`, `_query`).
 """
 
 from __future__ import annotations
@@ -13,22 +13,14 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
-from fhir_server.index import date, number, quantity, reference, string, token, uri
+from fhir_server.index import composite, token
 from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
 from fhir_server.spec.definitions import resource_types, table
 
-TYPES: Mapping[str, ModuleType] = {
-    "string": string,
-    "token": token,
-    "reference": reference,
-    "date": date,
-    "number": number,
-    "quantity": quantity,
-    "uri": uri,
-}
-"""Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer` and `condition`."""
+TYPES: Mapping[str, ModuleType] = {**composite.PART_TYPES, "composite": composite}
+"""Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer`, `condition` and `present`."""
 
 # What "newest first" means, the first that a type has; otherwise its resources have no date of their own.
 _MAIN_DATES = (
@@ -70,7 +62,7 @@ class SearchParameterRegistry:
         return found
 
     def is_unavailable(self, resource_type: str, code: str) -> bool:
-        """True for a parameter that is defined for the type and that this server does not do (composite, special)."""
+        """True for a parameter that is defined for the type and that this server does not do (special)."""
         return any(code in self._unavailable.get(base, ()) for base in (resource_type, *_BASES))
 
     def main_date(self, resource_type: str) -> SearchParameter | None:
@@ -107,11 +99,17 @@ class SearchParameterRegistry:
         for base in (*bases, resource_type):
             rows |= self._rows.get(base, {})
         found = {}
-        for code in sorted(rows):
-            branches = alternatives(rows[code]["expression"], resource_type)
+        for code, row in rows.items():
+            branches = alternatives(row["expression"], resource_type) if row["type"] != "composite" else ()
             if branches:
-                found[code] = self._parameter(resource_type, rows[code], branches)
-        return {code: replace(parameter, homes=_homes(parameter, found)) for code, parameter in found.items()}
+                found[code] = self._parameter(resource_type, row, branches)
+        known = {code: replace(parameter, homes=_homes(parameter, found)) for code, parameter in found.items()}
+        together = {
+            code: replace(self._parameter(resource_type, row, ()), repetitions=places)
+            for code, row in rows.items()
+            if row["type"] == "composite" and (places := composite.repetitions(resource_type, row, known))
+        }
+        return dict(sorted((known | together).items()))
 
     def _parameter(
         self, resource_type: str, row: Mapping[str, Any], branches: tuple[Alternative, ...]
