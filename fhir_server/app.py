@@ -26,7 +26,7 @@ from fhir_server.rest.welcome import welcome_page
 from fhir_server.search import SearchRequest, find_ids_of_each
 from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
-from fhir_server.store import Batches, ResourceStore, open_store
+from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 
@@ -65,7 +65,7 @@ def build_app(settings: Settings) -> FhirServer:
     definitions = DefinitionRegistry(content_folders(settings))
     base_urls = (settings.base_url,) if settings.base_url else ()
     context = ValueContext(ZoneInfo(settings.time_zone), base_urls)
-    search_parameters = SearchParameterRegistry(table("search_parameters"), context)
+    search_parameters = SearchParameterRegistry(table("search_parameters"), context, shipped_parameters(definitions))
 
     @asynccontextmanager
     async def lifespan(app: FhirServer) -> AsyncIterator[None]:
@@ -78,7 +78,8 @@ def build_app(settings: Settings) -> FhirServer:
             repository = _repository(settings, definitions, search_parameters, store)
             await publish(repository, definitions)
             app.fhir = FhirApplication(_endpoint(settings, definitions, repository))
-            yield
+            async with JobRunner(store.jobs, _job_handlers(repository)):
+                yield
 
     app = FhirServer(title="MSMA FHIR server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
 
@@ -91,6 +92,11 @@ def build_app(settings: Settings) -> FhirServer:
         return JSONResponse({"status": "pass", "version": __version__})
 
     return app
+
+
+def shipped_parameters(definitions: DefinitionRegistry) -> list[dict[str, Any]]:
+    """Returns the search parameters of the content that are in force."""
+    return [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
 
 
 def content_folders(settings: Settings) -> list[Path]:
@@ -123,6 +129,11 @@ def _repository(
         turnstile=Turnstile(),
         limits=Limits(settings.max_bundle_entries, settings.query_timeout_ms),
     )
+
+
+def _job_handlers(repository: Repository) -> dict[str, JobHandler]:
+    """Returns what does each kind of job, by kind."""
+    return {}
 
 
 def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: Repository) -> Endpoint:

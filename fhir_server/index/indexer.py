@@ -63,6 +63,7 @@ class Indexer:
     def __init__(self, registry: SearchParameterRegistry) -> None:
         self._registry = registry
         self._context = registry.context
+        self._revision = registry.revision
         self._rules: dict[str, _Rules] = {}
 
     def document(self, resource: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +73,8 @@ class Indexer:
         caller.
         """
         resource_type = resource["resourceType"]
+        if self._revision != self._registry.revision:
+            self._revision, self._rules = self._registry.revision, {}
         rules = self._rules.get(resource_type)
         if rules is None:
             rules = self._rules[resource_type] = self._compile(resource_type)
@@ -100,7 +103,7 @@ class Indexer:
     def _compile(self, resource_type: str) -> _Rules:
         tree: _Tree = {}
         others: list[_Rule] = []
-        for parameter in self._registry.for_type(resource_type).values():
+        for parameter in self._registry.indexed(resource_type).values():
             if parameter.code in _OWN_FIELDS or not parameter.is_indexed or parameter.repetitions:
                 continue
             writer = _writers(parameter, self._context)
@@ -123,7 +126,7 @@ class Indexer:
     def _parts(self, resource_type: str) -> dict[tuple[str, ...], list[Part]]:
         """Returns the parts that composite parameters check together, each once, by the place of their repetition."""
         found: dict[tuple[str, ...], dict[tuple[Any, ...], Part]] = {}
-        for parameter in self._registry.for_type(resource_type).values():
+        for parameter in self._registry.indexed(resource_type).values():
             for repetition in parameter.repetitions:
                 for part in repetition.parts:
                     if not part.is_outer:

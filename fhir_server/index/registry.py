@@ -13,6 +13,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
+from fhir_server.errors import NotSupported
 from fhir_server.index import composite, token
 from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
@@ -33,32 +34,76 @@ _EXAMPLE = "http://hl7.org/fhir/SearchParameter/example"
 
 
 class SearchParameterRegistry:
-    """The search parameters of every resource type, from rows as in the table `search_parameters`.
+    """The search parameters of every resource type: R4's, and those that the content and clients add.
 
-    A later row for the same type and code replaces an earlier one.
+    `rows` are as in the table `search_parameters`, `additions` are SearchParameter resources. A later one for the same
+    type and code replaces an earlier one.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]], context: ValueContext | None = None) -> None:
+    def __init__(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        context: ValueContext | None = None,
+        additions: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
         self.context = context or ValueContext()
+        self.revision = 0
         self._rows: dict[str, dict[str, Mapping[str, Any]]] = {}
         self._unavailable: dict[str, set[str]] = {}
-        self._types: dict[str, dict[str, SearchParameter]] = {}
+        self._core: dict[str, dict[str, SearchParameter]] = {}
+        self._additions: dict[str, dict[str, Mapping[str, Any]]] = {}
+        self._building: dict[tuple[str, str], int] = {}
+        self._indexed: dict[str, dict[str, SearchParameter]] = {}
+        self._offered: dict[str, dict[str, SearchParameter]] = {}
         for row in rows:
             for base in row.get("base", ()) if row["url"] != _EXAMPLE else ():
                 if row["type"] in TYPES and row.get("expression"):
                     self._rows.setdefault(base, {})[row["code"]] = row
                 else:
                     self._unavailable.setdefault(base, set()).add(row["code"])
+        self.adopt(additions)
+
+    def adopt(
+        self, additions: Iterable[Mapping[str, Any]], building: Mapping[tuple[str, str], int] | None = None
+    ) -> None:
+        """Takes `additions` beside R4's parameters, in place of those it had.
+
+        `building` tells, for (type, code), how much of an index is there, in percent: those are indexed, not offered.
+        `revision` grows, so that who keeps what follows from the parameters learns of it.
+        """
+        self._additions = {}
+        for row in additions:
+            for base in row["base"]:
+                self._additions.setdefault(base, {})[row["code"]] = row
+        self._building = dict(building or {})
+        self._indexed, self._offered = {}, {}
+        self.revision += 1
 
     def find(self, resource_type: str, code: str) -> SearchParameter | None:
-        """Returns the parameter of that name, or None."""
+        """Returns the parameter of that name, or None; raises NotSupported while its index is being built."""
+        percent = self._building.get((resource_type, code)) if self._building else None
+        if percent is not None:
+            raise NotSupported(
+                f"The index of search parameter `{code}` of `{resource_type}` is being built: {percent} %.",
+                f"L'index du paramètre de recherche `{code}` de `{resource_type}` est en construction : {percent} %.",
+                rule="search-parameter-building",
+            )
         return self.for_type(resource_type).get(code)
 
     def for_type(self, resource_type: str) -> Mapping[str, SearchParameter]:
-        """Returns all parameters of a resource type by code, in alphabetical order."""
-        found = self._types.get(resource_type)
+        """Returns the parameters that a resource type is searched by, by code in alphabetical order."""
+        found = self._offered.get(resource_type)
         if found is None:
-            found = self._types[resource_type] = self._build(resource_type)
+            every = self.indexed(resource_type)
+            found = {code: each for code, each in every.items() if (resource_type, code) not in self._building}
+            self._offered[resource_type] = found
+        return found
+
+    def indexed(self, resource_type: str) -> Mapping[str, SearchParameter]:
+        """Returns the parameters that resources of a type are indexed by: also those whose index is being built."""
+        found = self._indexed.get(resource_type)
+        if found is None:
+            found = self._indexed[resource_type] = self._build(resource_type)
         return found
 
     def is_unavailable(self, resource_type: str, code: str) -> bool:
@@ -66,8 +111,8 @@ class SearchParameterRegistry:
         return any(code in self._unavailable.get(base, ()) for base in (resource_type, *_BASES))
 
     def main_date(self, resource_type: str) -> SearchParameter | None:
-        """Returns the date parameter that orders resources of a type by default, or None."""
-        known = self.for_type(resource_type)
+        """Returns the date parameter of R4 that orders resources of a type by default, or None."""
+        known = self._core_of(resource_type)
         for code in _MAIN_DATES:
             parameter = known.get(code)
             if parameter is not None and parameter.type == "date":
@@ -92,24 +137,45 @@ class SearchParameterRegistry:
         return [(found.code, found.type, found.url) for found in self.for_type(resource_type).values()]
 
     def _build(self, resource_type: str) -> dict[str, SearchParameter]:
-        if resource_type not in resource_types():
-            return {}
-        bases = _BASES[:1] if resource_type in _WITHOUT_NARRATIVE else _BASES
-        rows: dict[str, Mapping[str, Any]] = {}
-        for base in (*bases, resource_type):
-            rows |= self._rows.get(base, {})
+        core = self._core_of(resource_type)
+        added = {
+            code: replace(parameter, homes=_homes(parameter, core))
+            for code, parameter in self._read(self._additions, resource_type).items()
+        }
+        added |= self._composites(self._additions, resource_type, core | added)
+        return dict(sorted((core | added).items())) if added else core
+
+    def _core_of(self, resource_type: str) -> dict[str, SearchParameter]:
+        """Returns R4's parameters; where their values are never depends on what is added."""
+        core = self._core.get(resource_type)
+        if core is None:
+            read = self._read(self._rows, resource_type)
+            plain = {code: replace(parameter, homes=_homes(parameter, read)) for code, parameter in read.items()}
+            core = dict(sorted((plain | self._composites(self._rows, resource_type, plain)).items()))
+            self._core[resource_type] = core
+        return core
+
+    def _read(
+        self, by_base: Mapping[str, Mapping[str, Mapping[str, Any]]], resource_type: str
+    ) -> dict[str, SearchParameter]:
         found = {}
-        for code, row in rows.items():
+        for code, row in _rows_of(by_base, resource_type).items():
             branches = alternatives(row["expression"], resource_type) if row["type"] != "composite" else ()
             if branches:
                 found[code] = self._parameter(resource_type, row, branches)
-        known = {code: replace(parameter, homes=_homes(parameter, found)) for code, parameter in found.items()}
-        together = {
+        return found
+
+    def _composites(
+        self,
+        by_base: Mapping[str, Mapping[str, Mapping[str, Any]]],
+        resource_type: str,
+        known: Mapping[str, SearchParameter],
+    ) -> dict[str, SearchParameter]:
+        return {
             code: replace(self._parameter(resource_type, row, ()), repetitions=places)
-            for code, row in rows.items()
+            for code, row in _rows_of(by_base, resource_type).items()
             if row["type"] == "composite" and (places := composite.repetitions(resource_type, row, known))
         }
-        return dict(sorted((known | together).items()))
 
     def _parameter(
         self, resource_type: str, row: Mapping[str, Any], branches: tuple[Alternative, ...]
@@ -148,6 +214,17 @@ class SearchParameterRegistry:
             for row in table("value_sets")
             if "compose" in row
         }
+
+
+def _rows_of(
+    by_base: Mapping[str, Mapping[str, Mapping[str, Any]]], resource_type: str
+) -> dict[str, Mapping[str, Any]]:
+    rows: dict[str, Mapping[str, Any]] = {}
+    if resource_type in resource_types():
+        bases = _BASES[:1] if resource_type in _WITHOUT_NARRATIVE else _BASES
+        for base in (*bases, resource_type):
+            rows |= by_base.get(base, {})
+    return rows
 
 
 def _homes(parameter: SearchParameter, known: Mapping[str, SearchParameter]) -> tuple[Home, ...]:

@@ -20,7 +20,7 @@ TYPE_INTERACTIONS = (
     "search-type",
 )
 SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system")
-FORMATS = ["application/fhir+json", "json"]
+FORMATS = ["application/fhir+json", "application/fhir+xml", "json", "xml"]
 
 
 def build_capabilities(

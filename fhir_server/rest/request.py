@@ -6,15 +6,16 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fhir_server.errors import MalformedContent, TooLarge, UnsupportedMediaType
+from fhir_server.rest.formats import JSON
 from fhir_server.rest.negotiation import (
     Preferences,
-    check_accept,
     check_content_type,
-    check_format,
+    choose_format,
+    format_sent,
     parse_boolean,
+    parse_format,
     preferences,
 )
-from fhir_server.spec.json_format import decode
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -70,18 +71,24 @@ class Request:
         """Fills `preferences` and `query`; raises NotAcceptable or InvalidContent for what cannot be answered."""
         self.preferences = preferences(self.header(b"accept-language"), self.header(b"prefer"), default_language)
         raw = self._scope["query_string"].decode("latin-1")
+        general: dict[str, str] = {}
         if raw:
-            self.query, self.general = split_query(raw)
-            self._heed(self.general)
-        if "_format" not in self.general and (accept := self.header(b"accept")):
-            check_accept(accept)
+            self.query, general = split_query(raw)
+        if "_format" not in general:
+            accept = self.header(b"accept")
+            wanted = choose_format(accept) if accept else None
+            format_ = wanted or format_sent(self.header(b"content-type"))
+            if format_ is not JSON:
+                self.preferences = replace(self.preferences, format=format_)
+        self._heed(general)
 
     def _heed(self, general: dict[str, str]) -> None:
+        if "_format" in general:
+            self.preferences = replace(self.preferences, format=parse_format(general["_format"]))
         if "_pretty" in general:
             pretty = parse_boolean("_pretty", general["_pretty"])
             self.preferences = replace(self.preferences, pretty=pretty)
-        if "_format" in general:
-            check_format(general["_format"])
+        self.general |= general
 
     async def body(self) -> bytes:
         """Returns the body; raises TooLarge as soon as it is over the limit, MalformedContent where it breaks off."""
@@ -115,8 +122,8 @@ class Request:
 
         Raises UnsupportedMediaType, TooLarge, MalformedContent and InvalidContent for what is none.
         """
-        check_content_type(self.header(b"content-type"))
-        resource = decode(await self.body())
+        format_ = check_content_type(self.header(b"content-type"))
+        resource = format_.read(await self.body())
         if not isinstance(resource.get("resourceType"), str):
             raise MalformedContent(
                 "The body is not a FHIR resource: it has no `resourceType`.",

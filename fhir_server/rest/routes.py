@@ -28,6 +28,8 @@ from fhir_server.store import StoredVersion
 
 async def dispatch(endpoint: Endpoint, request: Request) -> Response:
     """Returns the answer to `request`; raises the FhirError of what is refused."""
+    if request.method not in allowed_methods(request.segments):
+        raise _not_here(request)
     match request.method:
         case "GET" | "HEAD":
             return await _get(endpoint, request)
@@ -41,17 +43,19 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
 
 
 async def _get(endpoint: Endpoint, request: Request) -> Response:
-    if not request.segments:
-        raise _not_here(request)
     found = await retrieve(endpoint, request.segments, request.query, request.base_url, request.preferences)
     if not isinstance(found, StoredVersion):
-        for link in found.get("link", ()) if request.general else ():
-            # The next page looks like this one.
-            link["url"] += ("&" if "?" in link["url"] else "?") + urlencode(request.general)
-        return answer_resource(found, request.preferences)
+        return _answer_bundle(request, found)
     if _is_unchanged(request, found):
         return Response(304, b"", version_headers(found.version_id, found.last_updated))
     return answer_version(found, request.preferences)
+
+
+def _answer_bundle(request: Request, found: dict[str, Any]) -> Response:
+    for link in found.get("link", ()) if request.general else ():
+        # The next page looks like this one.
+        link["url"] += ("&" if "?" in link["url"] else "?") + urlencode(request.general)
+    return answer_resource(found, request.preferences)
 
 
 def _is_unchanged(request: Request, found: StoredVersion) -> bool:
@@ -82,7 +86,7 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
                 lenient=request.preferences.lenient,
                 language=request.preferences.language,
             )
-            return answer_resource(found, request.preferences)
+            return _answer_bundle(request, found)
         case [resource_type]:
             check_type(resource_type)
             resource = await request.resource()
@@ -199,13 +203,12 @@ def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
 
 
 def _not_here(request: Request) -> Exception:
-    segments: Sequence[str] = [unquote_plus(segment) for segment in request.segments]
-    path = "/".join(segments) or "/"
-    known = request.method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
-    if not known or len(segments) <= 4:
-        return InteractionUnknown(
-            f"`{request.method}` is not supported on `{path}`; `metadata` lists what is.",
-            f"`{request.method}` n'est pas pris en charge sur `{path}` ; `metadata` indique ce qui l'est.",
-            rule="interaction-unknown",
-        )
-    return unknown_url(segments)
+    """Returns the error for a method that a URL does not have, or for a URL that has none at all."""
+    path = "/".join(map(unquote_plus, request.segments)) or "/"
+    if not allowed_methods(request.segments):
+        return unknown_url(request.segments)
+    return InteractionUnknown(
+        f"`{request.method}` is not supported on `{path}`; `metadata` lists what is.",
+        f"`{request.method}` n'est pas pris en charge sur `{path}` ; `metadata` indique ce qui l'est.",
+        rule="interaction-unknown",
+    )

@@ -7,6 +7,8 @@ from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.store.history import HistoryPage
+from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
+from fhir_server.store.jobs import Job, Jobs, LeaseLost
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
@@ -17,7 +19,13 @@ __all__ = [
     "Delete",
     "EmbeddedMongod",
     "HistoryPage",
+    "Job",
+    "JobHandler",
+    "JobRun",
+    "JobRunner",
+    "Jobs",
     "Key",
+    "LeaseLost",
     "ResourceStore",
     "StoredVersion",
     "Update",

@@ -21,6 +21,16 @@ version n of a resource is in one of the two collections for each n from 1 to th
 
     {_id: "Patient?identifier=urn:oid:1.2.250.1.213.1.4.8|…", t: "Patient", r: "7f3a"}
 
+`jobs`: work that outlives its request, taken by one process at a time.
+
+    {_id: "5c0e…", kind: "patient-purge", state: "running", at: …, request: {patient: "p1"}, key: "purge:p1",
+     cancellable: false, due: ISODate("…"), token: "77aa…", attempts: 1, done: 120, total: 400, checkpoint: {…}}
+    {_id: "5c0f…", kind: "patient-purge", state: "done", at: …, request: {…}, …, result: {…}, ended: …, expires: …}
+
+`due` is the instant from which it may be taken: at once where it is queued, the end of the lease where it is running;
+it, `key` (which one job only may have) and `token` (who has taken it) are gone once it has ended; MongoDB removes it at
+`expires`.
+
 `meta`: one document, the version of this very layout.
 
     {_id: "layout", version: 1, indexes: "9f86d081884c7d65"}
@@ -46,6 +56,7 @@ IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
 """Fields and directions of one index, such as `(("k", 1), ("date", -1), ("_id", 1))`."""
 
 CLAIMS = "claims"
+JOBS = "jobs"
 META = "meta"
 HISTORY_SUFFIX = ".history"
 VERSION_FIELDS = {"v": 1, "at": 1, "m": 1, "resource": 1}
@@ -99,7 +110,7 @@ class Collections:
             return [_specification(_BY_INSTANT), deletions]
         if is_resource_collection(name):
             return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
-        return []
+        return list(_INDEXES_OF_OTHERS.get(name, ()))
 
     def _is_ready(self, name: str) -> bool:
         made = self._ready.get(name)
@@ -125,6 +136,13 @@ class Collections:
 
 
 _NAMESPACE_EXISTS = 48
+_INDEXES_OF_OTHERS: dict[str, tuple[dict[str, Any], ...]] = {
+    JOBS: (
+        {"key": {"due": 1, "_id": 1}, "name": "due"},
+        {"key": {"key": 1}, "name": "key", "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
+        {"key": {"expires": 1}, "name": "expires", "expireAfterSeconds": 0},
+    ),
+}
 
 
 def _specification(keys: IndexKeys) -> dict[str, Any]:

@@ -65,7 +65,7 @@ async def test_condition_in_utf_8(client: Client, patient: Resource, unique: str
     [
         ("PATCH", "Patient/1", "GET, HEAD, PUT, DELETE"),
         ("TRACE", "Patient", "GET, HEAD, POST, PUT, DELETE"),
-        ("DELETE", "metadata/1/2", ""),
+        ("DELETE", "metadata", "GET, HEAD"),
         ("PUT", "Patient/1/_history/1", "GET, HEAD"),
         ("GET", "", "POST"),
         ("DELETE", "", "POST"),

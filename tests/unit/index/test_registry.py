@@ -2,6 +2,7 @@
 
 import pytest
 
+from fhir_server.errors import NotSupported
 from fhir_server.fhirpath import compile_expression
 from fhir_server.index import TYPES, SearchParameterRegistry
 from fhir_server.index.expressions import alternatives, is_single
@@ -158,3 +159,42 @@ def test_branches_that_ask_for_a_type_of_target_are_alike() -> None:
     for name in resource_types():
         for parameter in REGISTRY.for_type(name).values():
             assert len({branch.target for branch in parameter.alternatives}) <= 1, (name, parameter.code)
+
+
+STARTED = {
+    "url": "urn:started",
+    "code": "started",
+    "base": ["EpisodeOfCare", "Patient"],
+    "type": "date",
+    "expression": "EpisodeOfCare.period.start | Patient.birthDate",
+}
+
+
+def test_a_parameter_is_added_beside_those_of_r4() -> None:
+    registry = SearchParameterRegistry(table("search_parameters"), additions=[STARTED])
+    parameter = registry.find("EpisodeOfCare", "started")
+    assert parameter is not None
+    assert parameter.is_indexed
+    assert [home.code for home in registry.for_type("Patient")["started"].homes] == ["birthdate"]
+    assert registry.for_type("EpisodeOfCare")["date"].homes == REGISTRY.for_type("EpisodeOfCare")["date"].homes
+    main = registry.main_date("EpisodeOfCare")
+    assert main is not None
+    assert main.code == "date"
+    registry.adopt([])
+    assert registry.find("EpisodeOfCare", "started") is None
+    assert registry.revision == 2
+
+
+def test_an_added_parameter_never_orders_resources_by_default() -> None:
+    row = STARTED | {"code": "start", "base": ["Patient"], "expression": "Patient.birthDate"}
+    assert SearchParameterRegistry(table("search_parameters"), additions=[row]).main_date("Patient") is None
+
+
+def test_a_parameter_in_the_making_is_indexed_and_not_offered() -> None:
+    registry = SearchParameterRegistry(table("search_parameters"))
+    registry.adopt([STARTED], {("EpisodeOfCare", "started"): 43})
+    with pytest.raises(NotSupported, match="`started` of `EpisodeOfCare` is being built: 43 %"):
+        registry.find("EpisodeOfCare", "started")
+    assert "started" in registry.indexed("EpisodeOfCare")
+    assert "started" not in registry.for_type("EpisodeOfCare")
+    assert registry.find("Patient", "started") is not None
