@@ -1,9 +1,9 @@
-r"""Composite search: where parts stand together, and conditions.
+"""Composite search: where parts stand together, and conditions.
 
 https://hl7.org/fhir/R4/search.html#composite
 
 `component-code-value-quantity=8480-6$gt140` matches where one and the same component has that code and that value. Each
-part is written as its own parameter writes it, prefix included; `\$` is a dollar sign within a part. Values between
+part is written as its own parameter writes it, prefix included; a backslash takes its meaning from `$`. Values between
 commas are alternatives, each with all its parts. R4 has no modifiers here but `:missing`.
 
 The parts are found through keys that their own parameters have already; that they stand together is checked in the
