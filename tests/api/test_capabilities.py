@@ -18,10 +18,8 @@ async def test_statement_is_valid(client: Client) -> None:
 
 def value_for(resource_type: str, told: dict[str, Any]) -> str:
     parameter = REGISTRY.find(resource_type, told["name"])
-    assert parameter is not None
-    types = (
-        [part.parameter.type for part in parameter.repetitions[0].parts] if parameter.repetitions else [told["type"]]
-    )
+    parts = parameter.repetitions[0].parts if parameter and parameter.repetitions else ()
+    types = [part.parameter.type for part in parts] or [told["type"]]
     return "$".join(VALUES.get(each, "x") for each in types)
 
 
