@@ -39,10 +39,15 @@ async def amend(
     history = database[history_name(version.resource_type)]
     old_id = {"id": version.id_, "v": version.version_id}
     try:
-        current = database[version.resource_type]
-        done = await current.replace_one({"_id": version.id_, **unchanged}, build_document(update))
+        document = build_document(update)
+        done = await database[version.resource_type].replace_one({"_id": version.id_, **unchanged}, document)
         if not done.matched_count:
-            done = await history.update_one({"_id": old_id, **unchanged}, {"$set": {"resource.meta": resource["meta"]}})
+            change: dict[str, Any] = {"$set": {"resource.meta": resource["meta"]}}
+            if "json" in document:
+                change["$set"]["json"] = document["json"]
+            else:
+                change["$unset"] = {"json": 1}
+            done = await history.update_one({"_id": old_id, **unchanged}, change)
     except PyMongoError as error:
         raise translated(error) from error
     return bool(done.matched_count)
