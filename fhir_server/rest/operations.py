@@ -44,9 +44,9 @@ def is_operation(segments: Sequence[str]) -> bool:
 def operation_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that the operation at a URL is called by; where there is none, those it might have."""
     try:
-        return _methods(_find(segments)[0])
+        return (*_methods(_find(segments)[0]), "OPTIONS")
     except FhirError:
-        return METHODS
+        return (*METHODS, "OPTIONS")
 
 
 async def operate(endpoint: Endpoint, call: Call) -> Result:

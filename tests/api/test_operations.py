@@ -56,11 +56,11 @@ async def test_operation_on_what_has_none(client: Client, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "Patient/1/$meta-add", "POST"),
-        ("HEAD", "Patient/1/$meta-add", "POST"),
-        ("PUT", "Patient/1/$meta-add", "POST"),
-        ("DELETE", "Patient/$meta", "GET, HEAD, POST"),
-        ("PUT", "Patient/$nothing", "GET, HEAD, POST"),
+        ("GET", "Patient/1/$meta-add", "POST, OPTIONS"),
+        ("HEAD", "Patient/1/$meta-add", "POST, OPTIONS"),
+        ("PUT", "Patient/1/$meta-add", "POST, OPTIONS"),
+        ("DELETE", "Patient/$meta", "GET, HEAD, POST, OPTIONS"),
+        ("PUT", "Patient/$nothing", "GET, HEAD, POST, OPTIONS"),
     ],
 )
 async def test_method_that_the_operation_does_not_have(client: Client, method: str, path: str, allowed: str) -> None:
