@@ -6,6 +6,7 @@ from typing import Any
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.index import SearchParameterRegistry
+from fhir_server.interactions.patch import PATCH_MEDIA_TYPES
 from fhir_server.interactions.repository import Limits
 from fhir_server.spec.definitions import resource_types
 
@@ -13,6 +14,7 @@ TYPE_INTERACTIONS = (
     "read",
     "vread",
     "update",
+    "patch",
     "delete",
     "history-instance",
     "history-type",
@@ -49,6 +51,7 @@ def build_capabilities(
         "implementation": {"description": "Serveur FHIR R4 des microstructures médicales addictions (MSMA)"},
         "fhirVersion": "4.0.1",
         "format": FORMATS,
+        "patchFormat": list(PATCH_MEDIA_TYPES),
         "rest": [
             {
                 "mode": "server",

@@ -29,7 +29,7 @@ from fhir_server.interactions.write_request import WriteRequest, WriteResult
 from fhir_server.outcome import Issue, build_error_outcome, build_outcome
 from fhir_server.spec.dates import date_range
 
-ORDER = {"DELETE": 0, "POST": 1, "PUT": 2}
+ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 BATCH_PARALLEL = 16
 """Entries of one batch in work at a time, so that a large batch leaves room for other clients."""
 

@@ -20,7 +20,7 @@ from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
 from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.rest.endpoint import Endpoint
-from fhir_server.rest.request import Request
+from fhir_server.rest.request import ACCEPT_PATCH, Request
 from fhir_server.rest.response import Response, answer_resource, answer_version, answer_write, version_headers
 from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, unknown_url
 from fhir_server.store import StoredVersion
@@ -37,9 +37,21 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
             return await _post(endpoint, request)
         case "PUT":
             return await _put(endpoint, request)
+        case "PATCH":
+            return await _patch(endpoint, request)
         case "DELETE":
             return await _delete(endpoint, request)
-    raise _not_here(request)
+    return _options(request)
+
+
+def _options(request: Request) -> Response:
+    """Tells the methods of a URL, and the kinds of patch it takes (RFC 5789)."""
+    allowed = allowed_methods(request.segments)
+    headers = [(b"allow", ", ".join(allowed).encode())]
+    if "PATCH" in allowed:
+        check_type(request.segments[0])
+        headers.append((b"accept-patch", ACCEPT_PATCH))
+    return Response(204, b"", headers)
 
 
 async def _get(endpoint: Endpoint, request: Request) -> Response:
@@ -147,6 +159,21 @@ async def _put(endpoint: Endpoint, request: Request) -> Response:
     raise _not_here(request)
 
 
+async def _patch(endpoint: Endpoint, request: Request) -> Response:
+    resource_type = check_type(request.segments[0])
+    if_match = request.header(b"if-match")
+    version_id = parse_if_match(if_match) if if_match else None
+    id_ = condition = None
+    if len(request.segments) == 2:
+        id_ = check_id(request.segments[1])
+        refuse_query(request.query)
+    else:
+        condition = _required_condition(request, "PATCH")
+    patch = await request.patch()
+    write = WriteRequest("PATCH", resource_type, id_, patch=patch, condition=condition, if_match=version_id)
+    return await _write(endpoint, request, write)
+
+
 async def _delete(endpoint: Endpoint, request: Request) -> Response:
     if_match = request.header(b"if-match")
     version_id = parse_if_match(if_match) if if_match else None
@@ -192,13 +219,13 @@ def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that a URL has, for the `Allow` of a 405."""
     match segments:
         case [] | [_, "_search"]:
-            return ("POST",)
+            return ("POST", "OPTIONS")
         case ["metadata" | "_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _]:
-            return ("GET", "HEAD")
+            return ("GET", "HEAD", "OPTIONS")
         case [_]:
-            return ("GET", "HEAD", "POST", "PUT", "DELETE")
+            return ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [_, _]:
-            return ("GET", "HEAD", "PUT", "DELETE")
+            return ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
     return ()
 
 
