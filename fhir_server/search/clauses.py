@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhir_server.index import TYPES, SearchParameter, SearchParameterRegistry
-from fhir_server.index.entries import split
+from fhir_server.index.entries import split, split_prefix
 from fhir_server.search.criteria import Clause, Value
 from fhir_server.search.refusals import invalid_value, unknown_parameter, unsupported
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _REFUSED = frozenset(
     {"_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType", "_elements", "near"}
 )
-_AFTER_PREFIX = frozenset("0123456789+-.")
 
 
 class IgnorableError(Exception):
@@ -87,7 +86,5 @@ def _value(parameter: SearchParameter, name: str, text: str) -> Value:
     if not text:
         expected = "a value between commas is empty", "une valeur entre virgules est vide"
         raise invalid_value(name, text, *expected)
-    prefix, rest = text[:2], text[2:]
-    if prefix in TYPES[parameter.type].PREFIXES and rest[:1] in _AFTER_PREFIX and rest:
-        return Value(rest, prefix)
-    return Value(text)
+    prefix, rest = split_prefix(text, TYPES[parameter.type].PREFIXES)
+    return Value(rest, prefix)

@@ -109,4 +109,4 @@ def single_key(request: SearchRequest, registry: SearchParameterRegistry) -> str
     if not isinstance(clause, Clause) or clause.modifier is not None:
         return None
     condition = clause_condition(clause, registry)
-    return condition.keys[0] if len(condition.keys) == 1 and not condition.others else None
+    return condition.keys[0] if len(condition.keys) == 1 and not condition.others and condition.check is None else None

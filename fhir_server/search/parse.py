@@ -3,8 +3,8 @@
 https://hl7.org/fhir/R4/search.html
 
 Repeated parameters are joined by AND, commas within a value by OR; a backslash takes its meaning from `,` `|` `$`.
-Composite and special parameters, `_text`, `_content`, `_list`, `_filter`, `_query`, `_contained`, `_elements` and
-`_summary` (but `count`) are refused.
+Special parameters, `_text`, `_content`, `_list`, `_filter`, `_query`, `_contained`, `_elements` and `_summary` (but
+`count`) are refused.
 """
 
 from __future__ import annotations
