@@ -6,14 +6,16 @@ indexed. The rest goes through FHIRPath, where its first element is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.errors import InvalidContent
 from fhir_server.fhirpath import Environment, Expression, compile_expression
 from fhir_server.fhirpath.code import Code
-from fhir_server.index.entries import Draft, Write, pair_keys
+from fhir_server.index.entries import Draft, Write, pair_keys, write_nothing
+from fhir_server.index.parameter import INDEXABLE
 from fhir_server.index.registry import TYPES
 from fhir_server.spec.compartments import patient_of
 from fhir_server.spec.dates import EARLIEST
@@ -45,6 +47,7 @@ class _Rule:
     writer: Callable[[str], Write]
     expression: Expression
     heads: frozenset[str]
+    is_added: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Indexer:
         rules.visit(resource, draft)
         for rule in rules.others:
             if not rule.heads or not rule.heads.isdisjoint(resource):
-                for type_name, value in evaluate(rule.expression, resource):
+                for type_name, value in _values(rule, resource):
                     rule.writer(type_name)(draft, value)
         order = draft.order
         main = order.pop(rules.main_date, None)
@@ -111,9 +114,19 @@ class Indexer:
                         _grow(tree, (*branch.path, key), writer(type_name))
                 else:
                     expression = compile_expression(branch.text, resource_type)
-                    others.append(_Rule(writer, expression, frozenset(branch.heads)))
+                    others.append(_Rule(writer, expression, frozenset(branch.heads), parameter.is_added))
         main = self._registry.main_date(resource_type)
         return _Rules(_visit_of(tree), tuple(others), main.code if main else "")
+
+
+def _values(rule: _Rule, resource: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    if not rule.is_added:
+        return evaluate(rule.expression, resource)
+    try:
+        return list(evaluate(rule.expression, resource))
+    except InvalidContent:
+        # A valid resource is stored whatever somebody's search parameter makes of it.
+        return ()
 
 
 def evaluate(expression: Expression, resource: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -130,6 +143,8 @@ def _writers(parameter: SearchParameter, context: ValueContext) -> Callable[[str
 
     @cache
     def writer(type_name: str) -> Write:
+        if parameter.is_added and type_name not in INDEXABLE[parameter.type]:
+            return write_nothing
         made: Write = TYPES[parameter.type].writer(parameter, type_name, context)
         return made
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from fhir_server.errors import FhirError, InvalidContent, InvalidResource
+from fhir_server.index import check_definition
 from fhir_server.interactions.bundle_references import Slot, place_of
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
@@ -33,6 +34,7 @@ async def check(
     for number, request in enumerate(requests):
         if request.resource is not None and number not in skipped:
             found[number] = repository.validator.validate(request.resource)
+            found[number] += _unusable(repository, request.resource, found[number])
             for expression, reference in repository.validator.existing_targets(request.resource):
                 wanted.append((number, expression, _key(reference)))
     await _find_missing(repository, wanted, written, found)
@@ -58,6 +60,9 @@ async def check_entries(
     What is left to check are the targets of its references, now that they are literal.
     """
     found = [list(issues) for issues in bundle.findings]
+    for number, request in enumerate(requests):
+        if request.resource is not None and number not in skipped:
+            found[number] += _unusable(repository, request.resource, found[number])
     asking = {
         id(request): number
         for number, request in enumerate(requests)
@@ -73,6 +78,13 @@ async def check_entries(
                 wanted.append((number, slot, _key(target)))
     await _find_missing(repository, wanted, written, found)
     return _warnings(found)
+
+
+def _unusable(repository: Repository, resource: dict[str, Any], found: Sequence[Issue]) -> list[Issue]:
+    """Returns why a SearchParameter cannot be searched by, once it is known to be valid R4."""
+    if resource["resourceType"] != "SearchParameter" or any(issue.is_error for issue in found):
+        return []
+    return check_definition(resource, repository.search_parameters)
 
 
 async def _find_missing(
