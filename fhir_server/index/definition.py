@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.errors import FhirError
 from fhir_server.fhirpath import Environment, compile_expression
 from fhir_server.fhirpath.parser import parse
+from fhir_server.index import composite
 from fhir_server.index.expressions import alternatives
 from fhir_server.index.parameter import INDEXABLE
 from fhir_server.index.static_types import NotIndexable, yielded_types
@@ -29,7 +30,7 @@ _ROOTS = frozenset({"Resource", "DomainResource"})
 
 
 def check_definition(resource: Mapping[str, Any], registry: SearchParameterRegistry) -> list[Issue]:
-    """Returns why a SearchParameter that is valid R4 cannot be used; nothing where it can, or where it is not active."""
+    """Returns why a SearchParameter that is valid R4 cannot be used; nothing where it can or is not active."""
     if resource.get("status") != "active":
         return []
     return list(_find_faults(resource, registry))
@@ -46,15 +47,15 @@ def _find_faults(resource: Mapping[str, Any], registry: SearchParameterRegistry)
         yield _issue(
             "code",
             "value",
-            f"The code `{code}` cannot stand in a URL as a search parameter: it begins with a letter, then come letters,"
-            " digits and `-`, 64 at most.",
+            f"The code `{code}` cannot stand in a URL as a search parameter: a letter, then letters, digits and `-`,"
+            " 64 at most.",
             f"Le code `{code}` ne peut pas servir de paramètre dans une URL : une lettre, puis des lettres, chiffres et"
             " `-`, 64 au plus.",
         )
         return
     yield from _clashes(resource, registry)
-    if kind not in INDEXABLE:
-        listed = "`, `".join(INDEXABLE)
+    if kind not in INDEXABLE and kind != "composite":
+        listed = "`, `".join((*INDEXABLE, "composite"))
         yield _issue(
             "type",
             "not-supported",
@@ -77,29 +78,67 @@ def _find_faults(resource: Mapping[str, Any], registry: SearchParameterRegistry)
             "Sans `expression`, il n'y a rien à indexer.",
         )
         return
+    if kind == "composite":
+        yield from _check_components(resource, registry)
+        return
     for base in resource["base"]:
         yield from _check_expression(resource["expression"], kind, base)
 
 
 def _clashes(resource: Mapping[str, Any], registry: SearchParameterRegistry) -> Iterator[Issue]:
+    url, code = resource["url"], resource["code"]
+    shipped = registry.shipped(url)
+    if shipped is not None:
+        if not is_same_meaning(resource, shipped):
+            yield _issue(
+                "url",
+                "business-rule",
+                f"`{url}` is a definition that this server is shipped with: give yours another `url` and `code`.",
+                f"`{url}` est une définition livrée avec ce serveur : donnez à la vôtre d'autres `url` et `code`.",
+            )
+        return
     for base in resource["base"]:
-        url = registry.defined_by(base, resource["code"])
-        shipped = registry.shipped(resource["url"])
-        if shipped is not None:
-            if not is_same_meaning(resource, shipped):
-                yield _issue(
-                    "url",
-                    "business-rule",
-                    f"`{resource['url']}` is a definition that this server is shipped with: give yours another `url` and `code`.",
-                    f"`{resource['url']}` est une définition livrée avec ce serveur : donnez à la vôtre d'autres `url` et `code`.",
-                )
-            return
-        if url is not None and url != resource["url"]:
+        defined = registry.defined_by(base, code)
+        if defined is not None and defined != url:
             yield _issue(
                 "code",
                 "duplicate",
-                f"`{base}` has a search parameter `{resource['code']}` already, defined by `{url}`: choose another code.",
-                f"`{base}` a déjà un paramètre de recherche `{resource['code']}`, défini par `{url}` : choisissez un autre code.",
+                f"`{base}` has a search parameter `{code}` already, defined by `{defined}`: choose another code.",
+                f"`{base}` a déjà un paramètre `{code}`, défini par `{defined}` : choisissez un autre code.",
+            )
+
+
+def _check_components(resource: Mapping[str, Any], registry: SearchParameterRegistry) -> Iterator[Issue]:
+    """Yields what is wrong with the parts of a composite parameter."""
+    components = resource.get("component", ())
+    if len(components) < 2:
+        yield _issue(
+            "component",
+            "required",
+            "A composite parameter has two or more components.",
+            "Un paramètre composite a deux composants ou plus.",
+        )
+        return
+    for base in resource["base"]:
+        known = registry.indexed(base)
+        urls = {parameter.url for parameter in known.values()}
+        unknown = [each["definition"] for each in components if each["definition"] not in urls]
+        for definition in unknown:
+            yield _issue(
+                "component",
+                "not-found",
+                f"`{definition}` defines no search parameter of `{base}`.",
+                f"`{definition}` ne définit aucun paramètre de recherche de `{base}`.",
+            )
+        if not unknown and not composite.repetitions(base, resource, known):
+            yield _issue(
+                "component",
+                "not-supported",
+                f"The components of `{resource['expression']}` cannot be indexed together: on `{base}`, the expression"
+                " and those of the components must be plain paths to what their definitions index.",
+                f"Les composants de `{resource['expression']}` ne peuvent pas être indexés ensemble : sur `{base}`,"
+                " l'expression et celles des composants doivent être des chemins simples vers ce que leurs définitions"
+                " indexent.",
             )
 
 

@@ -110,7 +110,12 @@ def _walkable(text: str, resource_type: str) -> tuple[tuple[str, ...] | None, tu
             return None, ()
         key, _, place = children[0]
         keys.append(key)
-    found = tuple((key, type_name) for key, type_name, _ in _children(place, names[-1]) if only in (None, type_name))
+    found = tuple(
+        (key, type_name)
+        for key, type_name, _ in _children(place, names[-1])
+        # R4 writes `value.as(DateTime)` too.
+        if only is None or only.casefold() == type_name.casefold()
+    )
     return (tuple(keys), found) if found else (None, ())
 
 
@@ -170,4 +175,6 @@ def _plain_type(code: str) -> str:
 
 def is_single(resource_type: str, name: str) -> bool:
     """True where element `name` of a resource type cannot repeat."""
-    return bool(_elements(resource_type).get(f"{resource_type}.{name}", {}).get("max") == "1")
+    elements = _elements(resource_type)
+    element = elements.get(f"{resource_type}.{name}") or elements.get(f"{resource_type}.{name}[x]") or {}
+    return bool(element.get("max") == "1")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.errors import InvalidContent
 from fhir_server.fhirpath import Environment, Expression, compile_expression
 from fhir_server.fhirpath.code import Code
+from fhir_server.index import composite
 from fhir_server.index.entries import Draft, Write, pair_keys, write_nothing
 from fhir_server.index.parameter import INDEXABLE
 from fhir_server.index.registry import TYPES
@@ -21,7 +22,7 @@ from fhir_server.spec.compartments import patient_of
 from fhir_server.spec.dates import EARLIEST
 
 if TYPE_CHECKING:
-    from fhir_server.index.parameter import SearchParameter, ValueContext
+    from fhir_server.index.parameter import Part, SearchParameter, ValueContext
     from fhir_server.index.registry import SearchParameterRegistry
 
 MONGODB_INDEXES: tuple[tuple[tuple[str, int], ...], ...] = (
@@ -35,7 +36,7 @@ MONGODB_INDEXES: tuple[tuple[tuple[str, int], ...], ...] = (
 # `_id` and `_lastUpdated` are answered from the document's own `_id` and `at`.
 _OWN_FIELDS = frozenset({"_id", "_lastUpdated"})
 
-_Visit = Callable[[dict[str, Any], Draft], None]
+_Visit = Callable[[Draft, Any], None]
 _Tree = dict[str, tuple[tuple[Write, ...], "_Tree | None"]]
 """JSON key → what to write of its values, and the tree for what lies inside them."""
 
@@ -81,7 +82,7 @@ class Indexer:
         if rules is None:
             rules = self._rules[resource_type] = self._compile(resource_type)
         draft = Draft()
-        rules.visit(resource, draft)
+        rules.visit(draft, resource)
         for rule in rules.others:
             if not rule.heads or not rule.heads.isdisjoint(resource):
                 for type_name, value in _values(rule, resource):
@@ -96,7 +97,8 @@ class Indexer:
             "date": main["l"] if main else EARLIEST,
             "k": list(draft.keys),
         }
-        for name, entries in (("d", draft.dates), ("n", draft.numbers), ("x", draft.exact), ("s", order)):
+        parts = (("d", draft.dates), ("n", draft.numbers), ("c", draft.tuples), ("x", draft.exact), ("s", order))
+        for name, entries in parts:
             if entries:
                 document[name] = entries
         return document
@@ -105,7 +107,7 @@ class Indexer:
         tree: _Tree = {}
         others: list[_Rule] = []
         for parameter in self._registry.indexed(resource_type).values():
-            if parameter.code in _OWN_FIELDS or not parameter.is_indexed:
+            if parameter.code in _OWN_FIELDS or not parameter.is_indexed or parameter.repetitions:
                 continue
             writer = _writers(parameter, self._context)
             for branch in parameter.alternatives:
@@ -115,8 +117,25 @@ class Indexer:
                 else:
                     expression = compile_expression(branch.text, resource_type)
                     others.append(_Rule(writer, expression, frozenset(branch.heads), parameter.is_added))
+        for base, parts in self._parts(resource_type).items():
+            inside: _Tree = {}
+            for part in parts:
+                for key, type_name in part.leaves:
+                    _grow(inside, (*part.path, key), composite.part_writer(part, type_name, self._context))
+            _grow(tree, base, composite.writer("-".join(base), _visit_of(inside)))
         main = self._registry.main_date(resource_type)
         return _Rules(_visit_of(tree), tuple(others), main.code if main else "")
+
+    def _parts(self, resource_type: str) -> dict[tuple[str, ...], list[Part]]:
+        """Returns the parts that composite parameters check together, each once, by the place of their repetition."""
+        found: dict[tuple[str, ...], dict[tuple[Any, ...], Part]] = {}
+        for parameter in self._registry.indexed(resource_type).values():
+            for repetition in parameter.repetitions:
+                for part in repetition.parts:
+                    if not part.is_outer:
+                        place = (part.parameter.code, part.path, part.leaves)
+                        found.setdefault(repetition.base, {})[place] = part
+        return {base: list(parts.values()) for base, parts in found.items()}
 
 
 def _values(rule: _Rule, resource: dict[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -156,7 +175,7 @@ def _visit_of(tree: _Tree) -> _Visit:
     code = Code()
     _write_visits(code, tree, "node")
     code.put("return None")
-    visit: _Visit = code.function("visit", "node, draft")
+    visit: _Visit = code.function("visit", "draft, node")
     return visit
 
 

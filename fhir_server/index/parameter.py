@@ -53,6 +53,37 @@ class Home:
     target: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a composite parameter at one place: the parameter that holds its values, and where they stand.
+
+    `leaves` are the JSON keys and FHIR types of the values, `path` the keys that lead to them from the repetition, or
+    from the resource where `is_outer`: then the value is the same for all repetitions. `only` are JSON keys of the
+    resource, one of which is there where the value is of the part's type; empty where all values of the parameter are.
+    """
+
+    parameter: SearchParameter
+    path: tuple[str, ...]
+    leaves: tuple[tuple[str, str], ...]
+    is_outer: bool = False
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Where the parts of a composite parameter stand together: in each element at `base`, or in the resource itself
+    where that is empty.
+    """
+
+    base: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def name(self) -> str:
+        """The name that its tuples have in the index document."""
+        return "-".join(self.base)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchParameter:
     """One search parameter of one resource type; the registry has each once, so equal means the same object.
@@ -60,8 +91,9 @@ class SearchParameter:
     `homes` are the codes its values are indexed under: its own, or those of the parameters it is made of
     (`combo-code` is read from `code` and `component-code`, `patient` from `subject`), which keeps the index small.
     `types` are the FHIR types it yields, `targets` the resource types a reference leads to, `systems` what the codes
-    of a `code` element mean, `only` the one type that all branches of the expression ask of their targets. `is_added`
-    tells those that are not R4's: their expressions are not known to fit all that is valid.
+    of a `code` element mean, `only` the one type that all branches of the expression ask of their targets,
+    `repetitions` the places of a composite parameter. `is_added` tells those that are not R4's: their expressions are
+    not known to fit all that is valid.
     """
 
     code: str
@@ -75,6 +107,7 @@ class SearchParameter:
     targets: tuple[str, ...] = ()
     systems: frozenset[str] = frozenset()
     only: str | None = None
+    repetitions: tuple[Repetition, ...] = ()
     is_added: bool = False
 
     @property

@@ -2,7 +2,7 @@
 
 https://hl7.org/fhir/R4/searchparameter-registry.html
 
-Composite and special parameters are not here, nor those without an expression (`_text`, `_content`, `_query`).
+Special parameters are not here, nor those without an expression (`_text`, `_content`, `_query`).
 """
 
 from __future__ import annotations
@@ -14,22 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from fhir_server.errors import NotSupported
-from fhir_server.index import date, number, quantity, reference, string, token, uri
+from fhir_server.index import composite, token
 from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, targets_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
 from fhir_server.spec.definitions import resource_types, table
 
-TYPES: Mapping[str, ModuleType] = {
-    "string": string,
-    "token": token,
-    "reference": reference,
-    "date": date,
-    "number": number,
-    "quantity": quantity,
-    "uri": uri,
-}
-"""Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer` and `condition`."""
+TYPES: Mapping[str, ModuleType] = {**composite.PART_TYPES, "composite": composite}
+"""Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer`, `condition` and `present`."""
 
 # What "newest first" means, the first that a type has; otherwise its resources have no date of their own.
 _MAIN_DATES = (
@@ -129,7 +121,7 @@ class SearchParameterRegistry:
         return found
 
     def is_unavailable(self, resource_type: str, code: str) -> bool:
-        """True for a parameter that is defined for the type and that this server does not do (composite, special)."""
+        """True for a parameter that is defined for the type and that this server does not do (special)."""
         return any(code in self._unavailable.get(base, ()) for base in (resource_type, *_BASES))
 
     def main_date(self, resource_type: str) -> SearchParameter | None:
@@ -164,6 +156,7 @@ class SearchParameterRegistry:
             code: replace(parameter, homes=_homes(parameter, core), is_added=True)
             for code, parameter in self._read(self._additions, resource_type).items()
         }
+        added |= self._composites(self._additions, resource_type, core | added)
         return dict(sorted((core | added).items())) if added else core
 
     def _core_of(self, resource_type: str) -> dict[str, SearchParameter]:
@@ -171,25 +164,32 @@ class SearchParameterRegistry:
         core = self._core.get(resource_type)
         if core is None:
             read = self._read(self._rows, resource_type)
-            core = {code: replace(parameter, homes=_homes(parameter, read)) for code, parameter in read.items()}
+            plain = {code: replace(parameter, homes=_homes(parameter, read)) for code, parameter in read.items()}
+            core = dict(sorted((plain | self._composites(self._rows, resource_type, plain)).items()))
             self._core[resource_type] = core
         return core
 
     def _read(
         self, by_base: Mapping[str, Mapping[str, Mapping[str, Any]]], resource_type: str
     ) -> dict[str, SearchParameter]:
-        if resource_type not in resource_types():
-            return {}
-        bases = _BASES[:1] if resource_type in _WITHOUT_NARRATIVE else _BASES
-        rows: dict[str, Mapping[str, Any]] = {}
-        for base in (*bases, resource_type):
-            rows |= by_base.get(base, {})
         found = {}
-        for code in sorted(rows):
-            branches = alternatives(rows[code]["expression"], resource_type)
+        for code, row in _rows_of(by_base, resource_type).items():
+            branches = alternatives(row["expression"], resource_type) if row["type"] != "composite" else ()
             if branches:
-                found[code] = self._parameter(resource_type, rows[code], branches)
+                found[code] = self._parameter(resource_type, row, branches)
         return found
+
+    def _composites(
+        self,
+        by_base: Mapping[str, Mapping[str, Mapping[str, Any]]],
+        resource_type: str,
+        known: Mapping[str, SearchParameter],
+    ) -> dict[str, SearchParameter]:
+        return {
+            code: replace(self._parameter(resource_type, row, ()), repetitions=places)
+            for code, row in _rows_of(by_base, resource_type).items()
+            if row["type"] == "composite" and (places := composite.repetitions(resource_type, row, known))
+        }
 
     def _parameter(
         self, resource_type: str, row: Mapping[str, Any], branches: tuple[Alternative, ...]
@@ -231,6 +231,17 @@ class SearchParameterRegistry:
             for row in table("value_sets")
             if "compose" in row
         }
+
+
+def _rows_of(
+    by_base: Mapping[str, Mapping[str, Mapping[str, Any]]], resource_type: str
+) -> dict[str, Mapping[str, Any]]:
+    rows: dict[str, Mapping[str, Any]] = {}
+    if resource_type in resource_types():
+        bases = _BASES[:1] if resource_type in _WITHOUT_NARRATIVE else _BASES
+        for base in (*bases, resource_type):
+            rows |= by_base.get(base, {})
+    return rows
 
 
 def _homes(parameter: SearchParameter, known: Mapping[str, SearchParameter]) -> tuple[Home, ...]:

@@ -55,10 +55,8 @@ def _types(tree: Expr | None, focus: Types) -> Types:
     match tree:
         case None | Special(name="this"):
             return focus
-        case Member(source=None, name=name) if name[:1].isupper():
-            return None if focus is None else frozenset(each for each in focus if types.is_a(each, name))
         case Member():
-            return _children(_types(tree.source, focus), tree.name)
+            return _member(tree, focus)
         case Call():
             return _called(tree, focus)
         case Indexer():
@@ -66,13 +64,23 @@ def _types(tree: Expr | None, focus: Types) -> Types:
         case TypeTest():
             return _tested(tree, focus)
         case Binary():
-            left, right = _types(tree.left, focus), _types(tree.right, focus)
-            if tree.operator != _UNION:
-                return _BOOLEAN if tree.operator in _COMPARISONS else None
-            return None if left is None or right is None else left | right
+            return _joined(tree, focus)
         case Variable(name=name) if name not in _VARIABLES:
             raise NotIndexable(f"the variable `%{name}` is not known", f"la variable `%{name}` est inconnue")
     return None
+
+
+def _member(member: Member, focus: Types) -> Types:
+    if member.source is None and member.name[:1].isupper():
+        return None if focus is None else frozenset(each for each in focus if types.is_a(each, member.name))
+    return _children(_types(member.source, focus), member.name)
+
+
+def _joined(binary: Binary, focus: Types) -> Types:
+    left, right = _types(binary.left, focus), _types(binary.right, focus)
+    if binary.operator == _UNION:
+        return None if left is None or right is None else left | right
+    return _BOOLEAN if binary.operator in _COMPARISONS else None
 
 
 def _children(sources: Types, name: str) -> Types:

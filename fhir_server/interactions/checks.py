@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from fhir_server.errors import FhirError, InvalidContent, InvalidResource
@@ -34,7 +35,7 @@ async def check(
     for number, request in enumerate(requests):
         if request.resource is not None and number not in skipped:
             found[number] = repository.validator.validate(request.resource)
-            found[number] += _unusable(repository, request.resource, found[number])
+            found[number] += _unusable(repository, request, found[number])
             for expression, reference in repository.validator.existing_targets(request.resource):
                 wanted.append((number, expression, _key(reference)))
     await _find_missing(repository, wanted, written, found)
@@ -61,8 +62,8 @@ async def check_entries(
     """
     found = [list(issues) for issues in bundle.findings]
     for number, request in enumerate(requests):
-        if request.resource is not None and number not in skipped:
-            found[number] += _unusable(repository, request.resource, found[number])
+        if number not in skipped:
+            found[number] += _unusable(repository, request, found[number])
     asking = {
         id(request): number
         for number, request in enumerate(requests)
@@ -80,11 +81,16 @@ async def check_entries(
     return _warnings(found)
 
 
-def _unusable(repository: Repository, resource: dict[str, Any], found: Sequence[Issue]) -> list[Issue]:
+def _unusable(repository: Repository, request: WriteRequest, found: Sequence[Issue]) -> list[Issue]:
     """Returns why a SearchParameter cannot be searched by, once it is known to be valid R4."""
-    if resource["resourceType"] != "SearchParameter" or any(issue.is_error for issue in found):
+    resource = request.resource
+    if resource is None or resource["resourceType"] != "SearchParameter" or any(issue.is_error for issue in found):
         return []
-    return check_definition(resource, repository.search_parameters)
+    issues = check_definition(resource, repository.search_parameters)
+    if not request.place:
+        return issues
+    inside = f"{request.place}.resource"
+    return [replace(issue, expression=issue.expression.replace("SearchParameter", inside, 1)) for issue in issues]
 
 
 async def _find_missing(

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fhir_server.errors import InvalidContent, ResourceNotFound
 from fhir_server.interactions.repository import Repository
 from fhir_server.spec.dates import date_range
+from fhir_server.spec.json_format import RawJson
 from fhir_server.spec.primitives import check
 from fhir_server.store import StoredVersion
 
@@ -111,8 +112,8 @@ async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]
 def _entry(version: StoredVersion, base_url: str) -> dict[str, Any]:
     path = f"{version.resource_type}/{version.id_}"
     entry: dict[str, Any] = {"fullUrl": f"{base_url}/{path}"}
-    if version.resource is not None:
-        entry["resource"] = version.resource
+    if version.json is not None:
+        entry["resource"] = RawJson(version.json)
     url = version.resource_type if version.method == "POST" else path
     entry["request"] = {"method": version.method, "url": url}
     status = "201 Created" if version.version_id == 1 else STATUS[version.method]

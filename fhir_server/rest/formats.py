@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fhir_server.spec.json_format import decode, encode, encode_pretty
+from fhir_server.spec.json_format import RawJson, decode, encode, encode_pretty, unpacked
 from fhir_server.spec.xml_format import decode_xml, encode_xml
+
+Content = dict[str, Any] | RawJson
+"""A resource, of which parts, or the whole, may be JSON as it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +24,19 @@ class Format:
     name: str
     content_type: bytes
     read: Callable[[bytes], dict[str, Any]]
-    write: Callable[[dict[str, Any], bool], bytes]
+    write: Callable[[Content, bool], bytes]
 
     def called(self, media_type: str) -> "Format":
         """Returns this format under the generic name that a client asked for."""
         return replace(self, content_type=f"{media_type}; charset=utf-8".encode())
 
 
-def _write_json(content: dict[str, Any], pretty: bool) -> bytes:
+def _write_json(content: Content, pretty: bool) -> bytes:
     return encode_pretty(content) if pretty else encode(content)
 
 
-def _write_xml(content: dict[str, Any], pretty: bool) -> bytes:
-    return encode_xml(content, pretty=pretty)
+def _write_xml(content: Content, pretty: bool) -> bytes:
+    return encode_xml(unpacked(content), pretty=pretty)
 
 
 JSON = Format("json", b"application/fhir+json; charset=utf-8", decode, _write_json)

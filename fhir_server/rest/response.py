@@ -11,6 +11,7 @@ from fhir_server.interactions.write_request import WriteResult
 from fhir_server.outcome import build_error_outcome, build_outcome
 from fhir_server.rest.formats import JSON
 from fhir_server.rest.negotiation import Preferences
+from fhir_server.spec.json_format import RawJson
 from fhir_server.store import StoredVersion
 
 
@@ -25,7 +26,7 @@ class Response:
 
 
 def answer_resource(
-    content: dict[str, Any],
+    content: dict[str, Any] | RawJson,
     preferences: Preferences,
     status: int = 200,
     headers: list[tuple[bytes, bytes]] | None = None,
@@ -38,7 +39,7 @@ def answer_resource(
 def answer_version(version: StoredVersion, preferences: Preferences) -> Response:
     """Returns a stored version with its `ETag` and `Last-Modified`."""
     headers = version_headers(version.version_id, version.last_updated)
-    return answer_resource(version.resource or {}, preferences, 200, headers)
+    return answer_resource(RawJson(version.json or b"{}"), preferences, 200, headers)
 
 
 def answer_write(result: WriteResult, base_url: str, preferences: Preferences) -> Response:

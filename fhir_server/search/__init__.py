@@ -2,7 +2,8 @@
 
 from fhir_server.search.bundle import build_bundle
 from fhir_server.search.conditional import find_ids, find_ids_of_each, parse_condition, single_key
-from fhir_server.search.execute import Page, execute
+from fhir_server.search.execute import execute
+from fhir_server.search.page import Found, Page
 from fhir_server.search.parse import parse_search
 from fhir_server.search.plan import plan
 from fhir_server.search.query import build_filter
@@ -13,6 +14,7 @@ __all__ = [
     "MAX_COUNT",
     "MAX_INCLUDED",
     "Clause",
+    "Found",
     "Page",
     "SearchRequest",
     "build_bundle",

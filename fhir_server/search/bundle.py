@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from fhir_server.outcome import build_outcome
+from fhir_server.spec.json_format import RawJson
 
 if TYPE_CHECKING:
-    from fhir_server.search.execute import Page
+    from fhir_server.search.page import Found, Page
     from fhir_server.search.request import SearchRequest
 
+_MATCH, _INCLUDE = {"mode": "match"}, {"mode": "include"}
 _READABLE = ":/|,$"
 """Characters that stay as they are in the query of a link, for those who read it."""
 
@@ -22,6 +24,8 @@ def build_bundle(
     page: Page, request: SearchRequest, base_url: str, self_path: str, language: str = "fr"
 ) -> dict[str, Any]:
     """Returns the searchset; `base_url` is without a slash at the end, `self_path` as in `Patient`.
+
+    Resources stand in it as `RawJson`; `json_format.unpacked` decodes them for who has to look inside.
 
     The links hold the parameters that were understood, so a lenient client sees what was ignored.
     """
@@ -32,8 +36,8 @@ def build_bundle(
     if page.total is not None:
         bundle["total"] = page.total
     bundle["link"] = links
-    entries = [_entry(resource, base_url, "match") for resource in page.matches]
-    entries.extend(_entry(resource, base_url, "include") for resource in page.included)
+    entries: list[dict[str, Any]] = [_entry(found, base_url, _MATCH) for found in page.matches]
+    entries.extend(_entry(found, base_url, _INCLUDE) for found in page.included)
     if page.warnings:
         entries.append({"resource": build_outcome(page.warnings, language), "search": {"mode": "outcome"}})
     if entries:
@@ -41,11 +45,11 @@ def build_bundle(
     return bundle
 
 
-def _entry(resource: dict[str, Any], base_url: str, mode: str) -> dict[str, Any]:
+def _entry(found: Found, base_url: str, search: dict[str, str]) -> dict[str, Any]:
     return {
-        "fullUrl": f"{base_url}/{resource['resourceType']}/{resource['id']}",
-        "resource": resource,
-        "search": {"mode": mode},
+        "fullUrl": f"{base_url}/{found.resource_type}/{found.id_}",
+        "resource": RawJson(found.json),
+        "search": search,
     }
 
 

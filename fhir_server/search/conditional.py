@@ -110,4 +110,4 @@ def single_key(request: SearchRequest, registry: SearchParameterRegistry) -> str
     if len(request.clauses) != 1 or request.clauses[0].modifier is not None:
         return None
     condition = clause_condition(request.clauses[0], registry)
-    return condition.keys[0] if len(condition.keys) == 1 and not condition.others else None
+    return condition.keys[0] if len(condition.keys) == 1 and not condition.others and condition.check is None else None

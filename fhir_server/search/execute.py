@@ -7,16 +7,18 @@ client asked for `accurate`. A page that holds all matches is its own count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fhir_server.errors import TooCostly
 from fhir_server.outcome import Issue
 from fhir_server.search.include import include
+from fhir_server.search.page import Page, found
 from fhir_server.search.pages import sign, verify
 from fhir_server.search.plan import plan
 from fhir_server.search.query import build_filter
 from fhir_server.search.sort import projection, sort_values
+from fhir_server.store import BODY
 
 if TYPE_CHECKING:
     from fhir_server.index import SearchParameterRegistry
@@ -28,17 +30,6 @@ MAX_TIME_MS = 10_000
 COUNT_TIME_MS = 2_000
 ESTIMATE_LIMIT = 1_000
 """`_total=estimate` counts up to here: the total then means "at least"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of results; `total` None is unknown, `next_page` is the token of the next page, None on the last."""
-
-    matches: tuple[dict[str, Any], ...] = ()
-    included: tuple[dict[str, Any], ...] = ()
-    total: int | None = None
-    next_page: str | None = None
-    warnings: tuple[Issue, ...] = ()
 
 
 async def execute(
@@ -66,7 +57,7 @@ async def execute(
         build_filter(planned, order=request.order, last=last),
         sort=[(key.field, key.direction) for key in request.order],
         limit=request.count + 1,
-        projection={"resource": 1, **({"k": 1} if with_keys else {}), **projection(request.order)},
+        projection={**BODY, **({"k": 1} if with_keys else {}), **projection(request.order)},
         hint=planned.hint,
         max_time_ms=max_time_ms,
     )
@@ -74,8 +65,10 @@ async def execute(
     if last is None and request.total != "none":
         total = len(documents) if not more else await _total(request, planned, store, warnings, max_time_ms)
     token = sign(request, sort_values(request.order, documents[-1]), total, page_key) if more else None
-    page = Page(tuple(document["resource"] for document in documents), (), total, token, tuple(warnings))
+    matches = tuple(found(request.resource_type, document) for document in documents)
+    page = Page(matches, (), total, token, tuple(warnings))
     if with_keys and documents:
+        documents = [{**document, "t": request.resource_type} for document in documents]
         included, issues = await include(request, documents, store, registry, max_time_ms=max_time_ms)
         page = replace(page, included=included, warnings=(*page.warnings, *issues))
     return page

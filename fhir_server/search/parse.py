@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/search.html
 
 Repeated parameters are joined by AND, commas within a value by OR; a backslash takes its meaning from `,` `|` `$`.
-Chains, `_has`, composite and special parameters, `_text`, `_content`, `_list`, `_filter`, `_query`, `_contained`,
+Chains, `_has`, special parameters, `_text`, `_content`, `_list`, `_filter`, `_query`, `_contained`,
 `_elements` and `_summary` (but `count`) are refused.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fhir_server.errors import InvalidContent
 from fhir_server.index import TYPES, SearchParameter, SearchParameterRegistry
-from fhir_server.index.entries import split
+from fhir_server.index.entries import split, split_prefix
 from fhir_server.outcome import Issue
 from fhir_server.search.refusals import invalid_value, unknown_parameter, unsupported
 from fhir_server.search.request import Clause, SearchRequest, Value
@@ -33,7 +33,6 @@ _REFUSED = frozenset(
 _ELSEWHERE = frozenset({"_format", "_pretty"})
 MAX_CLAUSES = 100
 """Search parameters of one request; one parameter may still have thousands of values."""
-_AFTER_PREFIX = frozenset("0123456789+-.")
 
 
 def parse_search(
@@ -130,10 +129,8 @@ def _value(parameter: SearchParameter, name: str, text: str) -> Value:
     if not text:
         expected = "a value between commas is empty", "une valeur entre virgules est vide"
         raise invalid_value(name, text, *expected)
-    prefix, rest = text[:2], text[2:]
-    if prefix in TYPES[parameter.type].PREFIXES and rest[:1] in _AFTER_PREFIX and rest:
-        return Value(rest, prefix)
-    return Value(text)
+    prefix, rest = split_prefix(text, TYPES[parameter.type].PREFIXES)
+    return Value(rest, prefix)
 
 
 def _warning(error: FhirError) -> Issue:

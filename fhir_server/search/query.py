@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.index import TYPES, Condition, any_of
 from fhir_server.index.date import instant_condition
-from fhir_server.index.entries import any_key, unescape
-from fhir_server.index.reference import any_reference
+from fhir_server.index.entries import unescape
 from fhir_server.search.sort import after
 from fhir_server.spec.dates import EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fhir_server.index import SearchParameter, SearchParameterRegistry
+    from fhir_server.index import SearchParameterRegistry
     from fhir_server.search.plan import SearchPlan
     from fhir_server.search.request import Clause, SortKey
-
-_ARRAYS = {"date": "d", "number": "n", "quantity": "n"}
 
 
 def build_filter(
@@ -48,7 +45,7 @@ def clause_condition(clause: Clause, registry: SearchParameterRegistry) -> Condi
     """Returns what one of the clause's values asks for, before `:not` is applied."""
     parameter = clause.parameter
     if clause.modifier == "missing":
-        return Condition(others=_present(parameter))
+        return Condition(others=TYPES[parameter.type].present(parameter))
     conditions = [_value_condition(clause, value.text, value.prefix, registry) for value in clause.values]
     return conditions[0] if len(conditions) == 1 else any_of(conditions)
 
@@ -69,12 +66,3 @@ def _value_condition(clause: Clause, text: str, prefix: str, registry: SearchPar
     module = TYPES[parameter.type]
     found: Condition = module.condition(parameter, prefix if module.PREFIXES else clause.modifier, text, context)
     return found
-
-
-def _present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
-    if parameter.type == "reference":
-        return any_reference(parameter)
-    array = _ARRAYS.get(parameter.type)
-    if array is None:
-        return tuple(any_key(home.code) for home in parameter.homes)
-    return tuple({array: {"$elemMatch": {"p": home.code}}} for home in parameter.homes)

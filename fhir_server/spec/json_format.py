@@ -18,6 +18,9 @@ from fhir_server.errors import InvalidContent, MalformedContent
 DEPTH_LIMIT = 64
 """Nesting that no real resource needs; deeper content is refused before anything walks it."""
 
+RawJson = msgspec.Raw
+"""Bytes of JSON that stand in content for what they say, and are written as they are; `unpacked` decodes them."""
+
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _place = re.compile(r"(?:byte|position) (\d+)")
@@ -46,6 +49,23 @@ def decode(data: bytes) -> dict[str, Any]:
     return content
 
 
+def decode_trusted(data: bytes) -> dict[str, Any]:
+    """Returns the JSON object in `data`, which `encode` has made."""
+    content: dict[str, Any] = _decoder.decode(data)
+    return content
+
+
+def unpacked(content: Any) -> Any:
+    """Returns content with every `RawJson` in it decoded, for those who look at what it says."""
+    if isinstance(content, RawJson):
+        return _decoder.decode(content)
+    if isinstance(content, dict):
+        return {name: unpacked(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [unpacked(value) for value in content]
+    return content
+
+
 def encode(content: Any) -> bytes:
     """Returns compact JSON; decimals as they were sent."""
     return _encoder.encode(content)
@@ -53,7 +73,12 @@ def encode(content: Any) -> bytes:
 
 def encode_pretty(content: Any) -> bytes:
     """Returns JSON indented by two spaces."""
-    return msgspec.json.format(_encoder.encode(content), indent=2)
+    return format_pretty(_encoder.encode(content))
+
+
+def format_pretty(data: bytes) -> bytes:
+    """Returns the same JSON indented by two spaces."""
+    return msgspec.json.format(data, indent=2)
 
 
 def is_same_content(one: Any, other: Any) -> bool:

@@ -5,6 +5,8 @@ Its package README says how it is built; the documents' shapes are in `collectio
 
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
+from fhir_server.store.codec import json_of
+from fhir_server.store.collections import BODY
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.store.history import HistoryPage
 from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
@@ -12,6 +14,7 @@ from fhir_server.store.jobs import Job, Jobs, LeaseLost
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
+    "BODY",
     "Batches",
     "Change",
     "Claim",
@@ -30,5 +33,6 @@ __all__ = [
     "StoredVersion",
     "Update",
     "WriteConflict",
+    "json_of",
     "open_store",
 ]

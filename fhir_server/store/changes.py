@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from fhir_server.spec.json_format import decode_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,16 +16,29 @@ Key: TypeAlias = tuple[str, str]
 """Resource type and id."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that `resource` can be kept once it is decoded
 class StoredVersion:
-    """One version of a resource; `resource` is None where the version is a deletion. `method` is the HTTP verb."""
+    """One version of a resource; `json` is the resource as it is sent, None where the version is a deletion.
+
+    `method` is the HTTP verb.
+    """
 
     resource_type: str
     id_: str
     version_id: int
     last_updated: datetime
     method: str
-    resource: dict[str, Any] | None
+    json: bytes | None
+
+    @property
+    def is_deletion(self) -> bool:
+        """True where the resource was deleted in this version."""
+        return self.json is None
+
+    @cached_property
+    def resource(self) -> dict[str, Any] | None:
+        """The resource as JSON values, decoded when it is first asked for; None for a deletion."""
+        return None if self.json is None else decode_trusted(self.json)
 
 
 @dataclass(frozen=True, slots=True)

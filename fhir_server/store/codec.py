@@ -22,6 +22,7 @@ from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
 from fhir_server.errors import InvalidContent, TooLarge
+from fhir_server.spec.json_format import encode as encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +122,12 @@ def encode(document: Mapping[str, Any]) -> RawBSONDocument:
 def decode(document: Encoded) -> dict[str, Any]:
     """Returns the document as JSON values, with `Decimal` and aware UTC datetimes."""
     return bson.decode(document, CODEC_OPTIONS)
+
+
+def json_of(document: Mapping[str, Any]) -> bytes | None:
+    """Returns the JSON of the resource in a document that was read with `collections.BODY`, None where it has none."""
+    body = document.get("body")
+    return body if body is None or type(body) is bytes else encode_json(body)
 
 
 def with_id(document: Encoded, new_id: Mapping[str, Any]) -> RawBSONDocument:

@@ -4,14 +4,17 @@
 
     {_id: "7f3a", v: 2, at: ISODate("2026-03-01T09:30:00.123Z"), m: "PUT",
      resource: {resourceType: "Observation", id: "7f3a", meta: {versionId: "2", …}, …},
+     json: BinData(0, "{\"resourceType\":\"Observation\",…}"),
      patient: "p1", date: ISODate("2026-02-28T00:00:00Z"), k: ["code:75626-2", "subject=Patient/p1"], …}
 
-`v` is the version, `at` its instant (meta.lastUpdated), `m` the HTTP verb that made it; the rest is the index document,
-which the package `index` describes, and whose keys are given to the store as `indexes`.
+`v` is the version, `at` its instant (meta.lastUpdated), `m` the HTTP verb that made it. `json` is `resource` as it is
+sent: answers are put together from it, undecoded; it is absent where it would be over 1 MiB (`units.LARGEST_JSON`), or
+was written by an older server. The rest is the index document, which the package `index` describes, and whose keys
+are given to the store as `indexes`.
 
 `<ResourceType>.history`: the versions that are no longer current, and the deletions.
 
-    {_id: {id: "7f3a", v: 1}, v: 1, at: …, m: "POST", patient: "p1", resource: {…}}
+    {_id: {id: "7f3a", v: 1}, v: 1, at: …, m: "POST", patient: "p1", resource: {…}, json: …}
     {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", patient: "p1", gone: "7f3a"}
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
@@ -59,7 +62,9 @@ CLAIMS = "claims"
 JOBS = "jobs"
 META = "meta"
 HISTORY_SUFFIX = ".history"
-VERSION_FIELDS = {"v": 1, "at": 1, "m": 1, "resource": 1}
+BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
+"""The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
+VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, **BODY}
 """The projection that reads a version without what is indexed of it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))

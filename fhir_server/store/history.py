@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 
 from fhir_server.errors import InvalidContent
 from fhir_server.store.changes import StoredVersion
-from fhir_server.store.collections import HISTORY_SUFFIX, Collections, history_name
+from fhir_server.store.collections import HISTORY_SUFFIX, VERSION_FIELDS, Collections, history_name
 from fhir_server.store.failures import translated
 from fhir_server.store.queries import MAX_TIME_MS
 from fhir_server.store.resources import Resources, stored_version
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _NEWEST_FIRST = {"at": -1, "t": -1, "i": -1, "v": -1}
-_ENTRY = {"_id": 0, "v": 1, "at": 1, "m": 1, "resource": 1}
+_ENTRY = {"_id": 0, **VERSION_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)

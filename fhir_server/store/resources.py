@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Key, StoredVersion
-from fhir_server.store.codec import CODEC_OPTIONS, decode, text_id
+from fhir_server.store.codec import CODEC_OPTIONS, decode, json_of, text_id
 from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, history_name
 from fhir_server.store.queries import MAX_TIME_MS, fetch, run
 
@@ -176,5 +176,5 @@ def stored_version(resource_type: str, id_: str, document: Mapping[str, Any]) ->
         version_id=document["v"],
         last_updated=document["at"],
         method=document["m"],
-        resource=document.get("resource"),
+        json=json_of(document),
     )

@@ -20,7 +20,7 @@ from pymongo.read_concern import ReadConcern
 
 from fhir_server.store.changes import Create, Delete, Update, WriteConflict
 from fhir_server.store.codec import encode, text_id, with_id
-from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, history_name
+from fhir_server.store.collections import CLAIMS, history_name
 from fhir_server.store.connection import DURABLE
 from fhir_server.store.driver import commands_of
 from fhir_server.store.failures import outcome_unknown
@@ -42,7 +42,7 @@ _Part = TypeVar("_Part")
 _DUPLICATE_KEY = 11000
 _COMMAND_BYTES = 12 * 1024 * 1024
 _COMMIT_PATIENCE_S = 15.0
-_OLD_FIELDS = {**VERSION_FIELDS, "patient": 1}
+_OLD_FIELDS = {"v": 1, "at": 1, "m": 1, "resource": 1, "json": 1, "patient": 1}
 
 
 class GroupFailed(Exception):
