@@ -61,6 +61,13 @@ async def check_entries(
     What is left to check are the targets of its references, now that they are literal.
     """
     found = [list(issues) for issues in bundle.findings]
+    wanted: list[Wanted] = []
+    for number, request in enumerate(requests):
+        if request.patch is not None and request.resource is not None:
+            # What was validated in the bundle is the patch, not what it leaves.
+            found[number] += [_in_entry(issue, request) for issue in repository.validator.validate(request.resource)]
+            targets = repository.validator.existing_targets(request.resource)
+            wanted += [(number, request.place, _key(reference)) for _, reference in targets]
     for number, request in enumerate(requests):
         if number not in skipped:
             found[number] += _unusable(repository, request, found[number])
@@ -71,12 +78,11 @@ async def check_entries(
         and number not in skipped
         and repository.validator.asks_for_targets(request.resource)
     }
-    wanted: list[Wanted] = []
     for slot in bundle.slots:
-        if slot.key == "reference" and (number := asking.get(id(slot.request))) is not None:
+        if slot.key == "reference" and (asker := asking.get(id(slot.request))) is not None:
             target = relative_target(slot.holder["reference"])
             if target is not None:
-                wanted.append((number, slot, _key(target)))
+                wanted.append((asker, slot, _key(target)))
     await _find_missing(repository, wanted, written, found)
     return _warnings(found)
 
@@ -91,6 +97,13 @@ def _unusable(repository: Repository, request: WriteRequest, found: Sequence[Iss
         return issues
     inside = f"{request.place}.resource"
     return [replace(issue, expression=issue.expression.replace("SearchParameter", inside, 1)) for issue in issues]
+
+
+def _in_entry(issue: Issue, request: WriteRequest) -> Issue:
+    """Returns a finding about what the patch of an entry leaves, with that entry as its place."""
+    english = f"After the patch, `{issue.expression}`: {issue.english}"
+    french = f"Après le patch, `{issue.expression}` : {issue.french}"
+    return replace(issue, english=english, french=french, expression=request.place)
 
 
 async def _find_missing(

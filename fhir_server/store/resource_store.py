@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import PyMongoError
 
+from fhir_server.store.amendments import amend
 from fhir_server.store.codec import CODEC_OPTIONS, RAW_CODEC_OPTIONS, decode
 from fhir_server.store.collections import Collections
 from fhir_server.store.commit import Commits
@@ -74,6 +75,10 @@ class ResourceStore:
     async def commit(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> None:
         """Stores all of the changes and claims, or none; see `Commits.commit` for what it raises."""
         await self._commits.commit(changes, claims)
+
+    async def amend(self, version: StoredVersion, resource: Mapping[str, Any], index: Mapping[str, Any]) -> bool:
+        """Changes the `meta` of a version without a new one; False where it is no longer as `version` says."""
+        return await amend(self.database, version, resource, index)
 
     async def read(self, resource_type: str, id_: str) -> StoredVersion | None:
         """Returns the current version, be it a deletion; None if there never was one."""
