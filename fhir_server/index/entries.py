@@ -8,6 +8,8 @@
 | `d`       | dates: `{p: code, l: low, h: high}`, [low, high) in UTC                                                 |
 | `n`       | numbers and quantities: `{p: code, l: low, h: high}` with both ends included; quantities add `s` system, |
 |           | `c` code, `t` unit as text                                                                              |
+| `c`       | what stands together, for composite parameters: `{component: [{k, d, n of one repetition}]}`; not       |
+|           | indexed                                                                                                 |
 | `x`       | `{code: [strings as sent]}` for `:exact`; not indexed                                                   |
 | `s`       | `{code: {l: lowest, h: highest value}}` to sort by; not indexed                                         |
 
@@ -46,6 +48,7 @@ LONGEST_STRING = 200
 """Characters of a folded string that are indexed, and that a search value is cut to."""
 
 _ESCAPE = re.compile(r"\\([,|$\\])")
+_AFTER_PREFIX = frozenset("0123456789+-.")
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th", "ħ": "h"})
 
 
@@ -59,6 +62,7 @@ class Draft:
     exact: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
     contained: dict[str, str] = field(default_factory=dict)
+    tuples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def sortable(self, code: str, low: Any, high: Any) -> None:
         """Widens the values that `_sort=code` goes by; all values of one parameter are of one kind."""
@@ -84,19 +88,20 @@ def write_nothing(_draft: Draft, _value: Any) -> None:
 class Condition:
     """What one search value asks for: any of `keys`, or any of `others` (MongoDB conditions on the index document).
 
-    Nothing in either matches nothing.
+    With `check`, the keys only lead to where it has to hold as well: every match has one of them. Nothing in either
+    matches nothing.
     """
 
     keys: tuple[str, ...] = ()
     others: tuple[dict[str, Any], ...] = ()
+    check: dict[str, Any] | None = None
 
     def mongodb(self) -> dict[str, Any]:
         """Returns the condition as a MongoDB filter."""
         found = list(self.others)
-        if len(self.keys) == 1:
-            found.insert(0, {"k": self.keys[0]})
-        elif self.keys or not found:
-            found.insert(0, {"k": {"$in": list(self.keys)}})
+        if self.keys or not found:
+            by_key: dict[str, Any] = {"k": self.keys[0] if len(self.keys) == 1 else {"$in": list(self.keys)}}
+            found.insert(0, by_key if self.check is None else {"$and": [by_key, self.check]})
         return found[0] if len(found) == 1 else {"$or": found}
 
 
@@ -104,10 +109,35 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
     """Returns the condition that holds where one of `conditions` does."""
     keys: dict[str, None] = {}
     others: list[dict[str, Any]] = []
-    for condition in conditions:
+    known = tuple(conditions)
+    for condition in known:
         keys.update(dict.fromkeys(condition.keys))
         others.extend(condition.others)
-    return Condition(tuple(keys), tuple(others))
+    if all(condition.check is None for condition in known):
+        return Condition(tuple(keys), tuple(others))
+    each = [condition.mongodb() for condition in known]
+    if others:
+        return Condition(others=tuple(each))
+    return Condition(tuple(keys), check=each[0] if len(each) == 1 else {"$or": each})
+
+
+def all_of(conditions: Iterable[Condition]) -> Condition:
+    """Returns the condition that holds where all of `conditions` do, by the keys of the first that has keys alone."""
+    known = list(conditions)
+    if len(known) == 1:
+        return known[0]
+    for place, condition in enumerate(known):
+        if condition.keys and not condition.others:
+            rest = [each.mongodb() for each in (*known[:place], *known[place + 1 :])]
+            if condition.check is not None:
+                rest.append(condition.check)
+            return Condition(condition.keys, check=joined(rest))
+    return Condition(others=(joined([each.mongodb() for each in known]),))
+
+
+def joined(conditions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the MongoDB condition that holds where all of `conditions`, one at least, do."""
+    return conditions[0] if len(conditions) == 1 else {"$and": conditions}
 
 
 def pair_keys(patient: str, keys: Iterable[str]) -> list[str]:
@@ -164,6 +194,15 @@ def split(text: str, separator: str) -> list[str]:
             start = at + 1
         at += 1
     return [*parts, text[start:]]
+
+
+def split_prefix(text: str, prefixes: frozenset[str]) -> tuple[str, str]:
+    """Returns (prefix, rest) of one value; the prefix is `eq` where none of `prefixes` stands before a number or date.
+
+    https://hl7.org/fhir/R4/search.html#prefix
+    """
+    prefix, rest = text[:2], text[2:]
+    return (prefix, rest) if prefix in prefixes and rest[:1] in _AFTER_PREFIX and rest else ("eq", text)
 
 
 def unescape(text: str) -> str:

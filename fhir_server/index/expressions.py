@@ -20,6 +20,8 @@ _BASE = "http://hl7.org/fhir/StructureDefinition/"
 _PLAIN = re.compile(r"(\w+)((?:\.\w+)+)")
 _CAST = re.compile(r"\(\s*(\w+)((?:\.\w+)+)\s+as\s+(\w+)\s*\)|(\w+)((?:\.\w+)+)\.(?:as|ofType)\(\s*(\w+)\s*\)")
 _RESOLVED = re.compile(r"(.+)\.where\(resolve\(\) is (\w+)\)")
+_ROOT = re.compile(r"\(*\s*(\w+)")
+_MARK = re.compile(r"'(?:[^'\\]|\\.)*'|`[^`]*`|[()\[\]{}|]")
 _HEAD = re.compile(r"\(?\s*(\w+)\.(\w+)")
 _OPERATOR = re.compile(r"\s(?:and|or|xor|implies|=|!=)\s")
 _ROOTS = frozenset({"Resource", "DomainResource"})
@@ -53,14 +55,30 @@ class Alternative:
 def alternatives(expression: str, resource_type: str) -> tuple[Alternative, ...]:
     """Returns the branches of `expression` that apply to `resource_type`, each once."""
     found: dict[str, Alternative] = {}
-    for branch in expression.split("|"):
-        text = " ".join(branch.split())
-        if text.isalpha():  # R4 forgets the root of `InsurancePlan.name | InsurancePlan.alias`
-            text = f"{resource_type}.{text}"
-        root = text.lstrip("(").partition(".")[0]
-        if root == resource_type or root in _ROOTS:
-            found.setdefault(text, _read(text, resource_type))
+    for text in branches(expression):
+        root = _ROOT.match(text)
+        if root is None or root[1][0].islower():
+            # Written without its type, as R4 itself does once (`InsurancePlan.name | alias`).
+            text = text if text.startswith("(") else f"{resource_type}.{text}"
+        elif root[1] != resource_type and root[1] not in _ROOTS:
+            continue
+        found.setdefault(text, _read(text, resource_type))
     return tuple(found.values())
+
+
+def branches(expression: str) -> list[str]:
+    """Returns the parts of an expression between the `|` that stand outside brackets and texts."""
+    found, start, depth = [], 0, 0
+    for mark in _MARK.finditer(expression):
+        if mark[0] in ("(", "[", "{"):
+            depth += 1
+        elif mark[0] in (")", "]", "}"):
+            depth -= 1
+        elif mark[0] == "|" and not depth:
+            found.append(expression[start : mark.start()])
+            start = mark.end()
+    found.append(expression[start:])
+    return [" ".join(branch.split()) for branch in found]
 
 
 def _read(text: str, resource_type: str) -> Alternative:
@@ -95,7 +113,12 @@ def _walkable(text: str, resource_type: str) -> tuple[tuple[str, ...] | None, tu
             return None, ()
         key, _, place = children[0]
         keys.append(key)
-    found = tuple((key, type_name) for key, type_name, _ in _children(place, names[-1]) if only in (None, type_name))
+    found = tuple(
+        (key, type_name)
+        for key, type_name, _ in _children(place, names[-1])
+        # R4 writes `value.as(DateTime)` too.
+        if only is None or only.casefold() == type_name.casefold()
+    )
     return (tuple(keys), found) if found else (None, ())
 
 
@@ -130,6 +153,18 @@ def binding_of(alternative: Alternative, resource_type: str) -> str | None:
     return None
 
 
+def targets_of(alternative: Alternative, resource_type: str) -> tuple[str, ...]:
+    """Returns the resource types that the references of a walkable branch may lead to, none where it cannot be told."""
+    place = resource_type
+    for name in alternative.path or ():
+        place = _children(place, name)[0][2]
+    found: dict[str, None] = {}
+    for key, _ in alternative.leaves if alternative.path is not None else ():
+        for row in _elements(place.partition(".")[0]).get(f"{place}.{key}", {}).get("type", ()):
+            found.update(dict.fromkeys(profile.removeprefix(_BASE) for profile in row.get("targetProfile", ())))
+    return tuple(name for name in found if name != "Resource")
+
+
 @cache
 def _elements(type_name: str) -> dict[str, dict[str, Any]]:
     definition = structure_definitions().get(_BASE + type_name)
@@ -143,4 +178,6 @@ def _plain_type(code: str) -> str:
 
 def is_single(resource_type: str, name: str) -> bool:
     """True where element `name` of a resource type cannot repeat."""
-    return bool(_elements(resource_type).get(f"{resource_type}.{name}", {}).get("max") == "1")
+    elements = _elements(resource_type)
+    element = elements.get(f"{resource_type}.{name}") or elements.get(f"{resource_type}.{name}[x]") or {}
+    return bool(element.get("max") == "1")

@@ -53,6 +53,11 @@ def condition(parameter: SearchParameter, prefix: str, value: str, context: Valu
     return Condition(others=tuple({"n": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes))
 
 
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+    """Returns the conditions, one of which holds where the parameter has a value."""
+    return tuple({"n": {"$elemMatch": {"p": home.code}}} for home in parameter.homes)
+
+
 def parse_number(text: str) -> Decimal:
     """Returns the number in `text`, digits kept. Raises InvalidContent if it is none."""
     try:

@@ -104,7 +104,7 @@ def condition(parameter: SearchParameter, modifier: str | None, value: str, cont
     return Condition(tuple(dict.fromkeys(keys)))
 
 
-def any_reference(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
     """Returns the conditions, one of which holds where the parameter has a value."""
     found: list[dict[str, Any]] = []
     for home in parameter.homes:

@@ -2,7 +2,7 @@
 
 https://hl7.org/fhir/R4/searchparameter-registry.html
 
-Composite and special parameters are not here, nor those without an expression (`_text`, `_content`, `_query`).
+Special parameters are not here, nor those without an expression (`_text`, `_content`, `_query`).
 """
 
 from __future__ import annotations
@@ -14,22 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from fhir_server.errors import NotSupported
-from fhir_server.index import date, number, quantity, reference, string, token, uri
-from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single
+from fhir_server.index import composite, token
+from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, targets_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
 from fhir_server.spec.definitions import resource_types, table
 
-TYPES: Mapping[str, ModuleType] = {
-    "string": string,
-    "token": token,
-    "reference": reference,
-    "date": date,
-    "number": number,
-    "quantity": quantity,
-    "uri": uri,
-}
-"""Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer` and `condition`."""
+TYPES: Mapping[str, ModuleType] = {**composite.PART_TYPES, "composite": composite}
+"""Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer`, `condition` and `present`."""
 
 # What "newest first" means, the first that a type has; otherwise its resources have no date of their own.
 _MAIN_DATES = (
@@ -44,21 +36,22 @@ _EXAMPLE = "http://hl7.org/fhir/SearchParameter/example"
 class SearchParameterRegistry:
     """The search parameters of every resource type: R4's, and those that the content and clients add.
 
-    `rows` are as in the table `search_parameters`, `additions` are SearchParameter resources. A later one for the same
-    type and code replaces an earlier one.
+    `rows` are as in the table `search_parameters`; a later one for the same type and code replaces an earlier one.
+    `shipped` are the SearchParameter resources of the content.
     """
 
     def __init__(
         self,
         rows: Iterable[Mapping[str, Any]],
         context: ValueContext | None = None,
-        additions: Iterable[Mapping[str, Any]] = (),
+        shipped: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         self.context = context or ValueContext()
         self.revision = 0
         self._rows: dict[str, dict[str, Mapping[str, Any]]] = {}
-        self._unavailable: dict[str, set[str]] = {}
+        self._unavailable: dict[str, dict[str, str]] = {}
         self._core: dict[str, dict[str, SearchParameter]] = {}
+        self._shipped = {row["url"]: row for row in shipped}
         self._additions: dict[str, dict[str, Mapping[str, Any]]] = {}
         self._building: dict[tuple[str, str], int] = {}
         self._indexed: dict[str, dict[str, SearchParameter]] = {}
@@ -68,24 +61,37 @@ class SearchParameterRegistry:
                 if row["type"] in TYPES and row.get("expression"):
                     self._rows.setdefault(base, {})[row["code"]] = row
                 else:
-                    self._unavailable.setdefault(base, set()).add(row["code"])
-        self.adopt(additions)
+                    self._unavailable.setdefault(base, {})[row["code"]] = row["url"]
+        self.adopt(())
 
-    def adopt(
-        self, additions: Iterable[Mapping[str, Any]], building: Mapping[tuple[str, str], int] | None = None
-    ) -> None:
-        """Takes `additions` beside R4's parameters, in place of those it had.
+    def adopt(self, added: Iterable[Mapping[str, Any]], building: Mapping[tuple[str, str], int] | None = None) -> None:
+        """Takes the SearchParameter resources `added`, beside R4's and the shipped ones, in place of those it had.
 
-        `building` tells, for (type, code), how much of an index is there, in percent: those are indexed, not offered.
-        `revision` grows, so that who keeps what follows from the parameters learns of it.
+        Of several for the same type and code the first counts. `building` tells, for (type, code), how much of an
+        index is there, in percent: those are indexed, not offered. `revision` grows, so that who keeps what follows
+        from the parameters learns of it.
         """
         self._additions = {}
-        for row in additions:
+        for row in (*self._shipped.values(), *added):
             for base in row["base"]:
-                self._additions.setdefault(base, {})[row["code"]] = row
+                self._additions.setdefault(base, {}).setdefault(row["code"], row)
         self._building = dict(building or {})
         self._indexed, self._offered = {}, {}
         self.revision += 1
+
+    def shipped(self, url: str) -> Mapping[str, Any] | None:
+        """Returns the definition of that canonical that the content brings, or None."""
+        return self._shipped.get(url)
+
+    def defined_by(self, base: str, code: str) -> str | None:
+        """Returns the canonical of what defines `code` for a type, or for any type below an abstract base; or None."""
+        types = (base, *_BASES) if base not in _BASES else (*_BASES, *sorted(resource_types()))
+        for each in types:
+            row = self._rows.get(each, {}).get(code) or self._additions.get(each, {}).get(code)
+            found = row["url"] if row else self._unavailable.get(each, {}).get(code)
+            if found is not None:
+                return str(found)
+        return None
 
     def find(self, resource_type: str, code: str) -> SearchParameter | None:
         """Returns the parameter of that name, or None; raises NotSupported while its index is being built."""
@@ -115,7 +121,7 @@ class SearchParameterRegistry:
         return found
 
     def is_unavailable(self, resource_type: str, code: str) -> bool:
-        """True for a parameter that is defined for the type and that this server does not do (composite, special)."""
+        """True for a parameter that is defined for the type and that this server does not do (special)."""
         return any(code in self._unavailable.get(base, ()) for base in (resource_type, *_BASES))
 
     def main_date(self, resource_type: str) -> SearchParameter | None:
@@ -147,9 +153,10 @@ class SearchParameterRegistry:
     def _build(self, resource_type: str) -> dict[str, SearchParameter]:
         core = self._core_of(resource_type)
         added = {
-            code: replace(parameter, homes=_homes(parameter, core))
+            code: replace(parameter, homes=_homes(parameter, core), is_added=True)
             for code, parameter in self._read(self._additions, resource_type).items()
         }
+        added |= self._composites(self._additions, resource_type, core | added)
         return dict(sorted((core | added).items())) if added else core
 
     def _core_of(self, resource_type: str) -> dict[str, SearchParameter]:
@@ -157,25 +164,32 @@ class SearchParameterRegistry:
         core = self._core.get(resource_type)
         if core is None:
             read = self._read(self._rows, resource_type)
-            core = {code: replace(parameter, homes=_homes(parameter, read)) for code, parameter in read.items()}
+            plain = {code: replace(parameter, homes=_homes(parameter, read)) for code, parameter in read.items()}
+            core = dict(sorted((plain | self._composites(self._rows, resource_type, plain)).items()))
             self._core[resource_type] = core
         return core
 
     def _read(
         self, by_base: Mapping[str, Mapping[str, Mapping[str, Any]]], resource_type: str
     ) -> dict[str, SearchParameter]:
-        if resource_type not in resource_types():
-            return {}
-        bases = _BASES[:1] if resource_type in _WITHOUT_NARRATIVE else _BASES
-        rows: dict[str, Mapping[str, Any]] = {}
-        for base in (*bases, resource_type):
-            rows |= by_base.get(base, {})
         found = {}
-        for code in sorted(rows):
-            branches = alternatives(rows[code]["expression"], resource_type)
+        for code, row in _rows_of(by_base, resource_type).items():
+            branches = alternatives(row["expression"], resource_type) if row["type"] != "composite" else ()
             if branches:
-                found[code] = self._parameter(resource_type, rows[code], branches)
+                found[code] = self._parameter(resource_type, row, branches)
         return found
+
+    def _composites(
+        self,
+        by_base: Mapping[str, Mapping[str, Mapping[str, Any]]],
+        resource_type: str,
+        known: Mapping[str, SearchParameter],
+    ) -> dict[str, SearchParameter]:
+        return {
+            code: replace(self._parameter(resource_type, row, ()), repetitions=places)
+            for code, row in _rows_of(by_base, resource_type).items()
+            if row["type"] == "composite" and (places := composite.repetitions(resource_type, row, known))
+        }
 
     def _parameter(
         self, resource_type: str, row: Mapping[str, Any], branches: tuple[Alternative, ...]
@@ -183,6 +197,9 @@ class SearchParameterRegistry:
         types = frozenset(name for branch in branches for name in branch.types)
         targets = tuple(dict.fromkeys(branch.target for branch in branches if branch.target))
         listed = tuple(row.get("target", ()))
+        if row["type"] == "reference" and not listed:
+            told = (target for branch in branches for target in targets_of(branch, resource_type))
+            listed = tuple(dict.fromkeys(told)) or tuple(sorted(resource_types()))
         return SearchParameter(
             code=row["code"],
             type=row["type"],
@@ -214,6 +231,17 @@ class SearchParameterRegistry:
             for row in table("value_sets")
             if "compose" in row
         }
+
+
+def _rows_of(
+    by_base: Mapping[str, Mapping[str, Mapping[str, Any]]], resource_type: str
+) -> dict[str, Mapping[str, Any]]:
+    rows: dict[str, Mapping[str, Any]] = {}
+    if resource_type in resource_types():
+        bases = _BASES[:1] if resource_type in _WITHOUT_NARRATIVE else _BASES
+        for base in (*bases, resource_type):
+            rows |= by_base.get(base, {})
+    return rows
 
 
 def _homes(parameter: SearchParameter, known: Mapping[str, SearchParameter]) -> tuple[Home, ...]:

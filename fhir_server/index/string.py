@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index.entries import Condition, fold, prefix_range, unescape
+from fhir_server.index.entries import Condition, any_key, fold, prefix_range, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,11 @@ def condition(parameter: SearchParameter, modifier: str | None, value: str, cont
         else:
             found.append(prefix_range(f"{home.code}<{folded}"))
     return Condition(others=tuple(found))
+
+
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+    """Returns the conditions, one of which holds where the parameter has a value."""
+    return tuple(any_key(home.code) for home in parameter.homes)
 
 
 def _texts(type_name: str, value: Any) -> Iterator[str]:

@@ -97,6 +97,11 @@ def condition(parameter: SearchParameter, modifier: str | None, value: str, cont
     return Condition(others=tuple(prefix_range(f"{name}={system}|") for name in names))
 
 
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+    """Returns the conditions, one of which holds where the parameter has a value."""
+    return tuple(any_key(home.code) for home in parameter.homes)
+
+
 def _add(draft: Draft, code: str, system: str, text: str | None) -> None:
     if not text:
         return

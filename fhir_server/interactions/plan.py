@@ -29,7 +29,7 @@ def plan(
     if identity is None:
         return None, WriteResult(204, request.resource_type, "", 0, None, None)
     current = identity.current
-    _refuse_stale(request, current)
+    refuse_stale(request, current)
     if request.method == "DELETE":
         return _plan_delete(request, identity.id_, current, now)
     if identity.matched and current is not None:
@@ -104,7 +104,8 @@ def _result(status: int, version: StoredVersion, warnings: tuple[Issue, ...]) ->
     )
 
 
-def _refuse_stale(request: WriteRequest, current: StoredVersion | None) -> None:
+def refuse_stale(request: WriteRequest, current: StoredVersion | None) -> None:
+    """Raises VersionConflict or ResourceDeleted where `If-Match` or `If-None-Match: *` asks for another state."""
     id_ = request.id_ or (current.id_ if current else None)
     name = f"{request.resource_type}/{id_}" if id_ else f"{request.resource_type}?{request.condition}"
     expression = [request.place] if request.place else []

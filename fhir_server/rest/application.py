@@ -9,7 +9,7 @@ from uuid import uuid4
 from fhir_server.errors import FhirError
 from fhir_server.outcome import Issue, build_outcome
 from fhir_server.rest.endpoint import Endpoint
-from fhir_server.rest.request import Receive, Request, Scope, Send
+from fhir_server.rest.request import ACCEPT_PATCH, Receive, Request, Scope, Send
 from fhir_server.rest.response import Response, answer_error, answer_resource
 from fhir_server.rest.routes import allowed_methods, dispatch
 
@@ -33,6 +33,8 @@ class FhirApplication:
             response = answer_error(error, request.preferences)
             if error.status == 405:
                 response.headers.append((b"allow", ", ".join(allowed_methods(request.segments)).encode()))
+            if error.status == 415 and request.method == "PATCH":
+                response.headers.append((b"accept-patch", ACCEPT_PATCH))
         except Exception:
             response = _answer_fault(request)
         await _send(send, response, without_body=request.method == "HEAD")

@@ -90,6 +90,17 @@ def check_content_type(content_type: str) -> Format:
     return FORMATS[media_type]
 
 
+@lru_cache(maxsize=256)
+def patch_type(content_type: str) -> str:
+    """Returns the media type of a patch; raises UnsupportedMediaType where there is no patch of this type."""
+    media_type, parameters = _split(content_type)
+    if media_type not in PATCH_FORMATS and media_type not in FORMATS:
+        names = ", ".join(f"`{name}`" for name in PATCH_FORMATS)
+        raise unsupported_body(content_type, f"{names}, or a `Parameters` as {NAMES}")
+    check_charset(parameters)
+    return media_type
+
+
 def check_charset(parameters: dict[str, str]) -> None:
     """Raises UnsupportedMediaType for the parameters of a media type that name another charset than UTF-8."""
     charset = parameters.get("charset", "utf-8").lower()

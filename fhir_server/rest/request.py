@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fhir_server.errors import MalformedContent, TooLarge, UnsupportedMediaType
-from fhir_server.rest.formats import JSON
+from fhir_server.interactions.patch import PATCH_MEDIA_TYPES, PATCH_TYPES, Patch, fhirpath_patch
+from fhir_server.rest.formats import JSON, Format
 from fhir_server.rest.negotiation import (
     Preferences,
     check_content_type,
@@ -14,6 +15,7 @@ from fhir_server.rest.negotiation import (
     format_sent,
     parse_boolean,
     parse_format,
+    patch_type,
     preferences,
 )
 
@@ -21,6 +23,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+ACCEPT_PATCH = ", ".join(PATCH_MEDIA_TYPES).encode()
 GENERAL = ("_format", "_pretty")
 """Query parameters of every request; taken out before interactions see the query."""
 LISTS = {b"accept", b"accept-language", b"if-match", b"if-none-match", b"prefer"}
@@ -123,7 +126,16 @@ class Request:
         Raises UnsupportedMediaType, TooLarge, MalformedContent and InvalidContent for what is none.
         """
         format_ = check_content_type(self.header(b"content-type"))
-        resource = format_.read(await self.body())
+        return self._resource(format_, await self.body())
+
+    async def optional_resource(self) -> dict[str, Any] | None:
+        """Returns the resource in the body, None where there is no body; raises what `resource` raises."""
+        body = await self.body()
+        return self._resource(check_content_type(self.header(b"content-type")), body) if body else None
+
+    @staticmethod
+    def _resource(format_: Format, body: bytes) -> dict[str, Any]:
+        resource = format_.read(body)
         if not isinstance(resource.get("resourceType"), str):
             raise MalformedContent(
                 "The body is not a FHIR resource: it has no `resourceType`.",
@@ -131,6 +143,15 @@ class Request:
                 rule="resource-type",
             )
         return resource
+
+    async def patch(self) -> Patch:
+        """Returns the patch in the body, of whatever kind its media type says.
+
+        Raises UnsupportedMediaType for another type, and what `resource` raises for a body that is none.
+        """
+        content_type = self.header(b"content-type")
+        read = PATCH_TYPES.get(patch_type(content_type))
+        return read(await self.body()) if read else fhirpath_patch(await self.resource())
 
     async def form(self) -> list[tuple[str, str]]:
         """Returns the parameters of a `POST …/_search`, those of the URL first."""

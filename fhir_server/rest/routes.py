@@ -15,12 +15,14 @@ from fhir_server.interactions.addresses import (
     parse_if_none_exist,
 )
 from fhir_server.interactions.apply import apply
+from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
 from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.rest.endpoint import Endpoint
-from fhir_server.rest.request import Request
+from fhir_server.rest.operations import Call, is_operation, operate, operation_methods
+from fhir_server.rest.request import ACCEPT_PATCH, Request
 from fhir_server.rest.response import Response, answer_resource, answer_version, answer_write, version_headers
 from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, unknown_url
 from fhir_server.store import StoredVersion
@@ -30,6 +32,8 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
     """Returns the answer to `request`; raises the FhirError of what is refused."""
     if request.method not in allowed_methods(request.segments):
         raise _not_here(request)
+    if is_operation(request.segments) and request.method != "OPTIONS":
+        return await _operation(endpoint, request)
     match request.method:
         case "GET" | "HEAD":
             return await _get(endpoint, request)
@@ -37,9 +41,21 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
             return await _post(endpoint, request)
         case "PUT":
             return await _put(endpoint, request)
+        case "PATCH":
+            return await _patch(endpoint, request)
         case "DELETE":
             return await _delete(endpoint, request)
-    raise _not_here(request)
+    return _options(request)
+
+
+def _options(request: Request) -> Response:
+    """Tells the methods of a URL, and the kinds of patch it takes (RFC 5789)."""
+    allowed = allowed_methods(request.segments)
+    headers = [(b"allow", ", ".join(allowed).encode())]
+    if "PATCH" in allowed:
+        check_type(request.segments[0])
+        headers.append((b"accept-patch", ACCEPT_PATCH))
+    return Response(204, b"", headers)
 
 
 async def _get(endpoint: Endpoint, request: Request) -> Response:
@@ -99,6 +115,12 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
     raise _not_here(request)
 
 
+async def _operation(endpoint: Endpoint, request: Request) -> Response:
+    body = await request.optional_resource() if request.method == "POST" else None
+    call = Call(request.segments, request.method, request.query, body, request.base_url, request.preferences)
+    return _answer_bundle(request, await operate(endpoint, call))
+
+
 async def _bundle(endpoint: Endpoint, request: Request) -> Response:
     refuse_query(request.query)
     bundle = await request.resource()
@@ -109,8 +131,11 @@ async def _bundle(endpoint: Endpoint, request: Request) -> Response:
             rule="bundle-expected",
         )
 
-    async def read(url: str) -> dict[str, Any]:
-        return await retrieve_for_bundle(endpoint, url, request.base_url, request.preferences)
+    async def read(entry: Entry) -> dict[str, Any]:
+        is_transaction = bundle.get("type") == "transaction"
+        return await retrieve_for_bundle(
+            endpoint, entry, request.base_url, request.preferences, is_transaction=is_transaction
+        )
 
     chosen = request.preferences
     options = BundleOptions(chosen.language, chosen.returns == "representation", chosen.returns == "OperationOutcome")
@@ -145,6 +170,21 @@ async def _put(endpoint: Endpoint, request: Request) -> Response:
             )
             return await _write(endpoint, request, write)
     raise _not_here(request)
+
+
+async def _patch(endpoint: Endpoint, request: Request) -> Response:
+    resource_type = check_type(request.segments[0])
+    if_match = request.header(b"if-match")
+    version_id = parse_if_match(if_match) if if_match else None
+    id_ = condition = None
+    if len(request.segments) == 2:
+        id_ = check_id(request.segments[1])
+        refuse_query(request.query)
+    else:
+        condition = _required_condition(request, "PATCH")
+    patch = await request.patch()
+    write = WriteRequest("PATCH", resource_type, id_, patch=patch, condition=condition, if_match=version_id)
+    return await _write(endpoint, request, write)
 
 
 async def _delete(endpoint: Endpoint, request: Request) -> Response:
@@ -190,15 +230,17 @@ def _required_condition(request: Request, method: str) -> str:
 
 def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that a URL has, for the `Allow` of a 405."""
+    if is_operation(segments):
+        return operation_methods(segments)
     match segments:
         case [] | [_, "_search"]:
-            return ("POST",)
+            return ("POST", "OPTIONS")
         case ["metadata" | "_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _]:
-            return ("GET", "HEAD")
+            return ("GET", "HEAD", "OPTIONS")
         case [_]:
-            return ("GET", "HEAD", "POST", "PUT", "DELETE")
+            return ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [_, _]:
-            return ("GET", "HEAD", "PUT", "DELETE")
+            return ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
     return ()
 
 

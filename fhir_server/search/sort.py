@@ -102,7 +102,7 @@ def _is_sortable(parameter: SearchParameter) -> bool:
     return (
         len(parameter.homes) == 1
         and parameter.type in TYPES
-        and parameter.type != "reference"
+        and parameter.type not in ("reference", "composite")
         and (parameter.type != "uri" or not parameter.code.startswith("_"))
     )
 

@@ -32,18 +32,33 @@ def decode(data: bytes) -> dict[str, Any]:
     Raises MalformedContent when it is not JSON or not an object, InvalidContent when a name stands twice in an object
     or the nesting is deeper than `DEPTH_LIMIT`.
     """
+    content = _decode(data)
+    if type(content) is not dict:
+        raise MalformedContent(
+            "The body is JSON, but not an object.", "Le corps est du JSON, mais pas un objet.", rule="json-object"
+        )
+    return content
+
+
+def decode_array(data: bytes) -> list[Any]:
+    """Returns the JSON array in `data`; raises what `decode` does."""
+    content = _decode(data)
+    if type(content) is not list:
+        raise MalformedContent(
+            "The body is JSON, but not an array.", "Le corps est du JSON, mais pas un tableau.", rule="json-array"
+        )
+    return content
+
+
+def _decode(data: bytes) -> Any:
     try:
         content = _decoder.decode(data)
     except RecursionError:
         raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError) as error:
         raise _not_json(error) from None
-    if type(content) is not dict:
-        raise MalformedContent(
-            "The body is JSON, but not an object.", "Le corps est du JSON, mais pas un objet.", rule="json-object"
-        )
-    if _may_be_deep(data):
-        _check_depth(content.values(), DEPTH_LIMIT)
+    if _may_be_deep(data) and type(content) in (dict, list):
+        _check_depth(content.values() if type(content) is dict else content, DEPTH_LIMIT)
     if _may_have_lost_names(data, content):
         _refuse_repeated_names(data)
     return content
@@ -109,7 +124,7 @@ def _check_depth(values: Iterable[Any], depth: int) -> None:
             _check_depth(value, depth - 1)
 
 
-def _may_have_lost_names(data: bytes, content: dict[str, Any]) -> bool:
+def _may_have_lost_names(data: bytes, content: Any) -> bool:
     """False where every colon of `data` is in `content` too: a name that stood twice would have lost one.
 
     A colon written as an escape would make up for it, so such content is looked at in any case.

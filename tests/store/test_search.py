@@ -50,6 +50,11 @@ def observation(number: int) -> dict[str, Any]:
         "performer": [{"reference": f"Practitioner/gp{number % 2}"}],
         "effectiveDateTime": f"{START + timedelta(days=number):%Y-%m-%d}",
     }
+    if number % 10 == 0:
+        resource["component"] = [
+            {"code": {"coding": [{"system": LOINC, "code": code}]}, "valueQuantity": {"value": value}}
+            for code, value in (("systolic", Decimal(120 + number)), ("diastolic", Decimal(70)))
+        ]
     if number % 4:
         resource["valueQuantity"] = {"value": Decimal(number) / 2, "system": UCUM, "code": "mg"}
     else:
@@ -142,6 +147,13 @@ GRAMMAR = [
     "Observation?value-string=etage 1",
     "Observation?value-string:exact=Étage 4",
     "Observation?value-string:contains=AGE",
+    "Observation?code-value-quantity=code-1$gt3",
+    "Observation?code-value-quantity=http://loinc.org|code-1$3.5,code-2$1",
+    "Observation?code-value-quantity=http://loinc.org|$3.5",
+    "Observation?patient=p1&combo-code-value-quantity=code-1$lt10",
+    "Observation?component-code-value-quantity=systolic$gt125",
+    "Observation?component-code-value-quantity=systolic$70",
+    "Observation?combo-code-value-quantity:missing=true",
     "Observation?_id=o01,o02",
     "Observation?_id:not=o01",
     "Observation?_lastUpdated=ge2026-03-01T09:40:00Z",
