@@ -32,12 +32,12 @@ def tokens(parameter: Parameter, value: Value) -> Iterator[Token]:
             yield from _coding(coding)
     elif value.type == "Coding":
         yield from _coding(content)
-    elif value.type == "Identifier":
-        if content.get("value"):
-            yield Token(frozenset({content.get("system")}), content["value"], is_exact=True)
-    elif value.type == "ContactPoint":
-        if content.get("value"):
-            yield Token(frozenset({content.get("use")}), _contact(content["value"]))
+    elif value.type == "Identifier" and content.get("value"):
+        yield Token(frozenset({content.get("system")}), content["value"], is_exact=True)
+    elif value.type == "ContactPoint" and content.get("value"):
+        yield Token(frozenset({content.get("use")}), _contact(content["value"]))
+    elif value.type == "id":
+        yield Token(frozenset(), content, is_exact=True)
     elif isinstance(content, bool):
         yield Token(frozenset({None, _SPECIAL_VALUES}), str(content).lower())
     elif isinstance(content, str | int):

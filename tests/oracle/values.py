@@ -22,7 +22,7 @@ _CAST = re.compile(r"\(([\w.]+) as (\w+)\)")
 
 @dataclass(frozen=True)
 class Value:
-    """One value as JSON has it, with its FHIR type."""
+    """One value as JSON has it, with its FHIR type; where it has none of its own, the path."""
 
     type: str
     content: Any
@@ -86,7 +86,7 @@ def _value(node: Any) -> Iterator[Value]:
     if type_name == "Extension":
         yield from (_choice(name, each) for name, each in content.items() if name.startswith("value"))
         return
-    yield Value(str(type_name).rpartition(".")[2], content)
+    yield Value(str(type_name).removeprefix("System."), content)
 
 
 def _choice(name: str, content: Any) -> Value:
