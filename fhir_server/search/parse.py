@@ -3,8 +3,8 @@
 https://hl7.org/fhir/R4/search.html
 
 Repeated parameters are joined by AND, commas within a value by OR; a backslash takes its meaning from `,` `|` `$`.
-Chains, `_has`, special parameters, `_text`, `_content`, `_list`, `_filter`, `_query`, `_contained`,
-`_elements` and `_summary` (but `count`) are refused.
+Chains, `_has`, special parameters, `_text`, `_content`, `_list`, `_filter`, `_query` and
+`_contained` are refused.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from fhir_server.search.refusals import invalid_value, unknown_parameter, unsupp
 from fhir_server.search.request import Clause, SearchRequest, Value
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
 from fhir_server.search.sort import DEFAULT_ORDER
+from fhir_server.search.subset import settled
 
 if TYPE_CHECKING:
     from fhir_server.errors import FhirError
 
 # Valid FHIR of which this server does not do (yet) what it says.
 _REFUSED = frozenset(
-    {"_has", "_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType", "_elements", "near"}
+    {"_has", "_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType", "near"}
 )
 # Answered by the layer that negotiates.
 _ELSEWHERE = frozenset({"_format", "_pretty"})
@@ -74,7 +75,8 @@ def parse_search(
             warnings.append(_warning(ignorable.error))
             continue
         understood.append((name, value))
-    return replace(request, clauses=tuple(clauses), parameters=tuple(understood), warnings=tuple(warnings))
+    request = replace(request, clauses=tuple(clauses), parameters=tuple(understood), warnings=tuple(warnings))
+    return settled(request)
 
 
 class _IgnorableError(Exception):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fhir_server.spec.subset import WHOLE, Subset
+
 if TYPE_CHECKING:
     from fhir_server.index import SearchParameter
     from fhir_server.outcome import Issue
@@ -70,6 +72,7 @@ class SearchRequest:
     """Everything a client asked for.
 
     `parameters` are the names and values that were understood, in their order, without `_page`: they make the links.
+    `subset` is what `_summary` and `_elements` leave of each resource.
     `total` is none, estimate, accurate, or empty where the client did not say. `count` 0 asks for the total alone.
     """
 
@@ -81,5 +84,6 @@ class SearchRequest:
     total: str = ""
     page: str = ""
     explain: bool = False
+    subset: Subset = WHOLE
     parameters: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Issue, ...] = ()
