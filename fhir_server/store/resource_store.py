@@ -139,6 +139,29 @@ class ResourceStore:
             return [decode(document.raw) for document in cursor["firstBatch"]]
         return await self._find_all(command, cursor["id"])
 
+    async def aggregate(
+        self,
+        resource_type: str,
+        pipeline: Sequence[Mapping[str, Any]],
+        *,
+        limit: int = 0,
+        hint: Sequence[tuple[str, int]] | None = None,
+        max_time_ms: int = MAX_TIME_MS,
+    ) -> list[dict[str, Any]]:
+        """Returns what a pipeline over the current versions of a type yields, `limit` documents at most; 0 is none."""
+        options: dict[str, Any] = {"hint": dict(hint)} if hint is not None else {}
+        options["maxTimeMS"] = max_time_ms
+        cursor = {"batchSize": limit + 1 if limit else 1001}
+        command = {"aggregate": resource_type, "pipeline": list(pipeline), "cursor": cursor, **options}
+        found = (await run(self.database, command, RAW_CODEC_OPTIONS))["cursor"]
+        if not found["id"]:
+            return [decode(document.raw) for document in found["firstBatch"]]
+        await run(self.database, {"killCursors": resource_type, "cursors": [found["id"]]}, CODEC_OPTIONS)
+        try:
+            return await (await self.database[resource_type].aggregate(list(pipeline), **options)).to_list()
+        except PyMongoError as error:
+            raise translated(error) from error
+
     async def count(
         self, resource_type: str, condition: Mapping[str, Any], *, limit: int = 0, max_time_ms: int = MAX_TIME_MS
     ) -> int:
