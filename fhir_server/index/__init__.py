@@ -3,6 +3,7 @@
 See `README.md` beside this file.
 """
 
+from fhir_server.index.definition import check_definition
 from fhir_server.index.entries import Condition, any_of
 from fhir_server.index.indexer import MONGODB_INDEXES, Indexer
 from fhir_server.index.parameter import SearchParameter, ValueContext
@@ -17,4 +18,5 @@ __all__ = [
     "SearchParameterRegistry",
     "ValueContext",
     "any_of",
+    "check_definition",
 ]
