@@ -100,21 +100,23 @@ class ResourceStore:
         """Returns the id of the resource that has claimed the key, or None."""
         return await self._resources.find_claim(key)
 
-    async def history(
+    async def history(  # noqa: PLR0913 -- the parts of one query, all but two by name
         self,
         resource_type: str | None = None,
         id_: str | None = None,
         *,
         since: datetime | None = None,
         at_or_before: datetime | None = None,
+        current_in: tuple[datetime, datetime] | None = None,
         count: int,
         after: str | None = None,
     ) -> HistoryPage:
         """Returns a page of history: of one resource, of a type, or of all types, newest first.
 
-        `since` and `at_or_before` belong to the span. Raises InvalidContent if `after` is not a `next_after`.
+        `since` and `at_or_before` belong to the span; `current_in` is a time, [low, high), in which the versions were
+        current. Raises InvalidContent if `after` is not a `next_after`.
         """
-        span = Span(since, at_or_before)
+        span = Span(since, at_or_before, current_in)
         if resource_type is not None and id_ is not None:
             return await self._history.of_instance(resource_type, id_, span=span, count=count, after=after)
         return await self._history.of_types(resource_type, span=span, count=count, after=after)
