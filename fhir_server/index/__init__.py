@@ -4,12 +4,15 @@ See `README.md` beside this file.
 """
 
 from fhir_server.index.definition import check_definition
-from fhir_server.index.entries import Condition, any_of
+from fhir_server.index.entries import FIELDS, Condition, any_of
+from fhir_server.index.fingerprint import INDEX_VERSION
 from fhir_server.index.indexer import MONGODB_INDEXES, Indexer
 from fhir_server.index.parameter import SearchParameter, ValueContext
 from fhir_server.index.registry import TYPES, SearchParameterRegistry
 
 __all__ = [
+    "FIELDS",
+    "INDEX_VERSION",
     "MONGODB_INDEXES",
     "TYPES",
     "Condition",

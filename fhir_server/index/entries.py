@@ -12,6 +12,7 @@
 |           | indexed                                                                                                 |
 | `x`       | `{code: [strings as sent]}` for `:exact`; not indexed                                                   |
 | `s`       | `{code: {l: lowest, h: highest value}}` to sort by; not indexed                                         |
+| `i`       | stamp of the rules that the document was made by (`fingerprint`); not indexed                           |
 
 A key is the parameter's code, one character for the kind, and the value:
 
@@ -36,6 +37,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
+
+FIELDS = ("patient", "date", "k", "d", "n", "c", "x", "s", "i")
+"""All fields of an index document; one that is absent holds nothing."""
 
 LONGEST_KEY = 512
 """Longer keys end in a digest of the whole, so that they stay equal to themselves and the index stays small."""
