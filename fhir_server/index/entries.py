@@ -21,6 +21,7 @@ A key is the parameter's code, one character for the kind, and the value:
 | `:`  | `code:85354-9`                              | a token in any system                        |
 | `=`  | `code=http://loinc.org|85354-9`, `code=|x`  | a token in its system, or without any        |
 | `=`  | `subject=Patient/1`, `url=http://x`         | a reference, canonical or uri                |
+| `=`  | `subject=#Patient`, `subject=#`             | `:missing` alone: a target not on this server |
 | `;`  | `subject;http://ids|7`                      | a reference by identifier                    |
 | `<`  | `family<saintexupery`                       | a folded string, by prefix                   |
 | `@`  | `@p1|code:85354-9`                          | patient and token together                   |
@@ -57,13 +58,14 @@ _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": 
 
 @dataclass(slots=True)
 class Draft:
-    """The index entries of one resource, gathered; `keys` is an ordered set."""
+    """The index entries of one resource, gathered; `keys` is an ordered set, `contained` tells types by id."""
 
     keys: dict[str, None] = field(default_factory=dict)
     dates: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[dict[str, Any]] = field(default_factory=list)
     exact: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
+    contained: dict[str, str] = field(default_factory=dict)
     tuples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def sortable(self, code: str, low: Any, high: Any) -> None:

@@ -34,6 +34,7 @@ class Alternative:
     `path` with `leaves` (JSON key and FHIR type of the last step) where the JSON can be walked directly, else `path`
     is None. `heads` are the JSON keys of the first step, empty where the branch yields values even when its element
     is absent. `X.where(resolve() is Patient)` is `source` X with `target` Patient: only references to that type count.
+    `is_boolean` where the branch is a comparison, not a path.
     """
 
     text: str
@@ -42,11 +43,12 @@ class Alternative:
     leaves: tuple[tuple[str, str], ...]
     source: str
     target: str | None
+    is_boolean: bool = False
 
     @property
     def types(self) -> frozenset[str]:
         """The FHIR types this branch yields, as far as they show without running it."""
-        return frozenset(name for _, name in self.leaves)
+        return frozenset({"boolean"}) if self.is_boolean else frozenset(name for _, name in self.leaves)
 
 
 @cache
@@ -87,9 +89,10 @@ def _read(text: str, resource_type: str) -> Alternative:
     heads: tuple[str, ...] = ()
     if path is not None:
         heads = path[:1] or tuple(key for key, _ in leaves)
-    elif head is not None and not _OPERATOR.search(re.sub(r"\(.*?\)", "", text)):
+    is_boolean = path is None and bool(_OPERATOR.search(re.sub(r"\(.*?\)", "", text)))
+    if path is None and head is not None and not is_boolean:
         heads = tuple(key for key, _, _ in _children(resource_type, head[2]))
-    return Alternative(text, heads, path, leaves, source, target)
+    return Alternative(text, heads, path, leaves, source, target, is_boolean)
 
 
 def _walkable(text: str, resource_type: str) -> tuple[tuple[str, ...] | None, tuple[tuple[str, str], ...]]:

@@ -82,7 +82,8 @@ class Indexer:
         rules = self._rules.get(resource_type)
         if rules is None:
             rules = self._rules[resource_type] = self._compile(resource_type)
-        draft = Draft()
+        contained = resource.get("contained", ())
+        draft = Draft(contained={each["id"]: each["resourceType"] for each in contained if "id" in each})
         rules.visit(draft, resource)
         for rule in rules.others:
             if not rule.heads or not rule.heads.isdisjoint(resource):
