@@ -12,8 +12,8 @@ from fhir_server.errors import EditConflict
 from fhir_server.interactions.bundle_references import fill, find_slots, literals_by_url
 from fhir_server.interactions.checks import BundleContent, check, check_entries
 from fhir_server.interactions.identity import identify
-from fhir_server.interactions.patch import patched
 from fhir_server.interactions.index_build import follow_parameters
+from fhir_server.interactions.patch import patched
 from fhir_server.interactions.plan import plan, refuse_stale
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest, WriteResult

@@ -1,8 +1,8 @@
 """Builds what is missing of the index: entries of new search parameters, and of those a new server writes otherwise.
 
-A walk goes through the ids of a type and indexes anew what carries another stamp than the rules have; it is checkpointed, and
-doing it twice is harmless. A second walk follows once no process can be writing by older rules: only then is a parameter
-complete.
+A walk goes through the ids of a type and indexes anew what carries another stamp than the rules have; it is
+checkpointed, and doing it twice is harmless. A second walk follows once no process can be writing by older rules: only
+then is a parameter complete.
 """
 
 from __future__ import annotations

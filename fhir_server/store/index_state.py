@@ -1,7 +1,7 @@
 """Which search parameters each type's resources are indexed by, for all processes of the server.
 
-A parameter is searched by once its fingerprint stands here: then every resource of the type has its entries. The shape of
-the document is in `collections`.
+A parameter is searched by once its fingerprint stands here: then every resource of the type has its entries. The shape
+of the document is in `collections`.
 """
 
 from __future__ import annotations

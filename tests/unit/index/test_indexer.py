@@ -49,6 +49,7 @@ def test_an_observation_is_indexed() -> None:
             "subject=Patient/p1",
             "@p1|code:75626-2",
         ],
+        "i": REGISTRY.stamp("Observation"),
         "d": [{"p": "date", "l": low, "h": datetime(2026, 3, 1, 9, 30, 1, tzinfo=UTC)}],
         "n": [
             {
@@ -70,7 +71,12 @@ def test_an_observation_is_indexed() -> None:
 
 
 def test_a_resource_without_anything_is_indexed() -> None:
-    assert INDEXER.document({"resourceType": "Basic", "id": "b"}) == {"patient": None, "date": EARLIEST, "k": []}
+    assert INDEXER.document({"resourceType": "Basic", "id": "b"}) == {
+        "patient": None,
+        "date": EARLIEST,
+        "k": [],
+        "i": REGISTRY.stamp("Basic"),
+    }
 
 
 def test_the_range_to_sort_by_takes_in_all_values() -> None:
