@@ -11,7 +11,7 @@
 | `c`       | what stands together, for composite parameters: `{component: [{k, d, n of one repetition}]}`; not       |
 |           | indexed                                                                                                 |
 | `x`       | `{code: [strings as sent]}` for `:exact`; not indexed                                                   |
-| `s`       | `{code: {l: lowest, h: highest value}}` to sort by; not indexed                                         |
+| `s`       | `{code: {l: lowest, h: highest value}}` to sort by, strings as `collation_key`; not indexed             |
 | `i`       | stamp of the rules that the document was made by (`fingerprint`); not indexed                           |
 
 A key is the parameter's code, one character for the kind, and the value:
@@ -228,3 +228,16 @@ def fold(text: str) -> str:
         lowered = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES)).casefold()
     kept = "".join(filter(str.isalnum, lowered))
     return (kept or "".join(lowered.split()))[:LONGEST_STRING]
+
+
+def collation_key(text: str) -> str:
+    """Returns what a string is sorted by: French order, whatever the case; accents count among equal letters only.
+
+    cote < coté < côte < côté < coter. https://unicode.org/reports/tr10/ with the levels 1 and 2 of the root collation,
+    punctuation and spaces left out.
+    """
+    folded = fold(text)
+    decomposed = unicodedata.normalize("NFD", text.casefold())
+    accented = "".join(char for char in decomposed if char.isalnum() or unicodedata.combining(char))[:LONGEST_STRING]
+    # The sign between sorts before every letter and digit: what is longer by letters comes after all accents.
+    return folded if accented == folded else f"{folded}\x01{accented}"
