@@ -64,7 +64,8 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = DefinitionRegistry(content_folders(settings))
     base_urls = (settings.base_url,) if settings.base_url else ()
-    context = ValueContext(ZoneInfo(settings.time_zone), base_urls)
+    terminology = Terminology(definitions)
+    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology)
     search_parameters = SearchParameterRegistry(table("search_parameters"), context, shipped_parameters(definitions))
 
     @asynccontextmanager
@@ -75,7 +76,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, definitions, search_parameters, store)
+            repository = _repository(settings, Validator(definitions, terminology), search_parameters, store)
             await publish(repository, definitions)
             app.fhir = FhirApplication(_endpoint(settings, definitions, repository))
             async with JobRunner(store.jobs, _job_handlers(repository)):
@@ -111,7 +112,7 @@ def content_folders(settings: Settings) -> list[Path]:
 
 def _repository(
     settings: Settings,
-    definitions: DefinitionRegistry,
+    validator: Validator,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
 ) -> Repository:
@@ -122,7 +123,7 @@ def _repository(
     return Repository(
         store=store,
         conditions=Batches(look_up),
-        validator=Validator(definitions, Terminology(definitions)),
+        validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),

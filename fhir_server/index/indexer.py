@@ -94,7 +94,7 @@ class Indexer:
             "date": main["l"] if main else EARLIEST,
             "k": list(draft.keys),
         }
-        parts = (("d", draft.dates), ("n", draft.numbers), ("c", draft.tuples), ("x", draft.exact), ("s", order))
+        parts = (("d", draft.dates), ("n", draft.numbers), ("c", draft.tuples), ("x", draft.checks), ("s", order))
         for name, entries in parts:
             if entries:
                 document[name] = entries

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fhir_server.index import NEGATIONS
 from fhir_server.index.entries import pair_conditions
 from fhir_server.search.query import clause_condition
 from fhir_server.search.sort import DEFAULT_ORDER
@@ -56,7 +57,7 @@ class SearchPlan:
 def plan(request: SearchRequest, registry: SearchParameterRegistry) -> SearchPlan:
     """Returns how the request is answered. Raises InvalidContent for values that are none of their type."""
     asked = [(clause, clause_condition(clause, registry)) for clause in request.clauses]
-    positive = [each for each in asked if each[0].modifier not in ("not", "missing")]
+    positive = [each for each in asked if each[0].modifier not in NEGATIONS | {"missing"}]
     by_id = [each for each in positive if each[0].parameter.code == "_id"]
     if by_id:
         return _plan(by_id, asked)

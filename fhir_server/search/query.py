@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index import TYPES, Condition, any_of
+from fhir_server.index import NEGATIONS, TYPES, Condition, any_of
 from fhir_server.index.date import instant_condition
 from fhir_server.index.entries import unescape
 from fhir_server.search.sort import after
@@ -52,7 +52,7 @@ def clause_condition(clause: Clause, registry: SearchParameterRegistry) -> Condi
 
 def _mongodb(clause: Clause, condition: Condition) -> dict[str, Any]:
     found = condition.mongodb()
-    if clause.modifier == "not" or (clause.modifier == "missing" and clause.values[0].text == "true"):
+    if clause.modifier in NEGATIONS or (clause.modifier == "missing" and clause.values[0].text == "true"):
         return {"$nor": [found]}
     return found
 

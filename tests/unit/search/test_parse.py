@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_server.errors import FhirError, InvalidContent, NotSupported
+from fhir_server.index import modifiers_of
 from fhir_server.index.entries import split, unescape
 from fhir_server.search import MAX_COUNT, parse_condition, parse_search
 from fhir_server.search.pages import sign, verify
-from fhir_server.search.parse import valid_modifiers
 from fhir_server.search.request import Include, SortKey, Value
 from tests.support.matching import REGISTRY
 
@@ -89,7 +89,12 @@ def test_links_keep_the_format_and_leave_out_the_page() -> None:
 
 REFUSED = [
     ("colour", "red", NotSupported, "has no search parameter `colour`"),
-    ("code:in", "x", NotSupported, "Valid: code:missing, code:not"),
+    (
+        "code:exact",
+        "x",
+        NotSupported,
+        "Valid: code:above, code:below, code:in, code:missing, code:not, code:not-in, code:text",
+    ),
     ("date:exact", "2024", NotSupported, "date:missing"),
     ("_lastUpdated:missing", "true", NotSupported, "_lastUpdated:missing"),
     ("subject:Practitioner", "1", NotSupported, "subject:Patient"),
@@ -155,7 +160,9 @@ def test_lenient_ignores_unknown_names_and_empty_values_with_a_warning() -> None
     ]
 
 
-@pytest.mark.parametrize(("name", "value"), [("code:in", "x"), ("_has:Observation:patient:code", "x"), ("_count", "x")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("code:exact", "x"), ("_has:Observation:patient:code", "x"), ("_count", "x")]
+)
 def test_lenient_still_refuses_what_would_change_the_meaning(name: str, value: str) -> None:
     with pytest.raises(FhirError):
         parse_search("Observation", [(name, value)], REGISTRY, lenient=True)
@@ -164,7 +171,7 @@ def test_lenient_still_refuses_what_would_change_the_meaning(name: str, value: s
 def test_every_parameter_has_modifiers() -> None:
     for resource_type in ("Observation", "Patient", "ValueSet"):
         for parameter in REGISTRY.for_type(resource_type).values():
-            assert valid_modifiers(parameter) or parameter.code == "_lastUpdated"
+            assert modifiers_of(parameter) or parameter.code == "_lastUpdated"
 
 
 @pytest.mark.parametrize("query", ["", "?", "_count=1", "identifier=1&_sort=date", "_format=json", "_page=x"])
