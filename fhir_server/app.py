@@ -19,6 +19,7 @@ from fhir_server.interactions.capabilities import build_capabilities, with_url
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.turnstile import Turnstile
+from fhir_server.operations import offered
 from fhir_server.rest import FhirApplication
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Receive, Scope, Send
@@ -143,7 +144,7 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
     @cache
     def statement() -> dict[str, Any]:
         return build_capabilities(
-            definitions, repository.search_parameters, repository.limits, settings.max_body_bytes, started_at
+            definitions, repository.search_parameters, offered, repository.limits, settings.max_body_bytes, started_at
         )
 
     return Endpoint(

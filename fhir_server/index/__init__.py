@@ -4,6 +4,7 @@ See `README.md` beside this file.
 """
 
 from fhir_server.index.concepts import Concepts
+from fhir_server.index.definition import check_definition
 from fhir_server.index.entries import Condition, any_of
 from fhir_server.index.indexer import MONGODB_INDEXES, Indexer
 from fhir_server.index.modifiers import NEGATIONS, modifiers_of
@@ -21,5 +22,6 @@ __all__ = [
     "SearchParameterRegistry",
     "ValueContext",
     "any_of",
+    "check_definition",
     "modifiers_of",
 ]

@@ -22,6 +22,7 @@ A key is the parameter's code, one character for the kind, and the value:
 | `=`  | `code=http://loinc.org|85354-9`, `code=|x`  | a token in its system, or without any        |
 | `=`  | `component-code=http://loinc.org|`          | a token in that system: `Home.is_compact`    |
 | `=`  | `subject=Patient/1`, `url=http://x`         | a reference, canonical or uri                |
+| `=`  | `subject=#Patient`, `subject=#`             | `:missing` alone: a target not on this server |
 | `;`  | `subject;http://ids|7`                      | a reference by identifier                    |
 | `<`  | `family<saintexupery`, `code<`              | a folded string; a token without a code      |
 | `@`  | `@p1|code:85354-9`                          | patient and token together                   |
@@ -55,13 +56,14 @@ _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": 
 
 @dataclass(slots=True)
 class Draft:
-    """The index entries of one resource, gathered; `keys` is an ordered set."""
+    """The index entries of one resource, gathered; `keys` is an ordered set, `contained` tells types by id."""
 
     keys: dict[str, None] = field(default_factory=dict)
     dates: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[dict[str, Any]] = field(default_factory=list)
     checks: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
+    contained: dict[str, str] = field(default_factory=dict)
     tuples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def check(self, code: str, entry: str) -> None:

@@ -6,15 +6,17 @@ indexed. The rest goes through FHIRPath, where its first element is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.errors import InvalidContent
 from fhir_server.fhirpath import Environment, Expression, compile_expression
 from fhir_server.fhirpath.code import Code
 from fhir_server.index import composite
-from fhir_server.index.entries import Draft, Write, pair_keys
+from fhir_server.index.entries import Draft, Write, pair_keys, write_nothing
+from fhir_server.index.parameter import INDEXABLE
 from fhir_server.index.registry import TYPES
 from fhir_server.spec.compartments import patient_of
 from fhir_server.spec.dates import EARLIEST
@@ -46,6 +48,7 @@ class _Rule:
     writer: Callable[[str], Write]
     expression: Expression
     heads: frozenset[str]
+    is_added: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,12 @@ class Indexer:
         rules = self._rules.get(resource_type)
         if rules is None:
             rules = self._rules[resource_type] = self._compile(resource_type)
-        draft = Draft()
+        contained = resource.get("contained", ())
+        draft = Draft(contained={each["id"]: each["resourceType"] for each in contained if "id" in each})
         rules.visit(draft, resource)
         for rule in rules.others:
             if not rule.heads or not rule.heads.isdisjoint(resource):
-                for type_name, value in evaluate(rule.expression, resource):
+                for type_name, value in _values(rule, resource):
                     rule.writer(type_name)(draft, value)
         order = draft.order
         main = order.pop(rules.main_date, None)
@@ -113,7 +117,7 @@ class Indexer:
                         _grow(tree, (*branch.path, key), writer(type_name))
                 else:
                     expression = compile_expression(branch.text, resource_type)
-                    others.append(_Rule(writer, expression, frozenset(branch.heads)))
+                    others.append(_Rule(writer, expression, frozenset(branch.heads), parameter.is_added))
         for base, parts in self._parts(resource_type).items():
             inside: _Tree = {}
             for part in parts:
@@ -135,6 +139,16 @@ class Indexer:
         return {base: list(parts.values()) for base, parts in found.items()}
 
 
+def _values(rule: _Rule, resource: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    if not rule.is_added:
+        return evaluate(rule.expression, resource)
+    try:
+        return list(evaluate(rule.expression, resource))
+    except InvalidContent:
+        # A valid resource is stored whatever somebody's search parameter makes of it.
+        return ()
+
+
 def evaluate(expression: Expression, resource: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yields (FHIR type, value) of what an expression finds; of an Extension, its value."""
     for type_name, value in expression.evaluate_typed(resource, Environment(resource=resource, root=resource)):
@@ -149,6 +163,8 @@ def _writers(parameter: SearchParameter, context: ValueContext) -> Callable[[str
 
     @cache
     def writer(type_name: str) -> Write:
+        if parameter.is_added and type_name not in INDEXABLE[parameter.type]:
+            return write_nothing
         made: Write = TYPES[parameter.type].writer(parameter, type_name, context)
         return made
 

@@ -17,7 +17,7 @@ NEGATIONS = token.NEGATIONS
 def modifiers_of(parameter: SearchParameter) -> frozenset[str]:
     """Returns the modifiers that a parameter takes; for references also the types they may lead to."""
     if parameter.code in ("_id", "_lastUpdated"):
-        return frozenset({"not"}) if parameter.code == "_id" else frozenset()
+        return frozenset({"missing", "not"}) if parameter.code == "_id" else frozenset({"missing"})
     known: frozenset[str] = TYPES[parameter.type].MODIFIERS
     if parameter.type == "reference":
         return known | frozenset(parameter.targets)

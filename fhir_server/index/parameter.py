@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/searchparameter.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -14,6 +15,33 @@ if TYPE_CHECKING:
 
     from fhir_server.index.concepts import Concepts
     from fhir_server.index.expressions import Alternative
+
+_URIS = frozenset({"uri", "url", "canonical", "oid", "uuid"})
+_EXTENSION = frozenset({"Extension"})
+INDEXABLE: Mapping[str, frozenset[str]] = {
+    "number": _EXTENSION | {"integer", "positiveInt", "unsignedInt", "decimal", "Range"},
+    "date": _EXTENSION | {"date", "dateTime", "instant", "Period", "Timing"},
+    "string": _EXTENSION | {"string", "markdown", "HumanName", "Address"},
+    "token": _EXTENSION
+    | _URIS
+    | {"code", "boolean", "id", "string", "Coding", "CodeableConcept", "Identifier", "ContactPoint"},
+    "reference": _EXTENSION | {"Reference", "canonical", "uri"},
+    "quantity": _EXTENSION
+    | {
+        "Quantity",
+        "SimpleQuantity",
+        "Age",
+        "Duration",
+        "Count",
+        "Distance",
+        "Money",
+        "MoneyQuantity",
+        "Range",
+        "SampledData",
+    },
+    "uri": _EXTENSION | _URIS,
+}
+"""Search parameter type → FHIR types that an added parameter is indexed from; of an extension, its value."""
 
 DEFAULT_ZONE = ZoneInfo("Europe/Paris")
 
@@ -69,7 +97,8 @@ class SearchParameter:
     (`combo-code` is read from `code` and `component-code`, `patient` from `subject`), which keeps the index small.
     `types` are the FHIR types it yields, `targets` the resource types a reference leads to, `systems` what the codes
     of a `code` element mean, `only` the one type that all branches of the expression ask of their targets,
-    `repetitions` the places of a composite parameter.
+    `repetitions` the places of a composite parameter. `is_added` tells those that are not R4's: their expressions are
+    not known to fit all that is valid.
     """
 
     code: str
@@ -84,6 +113,7 @@ class SearchParameter:
     systems: frozenset[str] = frozenset()
     only: str | None = None
     repetitions: tuple[Repetition, ...] = ()
+    is_added: bool = False
 
     @property
     def is_indexed(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from fhir_server.errors import NotSupported
 from fhir_server.index import composite, token
-from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, repeats_inside
+from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, repeats_inside, targets_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
 from fhir_server.spec.definitions import resource_types, table
@@ -36,21 +36,22 @@ _EXAMPLE = "http://hl7.org/fhir/SearchParameter/example"
 class SearchParameterRegistry:
     """The search parameters of every resource type: R4's, and those that the content and clients add.
 
-    `rows` are as in the table `search_parameters`, `additions` are SearchParameter resources. A later one for the same
-    type and code replaces an earlier one.
+    `rows` are as in the table `search_parameters`; a later one for the same type and code replaces an earlier one.
+    `shipped` are the SearchParameter resources of the content.
     """
 
     def __init__(
         self,
         rows: Iterable[Mapping[str, Any]],
         context: ValueContext | None = None,
-        additions: Iterable[Mapping[str, Any]] = (),
+        shipped: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         self.context = context or ValueContext()
         self.revision = 0
         self._rows: dict[str, dict[str, Mapping[str, Any]]] = {}
-        self._unavailable: dict[str, set[str]] = {}
+        self._unavailable: dict[str, dict[str, str]] = {}
         self._core: dict[str, dict[str, SearchParameter]] = {}
+        self._shipped = {row["url"]: row for row in shipped}
         self._additions: dict[str, dict[str, Mapping[str, Any]]] = {}
         self._building: dict[tuple[str, str], int] = {}
         self._indexed: dict[str, dict[str, SearchParameter]] = {}
@@ -60,24 +61,37 @@ class SearchParameterRegistry:
                 if row["type"] in TYPES and row.get("expression"):
                     self._rows.setdefault(base, {})[row["code"]] = row
                 else:
-                    self._unavailable.setdefault(base, set()).add(row["code"])
-        self.adopt(additions)
+                    self._unavailable.setdefault(base, {})[row["code"]] = row["url"]
+        self.adopt(())
 
-    def adopt(
-        self, additions: Iterable[Mapping[str, Any]], building: Mapping[tuple[str, str], int] | None = None
-    ) -> None:
-        """Takes `additions` beside R4's parameters, in place of those it had.
+    def adopt(self, added: Iterable[Mapping[str, Any]], building: Mapping[tuple[str, str], int] | None = None) -> None:
+        """Takes the SearchParameter resources `added`, beside R4's and the shipped ones, in place of those it had.
 
-        `building` tells, for (type, code), how much of an index is there, in percent: those are indexed, not offered.
-        `revision` grows, so that who keeps what follows from the parameters learns of it.
+        Of several for the same type and code the first counts. `building` tells, for (type, code), how much of an
+        index is there, in percent: those are indexed, not offered. `revision` grows, so that who keeps what follows
+        from the parameters learns of it.
         """
         self._additions = {}
-        for row in additions:
+        for row in (*self._shipped.values(), *added):
             for base in row["base"]:
-                self._additions.setdefault(base, {})[row["code"]] = row
+                self._additions.setdefault(base, {}).setdefault(row["code"], row)
         self._building = dict(building or {})
         self._indexed, self._offered = {}, {}
         self.revision += 1
+
+    def shipped(self, url: str) -> Mapping[str, Any] | None:
+        """Returns the definition of that canonical that the content brings, or None."""
+        return self._shipped.get(url)
+
+    def defined_by(self, base: str, code: str) -> str | None:
+        """Returns the canonical of what defines `code` for a type, or for any type below an abstract base; or None."""
+        types = (base, *_BASES) if base not in _BASES else (*_BASES, *sorted(resource_types()))
+        for each in types:
+            row = self._rows.get(each, {}).get(code) or self._additions.get(each, {}).get(code)
+            found = row["url"] if row else self._unavailable.get(each, {}).get(code)
+            if found is not None:
+                return str(found)
+        return None
 
     def find(self, resource_type: str, code: str) -> SearchParameter | None:
         """Returns the parameter of that name, or None; raises NotSupported while its index is being built."""
@@ -139,7 +153,7 @@ class SearchParameterRegistry:
     def _build(self, resource_type: str) -> dict[str, SearchParameter]:
         core = self._core_of(resource_type)
         added = {
-            code: replace(parameter, homes=_homes(parameter, core))
+            code: replace(parameter, homes=_homes(parameter, core), is_added=True)
             for code, parameter in self._read(self._additions, resource_type).items()
         }
         added |= self._composites(self._additions, resource_type, core | added)
@@ -184,6 +198,9 @@ class SearchParameterRegistry:
         targets = tuple(dict.fromkeys(branch.target for branch in branches if branch.target))
         listed = tuple(row.get("target", ()))
         is_nested = bool(branches) and all(repeats_inside(branch, resource_type) for branch in branches)
+        if row["type"] == "reference" and not listed:
+            told = (target for branch in branches for target in targets_of(branch, resource_type))
+            listed = tuple(dict.fromkeys(told)) or tuple(sorted(resource_types()))
         return SearchParameter(
             code=row["code"],
             type=row["type"],

@@ -17,14 +17,16 @@ from fhir_server.interactions.patch import patch_of_entry
 from fhir_server.interactions.write_request import WriteRequest
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_operation_url = re.compile(r"(?:[^?]*/)?\$[^/?]+(?:\?.*)?")
 _resource_url = re.compile(r"([^/?]+)/([^/?]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Entry `number` of a bundle: a `write`, or a read of `url` where `write` is None.
+    """Entry `number` of a bundle: a `write`, or a read of `url` or a call of an operation where `write` is None.
 
-    `if_none_match` and `if_modified_since` are those of a read: it answers 304 where the client has the version.
+    `if_none_match` and `if_modified_since` are those of a read: it answers 304 where the client has the version. `body`
+    is what an operation is sent.
     """
 
     number: int
@@ -33,6 +35,7 @@ class Entry:
     write: WriteRequest | None
     if_none_match: str = ""
     if_modified_since: str = ""
+    body: dict[str, Any] | None = None
 
 
 def parse_entry(number: int, content: Any) -> Entry:
@@ -58,6 +61,8 @@ def parse_entry(number: int, content: Any) -> Entry:
     _refuse_idle_condition(place, method, request)
     if method in ("GET", "HEAD"):
         return Entry(number, method, url, None, request.get("ifNoneMatch", ""), request.get("ifModifiedSince", ""))
+    if method == "POST" and _operation_url.fullmatch(url):
+        return Entry(number, method, url, None, body=content.get("resource"))
     return Entry(number, method, url, _write(place, method, content, request))
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from fhir_server.errors import MalformedContent, TooLarge, UnsupportedMediaType
 from fhir_server.interactions.patch import PATCH_MEDIA_TYPES, PATCH_TYPES, Patch, fhirpath_patch
-from fhir_server.rest.formats import JSON
+from fhir_server.rest.formats import JSON, Format
 from fhir_server.rest.negotiation import (
     Preferences,
     check_content_type,
@@ -126,7 +126,16 @@ class Request:
         Raises UnsupportedMediaType, TooLarge, MalformedContent and InvalidContent for what is none.
         """
         format_ = check_content_type(self.header(b"content-type"))
-        resource = format_.read(await self.body())
+        return self._resource(format_, await self.body())
+
+    async def optional_resource(self) -> dict[str, Any] | None:
+        """Returns the resource in the body, None where there is no body; raises what `resource` raises."""
+        body = await self.body()
+        return self._resource(check_content_type(self.header(b"content-type")), body) if body else None
+
+    @staticmethod
+    def _resource(format_: Format, body: bytes) -> dict[str, Any]:
+        resource = format_.read(body)
         if not isinstance(resource.get("resourceType"), str):
             raise MalformedContent(
                 "The body is not a FHIR resource: it has no `resourceType`.",

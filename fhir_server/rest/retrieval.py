@@ -6,11 +6,13 @@ from urllib.parse import unquote
 
 from fhir_server.errors import InvalidContent, ResourceNotFound
 from fhir_server.interactions.addresses import check_id, check_type
+from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.history import HistoryQuery, history
 from fhir_server.interactions.read import read, vread
 from fhir_server.interactions.search import search
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.negotiation import Preferences
+from fhir_server.rest.operations import Call, is_operation, operate_in_bundle
 from fhir_server.rest.request import split_query
 from fhir_server.store import StoredVersion
 
@@ -55,11 +57,16 @@ async def retrieve(
     raise unknown_url(segments)
 
 
-async def retrieve_for_bundle(endpoint: Endpoint, url: str, base_url: str, preferences: Preferences) -> dict[str, Any]:
-    """Returns the resource for the GET of a bundle's entry; raises what `retrieve` raises."""
-    path, _, text = url.removeprefix(base_url).partition("?")
+async def retrieve_for_bundle(
+    endpoint: Endpoint, entry: Entry, base_url: str, preferences: Preferences, *, is_transaction: bool
+) -> dict[str, Any]:
+    """Returns the resource for an entry of a bundle that reads, or calls an operation; raises what these raise."""
+    path, _, text = entry.url.removeprefix(base_url).partition("?")
     query, _ = split_query(text)
     segments = [unquote(part) for part in path.strip("/").split("/")] if path.strip("/") else []
+    if is_operation(segments):
+        call = Call(segments, entry.method, query, entry.body, base_url, preferences)
+        return await operate_in_bundle(endpoint, call, is_transaction=is_transaction)
     found = await retrieve(endpoint, segments, query, base_url, preferences)
     return (found.resource or {}) if isinstance(found, StoredVersion) else found
 

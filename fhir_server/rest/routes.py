@@ -15,11 +15,13 @@ from fhir_server.interactions.addresses import (
     parse_if_none_exist,
 )
 from fhir_server.interactions.apply import apply
+from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
 from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.rest.endpoint import Endpoint
+from fhir_server.rest.operations import Call, is_operation, operate, operation_methods
 from fhir_server.rest.request import ACCEPT_PATCH, Request
 from fhir_server.rest.response import Response, answer_resource, answer_version, answer_write, version_headers
 from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, unknown_url
@@ -30,6 +32,8 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
     """Returns the answer to `request`; raises the FhirError of what is refused."""
     if request.method not in allowed_methods(request.segments):
         raise _not_here(request)
+    if is_operation(request.segments) and request.method != "OPTIONS":
+        return await _operation(endpoint, request)
     match request.method:
         case "GET" | "HEAD":
             return await _get(endpoint, request)
@@ -111,6 +115,12 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
     raise _not_here(request)
 
 
+async def _operation(endpoint: Endpoint, request: Request) -> Response:
+    body = await request.optional_resource() if request.method == "POST" else None
+    call = Call(request.segments, request.method, request.query, body, request.base_url, request.preferences)
+    return _answer_bundle(request, await operate(endpoint, call))
+
+
 async def _bundle(endpoint: Endpoint, request: Request) -> Response:
     refuse_query(request.query)
     bundle = await request.resource()
@@ -121,8 +131,11 @@ async def _bundle(endpoint: Endpoint, request: Request) -> Response:
             rule="bundle-expected",
         )
 
-    async def read(url: str) -> dict[str, Any]:
-        return await retrieve_for_bundle(endpoint, url, request.base_url, request.preferences)
+    async def read(entry: Entry) -> dict[str, Any]:
+        is_transaction = bundle.get("type") == "transaction"
+        return await retrieve_for_bundle(
+            endpoint, entry, request.base_url, request.preferences, is_transaction=is_transaction
+        )
 
     chosen = request.preferences
     options = BundleOptions(chosen.language, chosen.returns == "representation", chosen.returns == "OperationOutcome")
@@ -217,6 +230,8 @@ def _required_condition(request: Request, method: str) -> str:
 
 def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that a URL has, for the `Allow` of a 405."""
+    if is_operation(segments):
+        return operation_methods(segments)
     match segments:
         case [] | [_, "_search"]:
             return ("POST", "OPTIONS")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import PyMongoError
 
+from fhir_server.store.amendments import amend
 from fhir_server.store.codec import CODEC_OPTIONS, RAW_CODEC_OPTIONS, decode
 from fhir_server.store.collections import Collections
 from fhir_server.store.commit import Commits
@@ -75,6 +76,10 @@ class ResourceStore:
         """Stores all of the changes and claims, or none; see `Commits.commit` for what it raises."""
         await self._commits.commit(changes, claims)
 
+    async def amend(self, version: StoredVersion, resource: Mapping[str, Any], index: Mapping[str, Any]) -> bool:
+        """Changes the `meta` of a version without a new one; False where it is no longer as `version` says."""
+        return await amend(self.database, version, resource, index)
+
     async def read(self, resource_type: str, id_: str) -> StoredVersion | None:
         """Returns the current version, be it a deletion; None if there never was one."""
         return await self._resources.read(resource_type, id_)
@@ -133,6 +138,29 @@ class ResourceStore:
         if not cursor["id"]:
             return [decode(document.raw) for document in cursor["firstBatch"]]
         return await self._find_all(command, cursor["id"])
+
+    async def aggregate(
+        self,
+        resource_type: str,
+        pipeline: Sequence[Mapping[str, Any]],
+        *,
+        limit: int = 0,
+        hint: Sequence[tuple[str, int]] | None = None,
+        max_time_ms: int = MAX_TIME_MS,
+    ) -> list[dict[str, Any]]:
+        """Returns what a pipeline over the current versions of a type yields, `limit` documents at most; 0 is none."""
+        options: dict[str, Any] = {"hint": dict(hint)} if hint is not None else {}
+        options["maxTimeMS"] = max_time_ms
+        cursor = {"batchSize": limit + 1 if limit else 1001}
+        command = {"aggregate": resource_type, "pipeline": list(pipeline), "cursor": cursor, **options}
+        found = (await run(self.database, command, RAW_CODEC_OPTIONS))["cursor"]
+        if not found["id"]:
+            return [decode(document.raw) for document in found["firstBatch"]]
+        await run(self.database, {"killCursors": resource_type, "cursors": [found["id"]]}, CODEC_OPTIONS)
+        try:
+            return await (await self.database[resource_type].aggregate(list(pipeline), **options)).to_list()
+        except PyMongoError as error:
+            raise translated(error) from error
 
     async def count(
         self, resource_type: str, condition: Mapping[str, Any], *, limit: int = 0, max_time_ms: int = MAX_TIME_MS

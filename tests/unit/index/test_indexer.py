@@ -112,7 +112,7 @@ def test_walking_indexes_what_fhirpath_finds_in_the_official_examples() -> None:
     indexed = 0
     for name, resource in official_examples().items():
         resource_type = resource["resourceType"]
-        draft = Draft()
+        draft = Draft(contained={each["id"]: each["resourceType"] for each in resource.get("contained", ())})
         for parameter in REGISTRY.for_type(resource_type).values():
             if parameter.code in ("_id", "_lastUpdated") or not parameter.is_indexed:
                 continue

@@ -171,7 +171,7 @@ STARTED = {
 
 
 def test_a_parameter_is_added_beside_those_of_r4() -> None:
-    registry = SearchParameterRegistry(table("search_parameters"), additions=[STARTED])
+    registry = SearchParameterRegistry(table("search_parameters"), shipped=[STARTED])
     parameter = registry.find("EpisodeOfCare", "started")
     assert parameter is not None
     assert parameter.is_indexed
@@ -180,14 +180,28 @@ def test_a_parameter_is_added_beside_those_of_r4() -> None:
     main = registry.main_date("EpisodeOfCare")
     assert main is not None
     assert main.code == "date"
+    assert registry.defined_by("Patient", "started") == "urn:started"
+    assert registry.defined_by("Resource", "started") == "urn:started"
+    assert registry.defined_by("Location", "near") == "http://hl7.org/fhir/SearchParameter/Location-near"
+    assert registry.defined_by("Location", "started") is None
+
+
+def test_what_clients_add_comes_and_goes_and_never_replaces() -> None:
+    registry = SearchParameterRegistry(table("search_parameters"), shipped=[STARTED])
+    registry.adopt([STARTED | {"url": "urn:other"}, STARTED | {"url": "urn:new", "code": "begun", "base": ["Patient"]}])
+    begun, started = registry.find("Patient", "begun"), registry.find("Patient", "started")
+    assert begun is not None
+    assert started is not None
+    assert (begun.url, started.url) == ("urn:new", "urn:started")
     registry.adopt([])
-    assert registry.find("EpisodeOfCare", "started") is None
-    assert registry.revision == 2
+    assert registry.find("Patient", "begun") is None
+    assert registry.find("Patient", "started") is not None
+    assert registry.revision == 3
 
 
 def test_an_added_parameter_never_orders_resources_by_default() -> None:
     row = STARTED | {"code": "start", "base": ["Patient"], "expression": "Patient.birthDate"}
-    assert SearchParameterRegistry(table("search_parameters"), additions=[row]).main_date("Patient") is None
+    assert SearchParameterRegistry(table("search_parameters"), shipped=[row]).main_date("Patient") is None
 
 
 def test_a_parameter_in_the_making_is_indexed_and_not_offered() -> None:

@@ -1,0 +1,290 @@
+"""Chains and `_has` on a real MongoDB: the same resources are found whichever way the inner side is looked up."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import pytest
+import pytest_asyncio
+
+from fhir_server.errors import InvalidContent, TooCostly
+from fhir_server.index import MONGODB_INDEXES
+from fhir_server.search import Page, execute, find_ids, find_ids_of_each, parse_condition, parse_search
+from fhir_server.search.reader import RelationLimits
+from fhir_server.store import Create, ResourceStore, open_store
+from tests.support.matching import INDEXER, REGISTRY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.mongo
+
+START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+URL = "https://cnrms.fr/ig/fhir/msma/Questionnaire"
+RPPS = "urn:oid:1.2.250.1.71.4.2.1"
+
+KEYS = RelationLimits()
+JOINED = RelationLimits(keys=0, referring=0)
+JOINED_ALL = RelationLimits(keys=0, referring=0, counting=0)
+NO_DEFINITIONS = RelationLimits(definitions=2)
+
+
+def subject(number: int) -> dict[str, Any]:
+    return {"reference": f"Patient/p{number}"} if number < 6 else {"reference": "Group/g1"}
+
+
+RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
+    "Organization": {
+        "net": {"name": "Réseau", "identifier": [{"system": "urn:finess", "value": "F0"}]},
+        "house": {"name": "Maison", "partOf": {"reference": "Organization/net"}},
+        "other": {"name": "Ailleurs"},
+    },
+    "Practitioner": {
+        f"gp{number}": {
+            "name": [{"family": ["Lefèvre", "Durand", "Ölmez"][number]}],
+            "identifier": [{"system": RPPS, "value": f"1000{number}"}],
+        }
+        for number in range(3)
+    },
+    "PractitionerRole": {
+        f"role{number}": {
+            "practitioner": {"reference": f"Practitioner/gp{number}"},
+            "organization": {"reference": ["Organization/house", "Organization/other"][number % 2]},
+        }
+        for number in range(3)
+    },
+    "Patient": {
+        f"p{number}": {
+            "identifier": [{"system": "urn:ins", "value": f"I{number}"}],
+            "name": [{"family": ["Cote", "Côte", "Coté", "Dupont", "dupont", "Zoé"][number]}],
+            "gender": ["male", "female"][number % 2],
+            **({"birthDate": f"19{50 + number * 7}-01-01"} if number < 5 else {}),
+            **({"managingOrganization": {"reference": "Organization/house"}} if number < 3 else {}),
+            "generalPractitioner": [
+                {"reference": f"PractitionerRole/role{number % 3}"},
+                *([{"reference": "Practitioner/gp2"}] if number == 1 else []),
+            ],
+        }
+        for number in range(6)
+    },
+    "Group": {"g1": {"type": "person", "actual": True, "identifier": [{"system": "urn:ins", "value": "I1"}]}},
+    "CareTeam": {
+        "t0": {
+            "subject": subject(0),
+            "participant": [{"member": {"reference": "PractitionerRole/role0"}}, {"member": subject(0)}],
+        },
+        "t1": {"subject": subject(1), "participant": [{"member": {"reference": "Practitioner/gp1"}}]},
+    },
+    "Observation": {
+        f"o{number:02}": {
+            "status": "amended" if number % 5 == 0 else "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": f"code-{number % 3}"}]},
+            "subject": subject(number % 7),
+            "performer": [{"reference": f"Practitioner/gp{number % 3}"}],
+            "effectiveDateTime": f"{START + timedelta(days=number):%Y-%m-%d}",
+        }
+        for number in range(30)
+    },
+    "AuditEvent": {
+        "a0": {
+            "recorded": "2026-03-01T10:00:00Z",
+            "agent": [{"who": {"reference": "Practitioner/gp0"}, "requestor": True}],
+            "entity": [{"what": {"reference": "Observation/o03"}}, {"what": {"reference": "Patient/p5"}}],
+        },
+        "a1": {
+            "recorded": "2026-03-02T10:00:00Z",
+            "agent": [{"who": {"reference": "Practitioner/gp1"}, "requestor": True}],
+            "entity": [{"what": {"reference": "Observation/o08"}}],
+        },
+    },
+    "Questionnaire": {
+        "q1": {"url": f"{URL}/audit", "version": "1.0", "status": "retired", "title": "AUDIT ancien"},
+        "q2": {"url": f"{URL}/audit", "version": "2.0", "status": "active", "title": "AUDIT"},
+        "q3": {"url": f"{URL}/cast", "status": "draft", "title": "CAST"},
+    },
+    "QuestionnaireResponse": {
+        "r1": {"questionnaire": f"{URL}/audit|1.0", "status": "completed", "subject": subject(0)},
+        "r2": {"questionnaire": f"{URL}/cast", "status": "in-progress", "subject": subject(1)},
+        "r3": {"questionnaire": f"{URL}/audit", "status": "completed", "subject": subject(2)},
+        "r4": {"questionnaire": f"{URL}/audit|2.0", "status": "amended", "subject": subject(2)},
+    },
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def network(mongodb_uri: str) -> AsyncIterator[ResourceStore]:
+    """A store that holds RESOURCES, read by all tests of this file and changed by none."""
+    async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database="test_relations") as store:
+        await store.client.drop_database("test_relations")
+        changes = []
+        for resource_type, resources in RESOURCES.items():
+            for number, (id_, content) in enumerate(resources.items()):
+                instant = (START + timedelta(minutes=number)).isoformat(timespec="milliseconds")
+                meta = {"versionId": "1", "lastUpdated": instant}
+                whole = {"resourceType": resource_type, "id": id_, "meta": meta, **content}
+                changes.append(Create(resource_type, id_, whole, INDEXER.document(whole)))
+        await store.commit(changes)
+        yield store
+        await store.client.drop_database("test_relations")
+
+
+async def run(store: ResourceStore, query: str, page: str = "", relations: RelationLimits = KEYS) -> Page:
+    resource_type, _, text = query.partition("?")
+    pairs = parse_qsl(text, keep_blank_values=True) + ([("_page", page)] if page else [])
+    return await execute(
+        parse_search(resource_type, pairs, REGISTRY), store, REGISTRY, page_key=b"secret", relations=relations
+    )
+
+
+def observations(*numbers: int) -> set[str]:
+    return {f"o{number:02}" for number in numbers}
+
+
+OF = {patient: observations(*range(patient, 30, 7)) for patient in range(7)}
+"""The observations of each patient; of the group under 6."""
+
+FOUND = [
+    # One link, to one type and to several.
+    ("Observation?subject:Patient.identifier=urn:ins|I1", OF[1]),
+    ("Observation?patient.identifier=urn:ins|I1", OF[1]),
+    ("Observation?subject.identifier=urn:ins|I1", OF[1] | OF[6]),
+    ("Observation?subject:Group.identifier=urn:ins|I1", OF[6]),
+    ("Observation?subject:Patient.name=dup", OF[3] | OF[4]),
+    ("Observation?patient.identifier=nobody", set()),
+    ("Observation?patient.identifier=I0,I2", OF[0] | OF[2]),
+    ("Observation?patient._id=p1", OF[1]),
+    ("Observation?patient._id=nobody", set()),
+    ("Observation?patient._lastUpdated=lt2026-03-01T09:32:00Z", OF[0] | OF[1]),
+    # Modifiers and prefixes of the last parameter.
+    ("Observation?patient.name:exact=Dupont", OF[3]),
+    ("Observation?patient.name:contains=OT", OF[0] | OF[1] | OF[2]),
+    ("Observation?patient.gender:not=male", OF[1] | OF[3] | OF[5]),
+    ("Observation?patient.birthdate:missing=true", OF[5]),
+    ("Observation?patient.birthdate:missing=false", OF[0] | OF[1] | OF[2] | OF[3] | OF[4]),
+    ("Observation?patient.birthdate=lt1960", OF[0] | OF[1]),
+    ("Observation?patient.birthdate=ge1957&patient.birthdate=le1964", OF[1] | OF[2]),
+    ("Observation?patient.organization:missing=true", OF[3] | OF[4] | OF[5]),
+    # With other parameters, also paired ones.
+    ("Observation?patient.identifier=I1&code=code-1", {"o01", "o22"}),
+    ("Observation?patient.gender=male&status=amended", observations(0, 25, 30) & (OF[0] | OF[2] | OF[4]) | {"o00"}),
+    (
+        "Observation?patient.gender=male&performer.name=lefevre",
+        (OF[0] | OF[2] | OF[4]) & observations(*range(0, 30, 3)),
+    ),
+    # More links.
+    ("Observation?patient.organization.name=maison", OF[0] | OF[1] | OF[2]),
+    ("Observation?patient.organization.partof.identifier=urn:finess|F0", OF[0] | OF[1] | OF[2]),
+    ("Observation?patient.organization.partof.partof.name=x", set()),
+    ("Patient?general-practitioner:PractitionerRole.practitioner.name=lefevre", {"p0", "p3"}),
+    ("Patient?general-practitioner.practitioner:Practitioner.identifier=10001", {"p1", "p4"}),
+    (f"CareTeam?participant:PractitionerRole.practitioner:Practitioner.identifier={RPPS}|10000", {"t0"}),
+    ("CareTeam?participant.identifier=10001", {"t1"}),
+    # Canonical references.
+    ("QuestionnaireResponse?questionnaire.title=audit", {"r1", "r3", "r4"}),
+    ("QuestionnaireResponse?questionnaire.status=active", {"r3", "r4"}),
+    ("QuestionnaireResponse?questionnaire.status=retired", {"r1", "r3"}),
+    ("QuestionnaireResponse?questionnaire.version=2.0", {"r3", "r4"}),
+    ("QuestionnaireResponse?questionnaire:Questionnaire.status=draft", {"r2"}),
+    ("Questionnaire?_has:QuestionnaireResponse:questionnaire:status=amended", {"q2"}),
+    ("Questionnaire?_has:QuestionnaireResponse:questionnaire:status=completed", {"q1", "q2"}),
+    ("Questionnaire?_has:QuestionnaireResponse:questionnaire:patient.name=zo", set()),
+    # The other way round.
+    ("Patient?_has:Observation:patient:_id=o03", {"p3"}),
+    ("Patient?_has:Observation:subject:code=code-0&_has:Observation:subject:date=2026-03-01", {"p0"}),
+    ("Patient?_has:Observation:patient:date=2026-03-01,2026-03-02", {"p0", "p1"}),
+    ("Patient?_has:Observation:patient:status:not=final", {"p0", "p1", "p3", "p4", "p5"}),
+    ("Patient?_has:Observation:patient:code=none", set()),
+    ("Group?_has:Observation:subject:code=code-0", {"g1"}),
+    ("Patient?_has:Observation:patient:_has:AuditEvent:entity:agent=Practitioner/gp1", {"p1"}),
+    ("Patient?_has:Observation:patient:_has:AuditEvent:entity:agent:Practitioner.name=lefevre", {"p3"}),
+    ("Patient?_has:Observation:patient:performer.name=oelmez,olmez&gender=male", {"p0", "p2", "p4"}),
+    ("Observation?patient._has:AuditEvent:entity:agent=Practitioner/gp0", OF[5]),
+    ("Practitioner?_has:PractitionerRole:practitioner:organization.name=maison", {"gp0", "gp2"}),
+    ("Organization?_has:Organization:partof:_has:Patient:organization:_has:Observation:patient:code=code-1", {"net"}),
+]
+WAYS = {"keys": KEYS, "joined": JOINED, "joined and counted so": JOINED_ALL}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("query", "expected"), FOUND)
+async def test_relations_find(network: ResourceStore, query: str, expected: set[str], way: str) -> None:
+    page = await run(network, f"{query}&_count=1000", relations=WAYS[way])
+    assert {found.id_ for found in page.matches} == expected
+    assert page.total == len(expected)
+    assert (await run(network, f"{query}&_count=0", relations=WAYS[way])).total == len(expected)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Observation?patient.gender=male",
+        "Observation?patient.gender=male&_sort=status,-date",
+        "Observation?patient.gender=male&code=code-1&_sort=_lastUpdated",
+        "Patient?_has:Observation:patient:performer.name=lefevre&_sort=-family",
+    ],
+)
+async def test_pages_of_relations_together_are_the_whole_result(network: ResourceStore, query: str, way: str) -> None:
+    whole = [found.id_ for found in (await run(network, f"{query}&_count=1000")).matches]
+    found: list[str] = []
+    page, rounds = "", 0
+    while rounds == 0 or page:
+        answer = await run(network, f"{query}&_count=2", page, WAYS[way])
+        assert answer.total == len(whole)
+        found += [each.id_ for each in answer.matches]
+        page, rounds = answer.next_page or "", rounds + 1
+    assert found == whole
+    assert len(whole) > 2
+
+
+@pytest.mark.parametrize(
+    ("query", "way", "expected"),
+    [
+        (
+            "Observation?patient.identifier=I1&code=code-1",
+            "keys",
+            "scan patient.identifier, code; filter nothing; patient.identifier: 1 Patient",
+        ),
+        (
+            "Observation?patient.gender=male&code=code-1",
+            "joined",
+            "scan code; filter nothing; join patient.gender; patient.gender: > 0 Patient, joined",
+        ),
+        (
+            "Patient?_has:Observation:patient:_id=o03",
+            "keys",
+            "scan _has:Observation:patient:_id; filter nothing; _has:Observation:patient:_id: 1 Observation",
+        ),
+    ],
+)
+async def test_the_plan_says_how_relations_are_looked_up(
+    network: ResourceStore, query: str, way: str, expected: str
+) -> None:
+    page = await run(network, f"{query}&_explain=true", relations=WAYS[way])
+    assert [issue.english for issue in page.warnings] == [expected]
+
+
+async def test_conditions_may_hold_relations(network: ResourceStore) -> None:
+    query = "subject:Patient.identifier=urn:ins|I1&date=2026-03-02"
+    request = parse_condition("Observation", query, REGISTRY)
+    assert await find_ids(request, network, REGISTRY) == ["o01"]
+    assert await find_ids_of_each([request, request], network, REGISTRY) == [["o01"]] * 2
+
+
+async def test_wrong_values_within_relations_are_refused(network: ResourceStore) -> None:
+    with pytest.raises(InvalidContent):
+        await run(network, "Observation?patient.birthdate=yesterday")
+    with pytest.raises(InvalidContent):
+        await run(network, "Patient?_has:Observation:patient:date=yesterday")
+
+
+async def test_what_costs_too_much_is_named(network: ResourceStore) -> None:
+    request = parse_search("Observation", [("patient.gender", "male")], REGISTRY)
+    with pytest.raises(TooCostly) as caught:
+        await execute(request, network, REGISTRY, page_key=b"secret", max_time_ms=0)
+    assert re.search("time budget", caught.value.english)
+    with pytest.raises(TooCostly, match=r"questionnaire\.title:missing"):
+        await run(network, "QuestionnaireResponse?questionnaire.title:missing=false", relations=NO_DEFINITIONS)
