@@ -12,7 +12,7 @@
 |           | indexed                                                                                                 |
 | `x`       | `{code: [...]}`, checked on what keys lead to, not indexed: strings as sent for `:exact`; of tokens     |
 |           | `<folded text`, `=system|code` where the keys are apart, `#system|code|value` of typed identifiers      |
-| `s`       | `{code: {l: lowest, h: highest value}}` to sort by; not indexed                                         |
+| `s`       | `{code: {l: lowest, h: highest value}}` to sort by, strings as `collation_key`; not indexed             |
 
 A key is the parameter's code, one character for the kind, and the value:
 
@@ -237,3 +237,16 @@ def fold(text: str) -> str:
         lowered = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES)).casefold()
     kept = "".join(filter(str.isalnum, lowered))
     return (kept or "".join(lowered.split()))[:LONGEST_STRING]
+
+
+def collation_key(text: str) -> str:
+    """Returns what a string is sorted by: French order, whatever the case; accents count among equal letters only.
+
+    cote < coté < côte < côté < coter. https://unicode.org/reports/tr10/ with the levels 1 and 2 of the root collation,
+    punctuation and spaces left out.
+    """
+    folded = fold(text)
+    decomposed = unicodedata.normalize("NFD", text.casefold())
+    accented = "".join(char for char in decomposed if char.isalnum() or unicodedata.combining(char))[:LONGEST_STRING]
+    # The sign between sorts before every letter and digit: what is longer by letters comes after all accents.
+    return folded if accented == folded else f"{folded}\x01{accented}"

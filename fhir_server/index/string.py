@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index.entries import Condition, any_key, fold, prefix_range, unescape
+from fhir_server.index.entries import Condition, any_key, collation_key, fold, prefix_range, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,8 @@ def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -
             folded = fold(text)
             draft.keys[f"{code}<{folded}"] = None
             draft.check(code, text)
-            draft.sortable(code, folded, folded)
+            order = folded if text.isascii() else collation_key(text)
+            draft.sortable(code, order, order)
 
     return write_texts
 

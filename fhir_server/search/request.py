@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fhir_server.index import SearchParameter
     from fhir_server.outcome import Issue
     from fhir_server.search.criteria import Criterion
 
@@ -22,12 +23,27 @@ MAX_INCLUDED = 1000
 class SortKey:
     """One key of `_sort`: the field of the MongoDB document, and its direction, 1 or -1.
 
-    `stages` compute the field where it lies in a resource that is referred to.
+    Where no document has such a field, `value` is the expression that computes it, from the resources that `link` leads
+    to if there is one.
     """
 
     field: str
     direction: int
-    stages: tuple[dict[str, Any], ...] = ()
+    value: Any = None
+    link: SortLink | None = None
+
+    @property
+    def is_computed(self) -> bool:
+        """True where the field is not one of the document's own."""
+        return self.value is not None or self.link is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SortLink:
+    """The way from a resource to those whose values it is sorted by: a reference, and the expression for each type."""
+
+    parameter: SearchParameter
+    ends: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,25 +9,31 @@ together with what others ask for, as long as no instant restricts it.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import PyMongoError
 
 from fhir_server.errors import InvalidContent
 from fhir_server.store.changes import StoredVersion
+from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.collections import HISTORY_SUFFIX, VERSION_FIELDS, Collections, history_name
 from fhir_server.store.failures import translated
-from fhir_server.store.queries import MAX_TIME_MS
+from fhir_server.store.queries import MAX_TIME_MS, run
 from fhir_server.store.resources import Resources, stored_version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fhir_server.store.collections import Database
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _NEWEST_FIRST = {"at": -1, "t": -1, "i": -1, "v": -1}
+_BY_INSTANT = {"at": -1, "_id": -1}
 _ENTRY = {"_id": 0, **VERSION_FIELDS}
 
 
@@ -114,6 +120,36 @@ class History:
         position = None if after is None else _parse_position(after)
         if not types:
             return HistoryPage((), None, None)
+        if len(types) == 1:
+            documents = await self._of_type(types[0], span, count, position)
+        else:
+            documents = await self._of_several(types, span, count, position)
+        entries = tuple(stored_version(document["t"], document["i"], document) for document in documents[:count])
+        more = len(documents) > count and entries
+        return HistoryPage(entries, str(_position_of(entries[-1])) if more else None, None)
+
+    async def _of_type(
+        self, resource_type: str, span: Span, count: int, position: _Position | None
+    ) -> list[dict[str, Any]]:
+        """Returns the newest `count` + 1 entries of both collections of a type, merged here: cheaper than there."""
+        replies = await asyncio.gather(
+            *(
+                run(self._database, history_find(name, span, count, position), CODEC_OPTIONS)
+                for name in (resource_type, history_name(resource_type))
+            )
+        )
+        if any(reply["cursor"]["id"] for reply in replies):  # more than one reply holds
+            return await self._of_several([resource_type], span, count, position)
+        current, older = (reply["cursor"]["firstBatch"] for reply in replies)
+        for document in current:
+            document["t"], document["i"] = resource_type, document["_id"]
+        for document in older:
+            document["t"], document["i"] = resource_type, document["_id"]["id"]
+        return sorted([*current, *older], key=itemgetter("at", "i", "v"), reverse=True)[: count + 1]
+
+    async def _of_several(
+        self, types: Sequence[str], span: Span, count: int, position: _Position | None
+    ) -> list[dict[str, Any]]:
         name, *others = [name for type_ in types for name in (type_, history_name(type_))]
         pipeline = history_pipeline(name, span, count, position)
         for other in others:
@@ -124,12 +160,9 @@ class History:
             cursor = await self._database[name].aggregate(
                 pipeline, maxTimeMS=MAX_TIME_MS, allowDiskUse=True, batchSize=count + 2
             )
-            documents = await cursor.to_list()
+            return await cursor.to_list()
         except PyMongoError as error:
             raise translated(error) from error
-        entries = tuple(stored_version(document["t"], document["i"], document) for document in documents[:count])
-        more = len(documents) > count and entries
-        return HistoryPage(entries, str(_position_of(entries[-1])) if more else None, None)
 
     async def _contiguous(self, newest: StoredVersion, first: int, count: int) -> HistoryPage:
         versions = range(first, max(0, first - count), -1)
@@ -169,13 +202,31 @@ def history_pipeline(name: str, span: Span, count: int, position: _Position | No
     """Returns the stages that read the newest `count` + 1 entries of one collection, through its index on `at`."""
     is_history = name.endswith(HISTORY_SUFFIX)
     resource_type = name.removesuffix(HISTORY_SUFFIX)
-    conditions = [span.condition(), position.condition(resource_type, is_history=is_history) if position else {}]
     return [
-        {"$match": {"$and": [condition for condition in conditions if condition] or [{}]}},
-        {"$sort": {"at": -1, "_id": -1}},
+        {"$match": _entries_behind(name, span, position)},
+        {"$sort": _BY_INSTANT},
         {"$limit": count + 1},
         {"$project": {**_ENTRY, "t": {"$literal": resource_type}, "i": "$_id.id" if is_history else "$_id"}},
     ]
+
+
+def history_find(name: str, span: Span, count: int, position: _Position | None) -> dict[str, Any]:
+    """Returns the command that finds what `history_pipeline` reads; `_id` tells the resource."""
+    return {
+        "find": name,
+        "filter": _entries_behind(name, span, position),
+        "sort": _BY_INSTANT,
+        "limit": count + 1,
+        "batchSize": count + 2,
+        "projection": VERSION_FIELDS,
+        "maxTimeMS": MAX_TIME_MS,
+    }
+
+
+def _entries_behind(name: str, span: Span, position: _Position | None) -> dict[str, Any]:
+    is_history, resource_type = name.endswith(HISTORY_SUFFIX), name.removesuffix(HISTORY_SUFFIX)
+    conditions = [span.condition(), position.condition(resource_type, is_history=is_history) if position else {}]
+    return {"$and": [condition for condition in conditions if condition] or [{}]}
 
 
 def _position_of(entry: StoredVersion) -> _Position:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo.errors import PyMongoError
 
 from fhir_server.store.amendments import amend
-from fhir_server.store.codec import CODEC_OPTIONS, RAW_CODEC_OPTIONS, decode
+from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.collections import Collections
 from fhir_server.store.commit import Commits
 from fhir_server.store.connection import check_server, connect, database_of
@@ -133,10 +133,10 @@ class ResourceStore:
         """Returns the documents of current versions that fulfil a MongoDB condition; `limit` 0 is none."""
         command = _find_command(resource_type, condition, sort, limit, projection, hint)
         command |= {"batchSize": limit + 1 if limit else 1001, "maxTimeMS": max_time_ms}
-        # Undecoded, since the driver leaves our types out where it decodes the reply to a command.
-        cursor = (await run(self.database, command, RAW_CODEC_OPTIONS))["cursor"]
+        cursor = (await run(self.database, command, CODEC_OPTIONS))["cursor"]
         if not cursor["id"]:
-            return [decode(document.raw) for document in cursor["firstBatch"]]
+            found: list[dict[str, Any]] = cursor["firstBatch"]
+            return found
         return await self._find_all(command, cursor["id"])
 
     async def aggregate(
@@ -153,9 +153,10 @@ class ResourceStore:
         options["maxTimeMS"] = max_time_ms
         cursor = {"batchSize": limit + 1 if limit else 1001}
         command = {"aggregate": resource_type, "pipeline": list(pipeline), "cursor": cursor, **options}
-        found = (await run(self.database, command, RAW_CODEC_OPTIONS))["cursor"]
+        found = (await run(self.database, command, CODEC_OPTIONS))["cursor"]
         if not found["id"]:
-            return [decode(document.raw) for document in found["firstBatch"]]
+            documents: list[dict[str, Any]] = found["firstBatch"]
+            return documents
         await run(self.database, {"killCursors": resource_type, "cursors": [found["id"]]}, CODEC_OPTIONS)
         try:
             return await (await self.database[resource_type].aggregate(list(pipeline), **options)).to_list()
