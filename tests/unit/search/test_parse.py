@@ -14,7 +14,13 @@ from fhir_server.search import MAX_COUNT, parse_condition, parse_search
 from fhir_server.search.criteria import Clause, Value
 from fhir_server.search.pages import sign, verify
 from fhir_server.search.request import Include, SortKey
+from fhir_server.spec.subset import Subset
 from tests.support.matching import REGISTRY
+
+VALUES = [
+    "valueQuantity", "valueCodeableConcept", "valueString", "valueBoolean", "valueInteger", "valueRange", "valueRatio",
+    "valueSampledData", "valueTime", "valueDateTime", "valuePeriod",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,9 @@ def test_clauses(name: str, value: str, clause: str, values: tuple[Value, ...]) 
         ("_count", "99999999999999", "count", MAX_COUNT),
         ("_summary", "count", "count", 0),
         ("_summary", "false", "count", 20),
+        ("_summary", "true", "subset", Subset("true")),
+        ("_elements", "code,value", "subset", Subset("", frozenset({"code", *VALUES}))),
+        ("_elements", "valueQuantity", "subset", Subset("", frozenset({"valueQuantity"}))),
         ("_total", "none", "total", "none"),
         ("_explain", "true", "explain", True),
         ("_explain", "false", "explain", False),
@@ -95,9 +104,11 @@ REFUSED = [
     ("_lastUpdated:not", "2024", NotSupported, "_lastUpdated:missing"),
     ("subject:Practitioner", "1", NotSupported, "subject:Patient"),
     ("_filter", "x", NotSupported, "`_filter`"),
-    ("_elements", "x", NotSupported, "`_elements`"),
+    ("_elements", "x", InvalidContent, "`code`"),
+    ("_elements", "code.text", InvalidContent, "top-level"),
+    ("_elements", "", InvalidContent, "top-level"),
     ("code-value-quantity:exact", "x$5", NotSupported, "code-value-quantity:missing"),
-    ("_summary", "text", NotSupported, "_summary=count"),
+    ("_summary", "some", InvalidContent, "`true`, `text`, `data`, `count`, `false`"),
     ("_count:exact", "1", NotSupported, "_count"),
     ("_count", "many", InvalidContent, "a whole number"),
     ("_count", "-1", InvalidContent, "a whole number"),
