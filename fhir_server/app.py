@@ -67,7 +67,8 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = DefinitionRegistry(content_folders(settings))
     base_urls = (settings.base_url,) if settings.base_url else ()
-    context = ValueContext(ZoneInfo(settings.time_zone), base_urls)
+    terminology = Terminology(definitions)
+    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology)
     search_parameters = SearchParameterRegistry(table("search_parameters"), context, shipped_parameters(definitions))
 
     @asynccontextmanager
@@ -78,7 +79,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, definitions, search_parameters, store)
+            repository = _repository(settings, Validator(definitions, terminology), search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 app.fhir = FhirApplication(_endpoint(settings, definitions, repository))
@@ -115,7 +116,7 @@ def content_folders(settings: Settings) -> list[Path]:
 
 def _repository(
     settings: Settings,
-    definitions: DefinitionRegistry,
+    validator: Validator,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
 ) -> Repository:
@@ -126,7 +127,7 @@ def _repository(
     return Repository(
         store=store,
         conditions=Batches(look_up),
-        validator=Validator(definitions, Terminology(definitions)),
+        validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),

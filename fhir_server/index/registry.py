@@ -15,7 +15,7 @@ from typing import Any
 
 from fhir_server.errors import NotSupported
 from fhir_server.index import composite, token
-from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, targets_of
+from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, repeats_inside, targets_of
 from fhir_server.index.fingerprint import fingerprint, stamp_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
@@ -223,6 +223,7 @@ class SearchParameterRegistry:
         types = frozenset(name for branch in branches for name in branch.types)
         targets = tuple(dict.fromkeys(branch.target for branch in branches if branch.target))
         listed = tuple(row.get("target", ()))
+        is_nested = bool(branches) and all(repeats_inside(branch, resource_type) for branch in branches)
         if row["type"] == "reference" and not listed:
             told = (target for branch in branches for target in targets_of(branch, resource_type))
             listed = tuple(dict.fromkeys(told)) or tuple(sorted(resource_types()))
@@ -233,7 +234,7 @@ class SearchParameterRegistry:
             resource_type=resource_type,
             expression=row["expression"],
             alternatives=branches,
-            homes=(Home(row["code"]),),
+            homes=(Home(row["code"], is_compact=row["type"] == "token" and is_nested and token.can_be_compact(types)),),
             types=types,
             targets=targets if targets and all(branch.target for branch in branches) else listed,
             only=targets[0] if len(targets) == 1 and all(branch.target for branch in branches) else None,
@@ -273,7 +274,7 @@ def _rows_of(
 def _homes(parameter: SearchParameter, known: Mapping[str, SearchParameter]) -> tuple[Home, ...]:
     """Returns where the values of `parameter` are indexed: under fewer, other codes that hold it all, or its own."""
     wanted = {branch.text for branch in parameter.alternatives}
-    own = (Home(parameter.code),)
+    own = parameter.homes
     if len(wanted) == 1 and parameter.alternatives[0].target:
         branch = parameter.alternatives[0]
         for other in known.values():
@@ -287,7 +288,7 @@ def _homes(parameter: SearchParameter, known: Mapping[str, SearchParameter]) -> 
         texts = {each.text for each in other.alternatives}
         smaller = texts < wanted or (texts == wanted and other.code < parameter.code)
         if other.type == parameter.type and smaller and not texts <= covered:
-            homes.append(Home(other.code))
+            homes += [home for home in other.homes if home not in homes]
             covered |= texts
     if covered != wanted:
         return own
