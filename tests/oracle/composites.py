@@ -28,4 +28,5 @@ def _parameters(parameter: Parameter) -> Sequence[Parameter]:
 def _values(component: Component, value: Value, resource: Resource) -> list[Value]:
     if component.expression.startswith(_OUTER):
         return evaluate(f"{resource['resourceType']}.{component.expression.removeprefix(_OUTER)}", resource)
-    return evaluate(component.expression, value.content, value.type)
+    branches = component.expression.split("|")
+    return [found for branch in branches for found in evaluate(branch.strip(), value.content, value.type)]

@@ -37,9 +37,13 @@ def holds(condition: Condition, resource: Resource, world: World) -> bool:
         return any(
             target["resourceType"] in kinds and holds(condition.rest, target, world)
             for target in world.targets(parameter, resource)
-            if condition.rest.name.partition(".")[0].partition(":")[0] in parameters(target["resourceType"])
+            if _is_asked_of(condition.rest, target["resourceType"])
         )
     return _criterion_holds(parameter, condition, resource, world)
+
+
+def _is_asked_of(condition: Condition, resource_type: str) -> bool:
+    return isinstance(condition, Has) or condition.code in parameters(resource_type)
 
 
 def _criterion_holds(parameter: Parameter, criterion: Criterion, resource: Resource, world: World) -> bool:
@@ -95,7 +99,7 @@ def is_present(parameter: Parameter, value: Value) -> bool:
         case "string":
             return any(strings.texts(value))
         case "token":
-            return any(tokens.tokens(parameter, value))
+            return tokens.is_present(value)
         case "reference":
             return references.is_present(value)
         case "date":

@@ -60,6 +60,7 @@ URLS = (
 names = st.sampled_from(NAMES)
 codes = st.sampled_from(CODES)
 days = st.sampled_from(DAYS)
+whole_days = st.sampled_from([day for day in DAYS if len(day) == 10])
 moments = st.sampled_from((*DAYS, *TIMES))
 numbers = st.sampled_from(NUMBERS)
 instants = st.sampled_from(TIMES)
@@ -111,9 +112,10 @@ def _in_order(period: Json) -> Json:
     return {"start": end, "end": start} if start and end and end < start else period
 
 
-def periods(ends: st.SearchStrategy[str] = days) -> st.SearchStrategy[Json]:
+def periods() -> st.SearchStrategy[Json]:
     """Returns periods that begin before they end, open or closed."""
-    return some({}, start=ends, end=ends).filter(bool).map(_in_order)
+    closed = st.fixed_dictionaries({"start": whole_days, "end": whole_days}).map(_in_order)
+    return st.one_of(closed, closed, days.map(lambda day: {"start": day}), moments.map(lambda moment: {"end": moment}))
 
 
 timings = st.one_of(

@@ -58,7 +58,11 @@ _values = st.one_of(
     names.map(lambda found: {"valueString": found}),
     moments.map(lambda found: {"valueDateTime": found}),
 )
-_components = st.tuples(st.fixed_dictionaries({"code": concepts}), _values).map(lambda parts: {**parts[0], **parts[1]})
+# The code of a component must not be that of the whole (obs-7).
+_parts = st.sampled_from(("a", "A", "k|1")).map(
+    lambda code: {"coding": [{"system": "http://parts.example", "code": code}]}
+)
+_components = st.tuples(st.fixed_dictionaries({"code": _parts}), _values).map(lambda parts: {**parts[0], **parts[1]})
 _effective = st.one_of(
     st.just({}),
     moments.map(lambda found: {"effectiveDateTime": found}),
@@ -78,13 +82,10 @@ def worlds() -> st.SearchStrategy[list[Json]]:
 def _world(sizes: Mapping[str, int]) -> st.SearchStrategy[list[Json]]:
     ids = {name: [f"{name}/{name[:3].lower()}{number}" for number in range(size)] for name, size in sizes.items()}
     kinds = _kinds(ids)
-    return st.tuples(
-        *(
-            kinds[name].map(lambda content, name=name, text=text: _named(name, text, content))
-            for name, texts in ids.items()
-            for text in texts
-        )
-    ).map(list)
+    each = [
+        st.builds(_named, st.just(name), st.just(text), kinds[name]) for name, texts in ids.items() for text in texts
+    ]
+    return st.tuples(*each).map(list)
 
 
 def _named(resource_type: str, text: str, content: Json) -> Json:
