@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fhir_server.index import Indexer, SearchParameterRegistry
 from fhir_server.interactions.turnstile import Turnstile
-from fhir_server.search import SearchRequest
+from fhir_server.search import Record, SearchRequest
 from fhir_server.store import Batches, ResourceStore
 from fhir_server.validation import Validator
 
@@ -41,7 +41,7 @@ class Repository:
     """Store, index, search parameters and validator of one server, with its clock and its source of ids.
 
     `conditions` looks up conditions such as `identifier=system|value`, those of several requests together; the work of
-    bundles goes through the `turnstile`.
+    bundles goes through the `turnstile`. `records` reads whole records of patients, those of several requests together.
     """
 
     store: ResourceStore
@@ -49,6 +49,7 @@ class Repository:
     indexer: Indexer
     search_parameters: SearchParameterRegistry
     conditions: Batches[SearchRequest, list[str]]
+    records: Batches[str, Record | None]
     page_key: bytes
     turnstile: Turnstile
     limits: Limits = Limits()

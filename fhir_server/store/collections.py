@@ -34,9 +34,11 @@ version n of a resource is in one of the two collections for each n from 1 to th
 it, `key` (which one job only may have) and `token` (who has taken it) are gone once it has ended; MongoDB removes it at
 `expires`.
 
-`meta`: one document, the version of this very layout.
+`meta`: two documents, the version of this very layout, and the types that have a collection of current versions: a type
+stands there before its first resource is written.
 
     {_id: "layout", version: 1, indexes: "9f86d081884c7d65"}
+    {_id: "types", names: ["Observation", "Patient"]}
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from fhir_server.store.failures import translated
 
@@ -61,6 +63,7 @@ IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
 CLAIMS = "claims"
 JOBS = "jobs"
 META = "meta"
+TYPES = "types"
 HISTORY_SUFFIX = ".history"
 BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
 """The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
@@ -88,6 +91,8 @@ class Collections:
         self._database = database
         self._indexes = tuple(tuple(keys) for keys in indexes)
         self._ready: dict[str, asyncio.Future[None]] = {}
+        self.known_types: frozenset[str] = frozenset()
+        """Types that are known to have a collection; others may have got theirs since, by another process."""
 
     @property
     def fingerprint(self) -> str:
@@ -107,6 +112,14 @@ class Collections:
         except PyMongoError as error:
             raise translated(error) from error
         return sorted(name for name in names if is_resource_collection(name))
+
+    async def register_types(self) -> None:
+        """Writes down the types that there are, for `known_types` of every process; done at each start."""
+        await self._register(await self.existing_types())
+
+    def learn_types(self, names: Iterable[str]) -> None:
+        """Takes over what another process has written down."""
+        self.known_types = self.known_types.union(names)
 
     def specifications(self, name: str) -> list[dict[str, Any]]:
         """Returns the indexes of a collection as the command `createIndexes` takes them."""
@@ -138,6 +151,18 @@ class Collections:
         except PyMongoError as error:
             if getattr(error, "code", None) != _NAMESPACE_EXISTS:
                 raise translated(error) from error
+        if is_resource_collection(name):
+            await self._register([name])
+
+    async def _register(self, names: Sequence[str]) -> None:
+        change = {"$addToSet": {"names": {"$each": list(names)}}}
+        try:
+            await self._database[META].update_one({"_id": TYPES}, change, upsert=True)
+        except DuplicateKeyError:  # another process was faster to make the document
+            await self._database[META].update_one({"_id": TYPES}, change)
+        except PyMongoError as error:
+            raise translated(error) from error
+        self.learn_types(names)
 
 
 _NAMESPACE_EXISTS = 48
