@@ -5,10 +5,12 @@ https://hl7.org/fhir/R4/bundle.html#searchset, https://hl7.org/fhir/R4/search.ht
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from fhir_server.outcome import build_outcome
+from fhir_server.search.subset import subsetted
 from fhir_server.spec.json_format import RawJson
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _MATCH, _INCLUDE = {"mode": "match"}, {"mode": "include"}
 _READABLE = ":/|,$"
 """Characters that stay as they are in the query of a link, for those who read it."""
+_PLAIN = re.compile(r"[A-Za-z0-9_.~:/|,$-]*").fullmatch
 
 
 def build_bundle(
@@ -29,6 +32,7 @@ def build_bundle(
 
     The links hold the parameters that were understood, so a lenient client sees what was ignored.
     """
+    page = subsetted(page, request.subset)
     links = [{"relation": "self", "url": _url(request, base_url, self_path, request.page)}]
     if page.next_page is not None:
         links.append({"relation": "next", "url": _url(request, base_url, self_path, page.next_page)})
@@ -53,7 +57,12 @@ def _entry(found: Found, base_url: str, search: dict[str, str]) -> dict[str, Any
     }
 
 
+def _quoted(text: str) -> str:
+    # Most names and values need no quoting, and the library takes its time to find that out.
+    return text if _PLAIN(text) else quote_plus(text, safe=_READABLE)
+
+
 def _url(request: SearchRequest, base_url: str, self_path: str, token: str | None) -> str:
     parameters = [*request.parameters, *([("_page", token)] if token else [])]
-    query = urlencode(parameters, safe=_READABLE)
+    query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters)
     return f"{base_url}/{self_path}?{query}" if query else f"{base_url}/{self_path}"

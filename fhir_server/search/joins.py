@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.search.key_expressions import texts_of, together
 from fhir_server.search.query import build_filter, joined
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fhir_server.index import SearchParameter
-    from fhir_server.search.reader import Query
+    from fhir_server.search.reader import Query, Reader
+    from fhir_server.search.request import SortKey
 
 Stage = dict[str, Any]
 
@@ -73,16 +77,34 @@ _NAMES_NO_VERSION: Stage = {
 """Keeps the documents that have one of the keys `$$plain`, and not the same with a version."""
 
 
+async def order_stages(order: Sequence[SortKey], reader: Reader) -> list[Stage]:
+    """Returns the stages that compute what is sorted by where it is no field of the document.
+
+    Resources that the caller may not see give no value.
+    """
+    stages: list[Stage] = []
+    for key in order:
+        if key.link is None:
+            stages += [{"$set": {key.field: key.value}}] if key.value is not None else []
+            continue
+        names = []
+        for target, value in key.link.ends:
+            name = f"{key.field}_{target}"
+            query = await reader.query(target)
+            holds = [{"$match": build_filter(query.plan)}, *joined(query.plan), {"$project": {"v": value}}]
+            stages.append({"$set": {f"{name}_ids": target_ids(key.link.parameter, target)}})
+            stages.append(_lookup(name, query, "_id", holds))
+            names.append(f"${name}.v")
+        best = "$min" if key.direction == 1 else "$max"
+        found = {best: names[0] if len(names) == 1 else {"$concatArrays": names}}
+        stages.append({"$set": {key.field: {"$ifNull": [found, "$$REMOVE"]}}})
+    return stages
+
+
 def target_ids(parameter: SearchParameter, target: str) -> Stage:
     """Returns the expression for the ids of the resources of a type that a document refers to."""
-    arrays = [_ids(f"{home.code}={target}/") for home in parameter.homes if home.target in (None, target)]
-    return arrays[0] if len(arrays) == 1 else {"$concatArrays": arrays}
-
-
-def _ids(start: str) -> Stage:
-    begins = {"$eq": [{"$indexOfBytes": ["$$this", {"$literal": start}, 0, len(start.encode())]}, 0]}
-    found = {"$filter": {"input": "$k", "cond": begins}}
-    return {"$map": {"input": found, "in": {"$substrBytes": ["$$this", len(start.encode()), -1]}}}
+    codes = [home.code for home in parameter.homes if home.target in (None, target)]
+    return together([texts_of(code, target=target, without=len(f"{code}={target}/")) for code in codes])
 
 
 def _holds(query: Query) -> list[Stage]:

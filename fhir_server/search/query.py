@@ -37,16 +37,21 @@ def build_filter(plan: SearchPlan, *, order: Sequence[SortKey] = (), last: Seque
 
 
 def build_pipeline(
-    plan: SearchPlan, *, order: Sequence[SortKey] = (), last: Sequence[Any] | None = None, limit: int = 0
+    plan: SearchPlan,
+    *,
+    order: Sequence[SortKey] = (),
+    computed: Sequence[Stage] = (),
+    last: Sequence[Any] | None = None,
+    limit: int = 0,
 ) -> list[Stage]:
     """Returns the pipeline of a plan whose matches, or whose order, depend on documents of other collections.
 
-    What is sorted by the document's own fields is sorted before anything is joined, so that joining ends with the page.
+    `computed` are the stages that compute what is sorted by. What is sorted by the document's own fields is sorted
+    before anything is joined, so that joining ends with the page.
     """
-    computed = [stage for key in order for stage in key.stages]
     place = after(order, last) if last is not None else None
     pipeline: list[Stage] = [{"$match": build_filter(plan, order=order, last=None if computed else last)}]
-    sort = [{"$sort": {key.field: key.direction for key in order}}] if order else []
+    sort: list[Stage] = [{"$sort": {key.field: key.direction for key in order}}] if order else []
     if computed:
         pipeline += [*joined(plan), *computed, *([{"$match": place}] if place else []), *sort]
     else:

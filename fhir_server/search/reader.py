@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import TooCostly
+from fhir_server.search.joins import order_stages
 from fhir_server.search.plan import SearchPlan, plan_criteria
 from fhir_server.search.query import build_filter, build_pipeline
 from fhir_server.search.refusals import too_costly
@@ -124,7 +125,7 @@ class Reader:
         """
         planned, budget = query.plan, self._budget(max_time_ms)
         try:
-            if not planned.joins and not any(key.stages for key in order):
+            if not planned.joins and not any(key.is_computed for key in order):
                 return await self.store.find(
                     query.resource_type,
                     build_filter(planned, order=order, last=last),
@@ -134,7 +135,8 @@ class Reader:
                     hint=planned.hint,
                     max_time_ms=budget,
                 )
-            pipeline = build_pipeline(planned, order=order, last=last, limit=limit)
+            computed = await order_stages(order, self)
+            pipeline = build_pipeline(planned, order=order, computed=computed, last=last, limit=limit)
             if projection is not None:
                 pipeline.append({"$project": dict(projection)})
             return await self.store.aggregate(
@@ -184,6 +186,6 @@ def _costly(planned: SearchPlan, order: Sequence[SortKey]) -> str:
     """Returns what of a query costs most: what is joined, an order that is computed, or all that it asks."""
     if planned.joins:
         return ", ".join(map(str, planned.joins))
-    if any(key.stages for key in order):
+    if any(key.is_computed for key in order):
         return "_sort"
     return ", ".join(map(str, (*planned.scans, *planned.filters))) or "_sort"

@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.spec.subset import WHOLE, Subset
+
 if TYPE_CHECKING:
+    from fhir_server.index import SearchParameter
     from fhir_server.outcome import Issue
     from fhir_server.search.criteria import Criterion
 
@@ -22,12 +25,27 @@ MAX_INCLUDED = 1000
 class SortKey:
     """One key of `_sort`: the field of the MongoDB document, and its direction, 1 or -1.
 
-    `stages` compute the field where it lies in a resource that is referred to.
+    Where no document has such a field, `value` is the expression that computes it, from the resources that `link` leads
+    to if there is one.
     """
 
     field: str
     direction: int
-    stages: tuple[dict[str, Any], ...] = ()
+    value: Any = None
+    link: SortLink | None = None
+
+    @property
+    def is_computed(self) -> bool:
+        """True where the field is not one of the document's own."""
+        return self.value is not None or self.link is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SortLink:
+    """The way from a resource to those whose values it is sorted by: a reference, and the expression for each type."""
+
+    parameter: SearchParameter
+    ends: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +68,7 @@ class SearchRequest:
 
     All of the `clauses` have to hold. `parameters` are the names and values that were understood, in their order,
     without `_page`: they make the links. `total` is none, estimate, accurate, or empty where the client did not say.
-    `count` 0 asks for the total alone.
+    `count` 0 asks for the total alone; `subset` is what `_summary` and `_elements` leave of each resource.
     """
 
     resource_type: str
@@ -61,5 +79,6 @@ class SearchRequest:
     total: str = ""
     page: str = ""
     explain: bool = False
+    subset: Subset = WHOLE
     parameters: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Issue, ...] = ()

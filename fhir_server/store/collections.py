@@ -14,8 +14,10 @@ are given to the store as `indexes`.
 
 `<ResourceType>.history`: the versions that are no longer current, and the deletions.
 
-    {_id: {id: "7f3a", v: 1}, v: 1, at: …, m: "POST", patient: "p1", resource: {…}, json: …}
-    {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", patient: "p1", gone: "7f3a"}
+    {_id: {id: "7f3a", v: 1}, until: …, v: 1, at: …, m: "POST", patient: "p1", resource: {…}, json: …}
+    {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", until: …, patient: "p1", gone: "7f3a"}
+
+A version was current from `at` up to, not including, `until`; a deletion only at its instant.
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
 version n of a resource is in one of the two collections for each n from 1 to the newest.
@@ -34,17 +36,19 @@ version n of a resource is in one of the two collections for each n from 1 to th
 it, `key` (which one job only may have) and `token` (who has taken it) are gone once it has ended; MongoDB removes it at
 `expires`.
 
-`meta`: two documents, the version of this very layout, and the types that have a collection of current versions: a type
-stands there before its first resource is written.
+`meta`: the version of this very layout, the types that have a collection of current versions (a type stands there
+before its first resource is written), and what each type's resources are indexed by (`index_state`).
 
     {_id: "layout", version: 1, indexes: "9f86d081884c7d65"}
     {_id: "types", names: ["Observation", "Patient"]}
+    {_id: "index", version: 10, revision: 4, types: {CareTeam: {"date": "5f3c0a…", "start": "77aa12…", …}, …}}
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -71,7 +75,10 @@ VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, **BODY}
 """The projection that reads a version without what is indexed of it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
+_BY_INSTANT_OF_HISTORY: IndexKeys = (*_BY_INSTANT, ("until", -1))
+"""`until` is in it so that what was current at a time is found on the keys, without reading what was not."""
 _DELETIONS = "gone"
+DELETION_LASTS = timedelta(milliseconds=1)
 
 
 def history_name(resource_type: str) -> str:
@@ -125,7 +132,7 @@ class Collections:
         """Returns the indexes of a collection as the command `createIndexes` takes them."""
         if name.endswith(HISTORY_SUFFIX):
             deletions = {"key": {_DELETIONS: 1}, "name": _DELETIONS, "sparse": True}
-            return [_specification(_BY_INSTANT), deletions]
+            return [_specification(_BY_INSTANT_OF_HISTORY), deletions]
         if is_resource_collection(name):
             return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
         return list(_INDEXES_OF_OTHERS.get(name, ()))
