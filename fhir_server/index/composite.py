@@ -18,7 +18,7 @@ from fhir_server.errors import InvalidContent
 from fhir_server.index import date, number, quantity, reference, string, token, uri
 from fhir_server.index.entries import Condition, Draft, all_of, any_of, joined, split, split_prefix
 from fhir_server.index.expressions import alternatives, is_single
-from fhir_server.index.parameter import Home, Part, Repetition
+from fhir_server.index.parameter import Part, Repetition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +83,12 @@ def writer(repetition_name: str, write_parts: Write) -> Write:
     def write_tuple(draft: Draft, value: Any) -> None:
         together = Draft()
         write_parts(together, value)
-        entries = (("k", list(together.keys)), ("d", together.dates), ("n", together.numbers))
+        entries = (
+            ("k", list(together.keys)),
+            ("d", together.dates),
+            ("n", together.numbers),
+            ("x", together.checks),
+        )
         found = {name: values for name, values in entries if values}
         if found:
             draft.tuples.setdefault(repetition_name, []).append(found)
@@ -196,7 +201,7 @@ def _holder(
     wanted = set(leaves)
     for home in definition.homes:
         holder = known[home.code]
-        if home == Home(home.code) and any(
+        if home.target is None and any(
             branch.path == path and not wanted.isdisjoint(branch.leaves) for branch in holder.alternatives
         ):
             return holder

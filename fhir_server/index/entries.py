@@ -8,10 +8,12 @@
 | `d`       | dates: `{p: code, l: low, h: high}`, [low, high) in UTC                                                 |
 | `n`       | numbers and quantities: `{p: code, l: low, h: high}` with both ends included; quantities add `s` system, |
 |           | `c` code, `t` unit as text                                                                              |
-| `c`       | what stands together, for composite parameters: `{component: [{k, d, n of one repetition}]}`; not       |
+| `c`       | what stands together, for composite parameters: `{component: [{k, d, n, x of one repetition}]}`; not    |
 |           | indexed                                                                                                 |
-| `x`       | `{code: [strings as sent]}` for `:exact`; not indexed                                                   |
+| `x`       | `{code: [...]}`, checked on what keys lead to, not indexed: strings as sent for `:exact`; of tokens     |
+|           | `<folded text`, `=system|code` where the keys are apart, `#system|code|value` of typed identifiers      |
 | `s`       | `{code: {l: lowest, h: highest value}}` to sort by, strings as `collation_key`; not indexed             |
+| `i`       | stamp of the rules that the document was made by (`fingerprint`); not indexed                           |
 
 A key is the parameter's code, one character for the kind, and the value:
 
@@ -19,10 +21,11 @@ A key is the parameter's code, one character for the kind, and the value:
 |------|---------------------------------------------|----------------------------------------------|
 | `:`  | `code:85354-9`                              | a token in any system                        |
 | `=`  | `code=http://loinc.org|85354-9`, `code=|x`  | a token in its system, or without any        |
+| `=`  | `component-code=http://loinc.org|`          | a token in that system: `Home.is_compact`    |
 | `=`  | `subject=Patient/1`, `url=http://x`         | a reference, canonical or uri                |
 | `=`  | `subject=#Patient`, `subject=#`             | `:missing` alone: a target not on this server |
 | `;`  | `subject;http://ids|7`                      | a reference by identifier                    |
-| `<`  | `family<saintexupery`                       | a folded string, by prefix                   |
+| `<`  | `family<saintexupery`, `code<`              | a folded string; a token without a code      |
 | `@`  | `@p1|code:85354-9`                          | patient and token together                   |
 
 `:` `;` `<` `=` follow each other in ASCII, so all keys of one parameter are the range from `code:` up to, not
@@ -37,6 +40,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
+
+FIELDS = ("patient", "date", "k", "d", "n", "c", "x", "s", "i")
+"""All fields of an index document; one that is absent holds nothing."""
 
 LONGEST_KEY = 512
 """Longer keys end in a digest of the whole, so that they stay equal to themselves and the index stays small."""
@@ -59,10 +65,16 @@ class Draft:
     keys: dict[str, None] = field(default_factory=dict)
     dates: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[dict[str, Any]] = field(default_factory=list)
-    exact: dict[str, list[str]] = field(default_factory=dict)
+    checks: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
     contained: dict[str, str] = field(default_factory=dict)
     tuples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def check(self, code: str, entry: str) -> None:
+        """Adds what is checked, not searched for; each once."""
+        known = self.checks.setdefault(code, [])
+        if entry not in known:
+            known.append(entry)
 
     def sortable(self, code: str, low: Any, high: Any) -> None:
         """Widens the values that `_sort=code` goes by; all values of one parameter are of one kind."""
@@ -163,7 +175,12 @@ def _without_system(key: str) -> str:
 
 def prefix_range(prefix: str) -> dict[str, Any]:
     """Returns the condition for a key that begins with `prefix`; answered by an index range."""
-    return {"k": {"$elemMatch": {"$gte": prefix, "$lt": prefix + "\U0010ffff"}}}
+    return {"k": beginning_with(prefix)}
+
+
+def beginning_with(prefix: str) -> dict[str, Any]:
+    """Returns the condition on an array that holds a text beginning with `prefix`."""
+    return {"$elemMatch": {"$gte": prefix, "$lt": prefix + "\U0010ffff"}}
 
 
 def any_key(code: str) -> dict[str, Any]:

@@ -176,6 +176,17 @@ def _plain_type(code: str) -> str:
     return {"String": "string"}.get(code.rpartition(".")[2], code) if code.startswith("http:") else code
 
 
+def repeats_inside(alternative: Alternative, resource_type: str) -> bool:
+    """True where a walkable branch leads through an element that repeats, such as `component`."""
+    place = resource_type
+    for name in alternative.path or ():
+        element = _elements(place.partition(".")[0]).get(f"{place}.{name}", {})
+        if element.get("max") == "*":
+            return True
+        place = _children(place, name)[0][2]
+    return False
+
+
 def is_single(resource_type: str, name: str) -> bool:
     """True where element `name` of a resource type cannot repeat."""
     elements = _elements(resource_type)

@@ -58,6 +58,7 @@ class _Rules:
     visit: _Visit
     others: tuple[_Rule, ...]
     main_date: str
+    stamp: str
 
 
 class Indexer:
@@ -77,7 +78,7 @@ class Indexer:
         """
         resource_type = resource["resourceType"]
         if self._revision != self._registry.revision:
-            self._revision, self._rules = self._registry.revision, {}
+            self._forget_changed()
         rules = self._rules.get(resource_type)
         if rules is None:
             rules = self._rules[resource_type] = self._compile(resource_type)
@@ -97,8 +98,9 @@ class Indexer:
             "patient": patient,
             "date": main["l"] if main else EARLIEST,
             "k": list(draft.keys),
+            "i": rules.stamp,
         }
-        parts = (("d", draft.dates), ("n", draft.numbers), ("c", draft.tuples), ("x", draft.exact), ("s", order))
+        parts = (("d", draft.dates), ("n", draft.numbers), ("c", draft.tuples), ("x", draft.checks), ("s", order))
         for name, entries in parts:
             if entries:
                 document[name] = entries
@@ -125,7 +127,11 @@ class Indexer:
                     _grow(inside, (*part.path, key), composite.part_writer(part, type_name, self._context))
             _grow(tree, base, composite.writer("-".join(base), _visit_of(inside)))
         main = self._registry.main_date(resource_type)
-        return _Rules(_visit_of(tree), tuple(others), main.code if main else "")
+        return _Rules(_visit_of(tree), tuple(others), main.code if main else "", self._registry.stamp(resource_type))
+
+    def _forget_changed(self) -> None:
+        kept = {name: rules for name, rules in self._rules.items() if rules.stamp == self._registry.stamp(name)}
+        self._revision, self._rules = self._registry.revision, kept
 
     def _parts(self, resource_type: str) -> dict[tuple[str, ...], list[Part]]:
         """Returns the parts that composite parameters check together, each once, by the place of their repetition."""

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from fhir_server.index.concepts import Concepts
     from fhir_server.index.expressions import Alternative
 
 _URIS = frozenset({"uri", "url", "canonical", "oid", "uuid"})
@@ -47,10 +48,14 @@ DEFAULT_ZONE = ZoneInfo("Europe/Paris")
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where the values of a parameter are indexed: under `code`; with `target`, only references to that type count."""
+    """Where the values of a parameter are indexed: under `code`; with `target`, only references to that type count.
+
+    `is_compact` says that codes and systems of tokens have keys apart, because many stand in one resource.
+    """
 
     code: str
     target: str | None = None
+    is_compact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ class SearchParameter:
     @property
     def is_indexed(self) -> bool:
         """True where its values are written under its own code."""
-        return self.homes == (Home(self.code),)
+        return len(self.homes) == 1 and self.homes[0].code == self.code and self.homes[0].target is None
 
     def __str__(self) -> str:
         return self.code
@@ -121,7 +126,10 @@ class SearchParameter:
 
 @dataclass(frozen=True, slots=True)
 class ValueContext:
-    """What index entries and search values are read with: zone of dates without one, base URLs of this server."""
+    """What index entries and search values are read with: zone of dates without one, base URLs of this server, and the
+    terminology where one is at hand.
+    """
 
     zone: tzinfo = DEFAULT_ZONE
     base_urls: tuple[str, ...] = ()
+    concepts: Concepts | None = None

@@ -15,7 +15,8 @@ from typing import Any
 
 from fhir_server.errors import NotSupported
 from fhir_server.index import composite, token
-from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, targets_of
+from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, repeats_inside, targets_of
+from fhir_server.index.fingerprint import fingerprint, stamp_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
 from fhir_server.spec.definitions import resource_types, table
@@ -53,6 +54,8 @@ class SearchParameterRegistry:
         self._core: dict[str, dict[str, SearchParameter]] = {}
         self._shipped = {row["url"]: row for row in shipped}
         self._additions: dict[str, dict[str, Mapping[str, Any]]] = {}
+        self._fingerprints: dict[tuple[str, str | None], str] = {}
+        self._stamps: dict[str, str] = {}
         self._building: dict[tuple[str, str], int] = {}
         self._indexed: dict[str, dict[str, SearchParameter]] = {}
         self._offered: dict[str, dict[str, SearchParameter]] = {}
@@ -76,8 +79,31 @@ class SearchParameterRegistry:
             for base in row["base"]:
                 self._additions.setdefault(base, {}).setdefault(row["code"], row)
         self._building = dict(building or {})
-        self._indexed, self._offered = {}, {}
+        self._indexed, self._offered, self._stamps = {}, {}, {}
         self.revision += 1
+
+    def progress(self, building: Mapping[tuple[str, str], int]) -> None:
+        """Takes new figures for what is being built; nothing else has changed."""
+        self._building = dict(building)
+
+    def fingerprints(self, resource_type: str) -> dict[str, str]:
+        """Returns the fingerprint of each parameter that resources of a type are indexed by, by code."""
+        rows = _rows_of(self._additions, resource_type) | _rows_of(self._rows, resource_type)
+        return {code: self._fingerprint(row) for code, row in rows.items()}
+
+    def stamp(self, resource_type: str) -> str:
+        """Returns the stamp that index documents of a type carry: another one once anything is indexed otherwise."""
+        found = self._stamps.get(resource_type)
+        if found is None:
+            found = self._stamps[resource_type] = stamp_of(self.fingerprints(resource_type))
+        return found
+
+    def _fingerprint(self, row: Mapping[str, Any]) -> str:
+        key = (row["url"], row.get("meta", {}).get("versionId"))
+        found = self._fingerprints.get(key)
+        if found is None:
+            found = self._fingerprints[key] = fingerprint(row, str(self.context.zone))
+        return found
 
     def shipped(self, url: str) -> Mapping[str, Any] | None:
         """Returns the definition of that canonical that the content brings, or None."""
@@ -197,6 +223,7 @@ class SearchParameterRegistry:
         types = frozenset(name for branch in branches for name in branch.types)
         targets = tuple(dict.fromkeys(branch.target for branch in branches if branch.target))
         listed = tuple(row.get("target", ()))
+        is_nested = bool(branches) and all(repeats_inside(branch, resource_type) for branch in branches)
         if row["type"] == "reference" and not listed:
             told = (target for branch in branches for target in targets_of(branch, resource_type))
             listed = tuple(dict.fromkeys(told)) or tuple(sorted(resource_types()))
@@ -207,7 +234,7 @@ class SearchParameterRegistry:
             resource_type=resource_type,
             expression=row["expression"],
             alternatives=branches,
-            homes=(Home(row["code"]),),
+            homes=(Home(row["code"], is_compact=row["type"] == "token" and is_nested and token.can_be_compact(types)),),
             types=types,
             targets=targets if targets and all(branch.target for branch in branches) else listed,
             only=targets[0] if len(targets) == 1 and all(branch.target for branch in branches) else None,
@@ -247,7 +274,7 @@ def _rows_of(
 def _homes(parameter: SearchParameter, known: Mapping[str, SearchParameter]) -> tuple[Home, ...]:
     """Returns where the values of `parameter` are indexed: under fewer, other codes that hold it all, or its own."""
     wanted = {branch.text for branch in parameter.alternatives}
-    own = (Home(parameter.code),)
+    own = parameter.homes
     if len(wanted) == 1 and parameter.alternatives[0].target:
         branch = parameter.alternatives[0]
         for other in known.values():
@@ -261,7 +288,7 @@ def _homes(parameter: SearchParameter, known: Mapping[str, SearchParameter]) -> 
         texts = {each.text for each in other.alternatives}
         smaller = texts < wanted or (texts == wanted and other.code < parameter.code)
         if other.type == parameter.type and smaller and not texts <= covered:
-            homes.append(Home(other.code))
+            homes += [home for home in other.homes if home not in homes]
             covered |= texts
     if covered != wanted:
         return own

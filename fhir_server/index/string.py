@@ -41,7 +41,7 @@ def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -
         for text in _texts(type_name, value):
             folded = fold(text)
             draft.keys[f"{code}<{folded}"] = None
-            draft.exact.setdefault(code, []).append(text)
+            draft.check(code, text)
             order = folded if text.isascii() else collation_key(text)
             draft.sortable(code, order, order)
 

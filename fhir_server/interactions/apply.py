@@ -12,6 +12,7 @@ from fhir_server.errors import EditConflict
 from fhir_server.interactions.bundle_references import fill, find_slots, literals_by_url
 from fhir_server.interactions.checks import BundleContent, check, check_entries
 from fhir_server.interactions.identity import identify
+from fhir_server.interactions.index_build import follow_parameters
 from fhir_server.interactions.patch import patched
 from fhir_server.interactions.plan import plan, refuse_stale
 from fhir_server.interactions.repository import Repository
@@ -54,7 +55,8 @@ async def apply(
         else:
             warnings = await check_entries(repository, requests, written, skipped, bundle)
             await repository.turnstile.passed()
-        now = repository.clock()
+        await repository.watch.fresh()
+        now, rules = repository.clock(), repository.search_parameters.revision
         plans = [
             plan(repository, request, identity, now, issues)
             for request, identity, issues in zip(requests, identities, warnings, strict=True)
@@ -67,6 +69,7 @@ async def apply(
         except WriteConflict as conflict:
             contested = conflict.kind == "claim"
             continue
+        await follow_parameters(repository, changes, rules)
         return [result for _, result in plans]
     raise EditConflict(
         "Others are changing the same resources at this moment; nothing was changed, please try again.",

@@ -13,6 +13,7 @@ from fhir_server.interactions.addresses import (
     parse_if_match,
     parse_if_none_exist,
 )
+from fhir_server.interactions.incomplete import refuse_subsetted
 from fhir_server.interactions.patch import patch_of_entry
 from fhir_server.interactions.write_request import WriteRequest
 
@@ -81,6 +82,8 @@ def _write(place: str, method: str, content: dict[str, Any], request: dict[str, 
         )
     else:
         check_resource(resource, resource_type, id_, place=f"{place}.resource")
+        if method == "PUT":
+            refuse_subsetted(resource, f"{place}.resource")
     if_match, if_none_exist = request.get("ifMatch"), request.get("ifNoneExist")
     if if_none_exist is not None:
         if_none_exist = parse_if_none_exist(if_none_exist, resource_type, f"{place}.request.ifNoneExist")

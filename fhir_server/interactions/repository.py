@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from fhir_server.index import Indexer, SearchParameterRegistry
+from fhir_server.interactions.parameter_watch import ParameterWatch
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.search import SearchRequest
 from fhir_server.store import Batches, ResourceStore
@@ -40,14 +41,15 @@ def new_id() -> str:
 class Repository:
     """Store, index, search parameters and validator of one server, with its clock and its source of ids.
 
-    `conditions` looks up conditions such as `identifier=system|value`, those of several requests together; the work of
-    bundles goes through the `turnstile`.
+    `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
+    `identifier=system|value`, those of several requests together; the work of bundles goes through the `turnstile`.
     """
 
     store: ResourceStore
     validator: Validator
     indexer: Indexer
     search_parameters: SearchParameterRegistry
+    watch: ParameterWatch
     conditions: Batches[SearchRequest, list[str]]
     page_key: bytes
     turnstile: Turnstile

@@ -14,6 +14,7 @@ from typing import Any
 from fhir_server.errors import (
     FhirError,
     InvalidContent,
+    InvalidResource,
     NotSupported,
     ResourceDeleted,
     ResourceNotFound,
@@ -166,11 +167,12 @@ def _parse_all(sent: Sequence[Any]) -> list[Entry]:
     for number, content in enumerate(sent):
         try:
             entries.append(parse_entry(number, content))
-        except (InvalidContent, NotSupported) as error:
+        except (InvalidContent, InvalidResource, NotSupported) as error:
             places = error.expression or (f"Bundle.entry[{number}]",)
             issues.append(Issue("error", error.issue_code, error.rule, error.english, error.french, places[0]))
     if issues:
-        raise InvalidContent("The bundle is not valid.", "Le bundle n'est pas valide.", issues=issues)
+        refused = InvalidResource if all(issue.rule == "resource-subsetted" for issue in issues) else InvalidContent
+        raise refused("The bundle is not valid.", "Le bundle n'est pas valide.", issues=issues)
     return entries
 
 

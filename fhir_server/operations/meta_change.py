@@ -41,6 +41,7 @@ async def change_meta(
             issues = repository.validator.validate(amended)
             if any(issue.is_error for issue in issues):
                 raise refusal(issues)
+        await repository.watch.fresh()
         if await repository.store.amend(version, amended, repository.indexer.document(amended)):
             return returned(meta)
     raise EditConflict(

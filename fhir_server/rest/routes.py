@@ -16,6 +16,7 @@ from fhir_server.interactions.addresses import (
 )
 from fhir_server.interactions.apply import apply
 from fhir_server.interactions.bundle_entry import Entry
+from fhir_server.interactions.incomplete import refuse_subsetted
 from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
@@ -153,12 +154,14 @@ async def _put(endpoint: Endpoint, request: Request) -> Response:
             refuse_query(request.query)
             resource = await request.resource()
             check_resource(resource, resource_type, id_)
+            refuse_subsetted(resource)
             write = WriteRequest("PUT", resource_type, id_, resource, if_match=version_id, must_be_new=must_be_new)
             return await _write(endpoint, request, write)
         case [resource_type]:
             check_type(resource_type)
             resource = await request.resource()
             check_resource(resource, resource_type, None)
+            refuse_subsetted(resource)
             condition = _required_condition(request, "PUT")
             write = WriteRequest(
                 "PUT",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from fhir_server.outcome import build_outcome
+from fhir_server.search.subset import subsetted
 from fhir_server.spec.json_format import RawJson
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def build_bundle(
 
     The links hold the parameters that were understood, so a lenient client sees what was ignored.
     """
+    page = subsetted(page, request.subset)
     links = [{"relation": "self", "url": _url(request, base_url, self_path, request.page)}]
     if page.next_page is not None:
         links.append({"relation": "next", "url": _url(request, base_url, self_path, page.next_page)})

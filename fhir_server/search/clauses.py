@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fhir_server.index import TYPES, SearchParameter, SearchParameterRegistry
+from fhir_server.index import TYPES, SearchParameter, SearchParameterRegistry, modifiers_of
 from fhir_server.index.entries import split, split_prefix
 from fhir_server.search.criteria import Clause, Value
 from fhir_server.search.refusals import invalid_value, unknown_parameter, unsupported
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from fhir_server.errors import FhirError
 
 # Valid FHIR of which this server does not do (yet) what it says.
-_REFUSED = frozenset(
-    {"_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType", "_elements", "near"}
-)
+_REFUSED = frozenset({"_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType", "near"})
 
 
 class IgnorableError(Exception):
@@ -68,16 +66,8 @@ def find_parameter(resource_type: str, code: str, registry: SearchParameterRegis
     raise IgnorableError(unknown_parameter(code, resource_type, valid))
 
 
-def valid_modifiers(parameter: SearchParameter) -> frozenset[str]:
-    """Returns the modifiers that a parameter can have."""
-    if parameter.code in ("_id", "_lastUpdated"):
-        return frozenset({"not"}) if parameter.code == "_id" else frozenset()
-    known: frozenset[str] = TYPES[parameter.type].MODIFIERS
-    return known | frozenset(parameter.targets) if parameter.type == "reference" else known
-
-
 def _check_modifier(parameter: SearchParameter, modifier: str | None) -> None:
-    valid = valid_modifiers(parameter)
+    valid = modifiers_of(parameter)
     if modifier is not None and modifier not in valid:
         raise unsupported(f"{parameter.code}:{modifier}", (f"{parameter.code}:{each}" for each in valid))
 

@@ -86,10 +86,16 @@ def ask(criterion: Criterion, registry: SearchParameterRegistry) -> Asked:
     raise TypeError(f"`{criterion}` has not been looked up")
 
 
+_OWN_FIELDS = {"_id": "_id", "_lastUpdated": "at"}
+"""Parameters that each resource has a value of, and the fields of the document that hold it."""
+
+
 def clause_condition(clause: Clause, registry: SearchParameterRegistry) -> Condition:
     """Returns what one of the clause's values asks for, before `:not` is applied."""
     parameter = clause.parameter
     if clause.modifier == "missing":
+        if parameter.code in _OWN_FIELDS:
+            return Condition(others=({_OWN_FIELDS[parameter.code]: {"$exists": True}},))
         return Condition(others=TYPES[parameter.type].present(parameter))
     conditions = [_value_condition(clause, value.text, value.prefix, registry) for value in clause.values]
     return conditions[0] if len(conditions) == 1 else any_of(conditions)

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from fhir_server.index import NEGATIONS
+
 if TYPE_CHECKING:
     from fhir_server.index import Condition, SearchParameter
 
@@ -39,8 +41,10 @@ class Clause:
 
     @property
     def is_negated(self) -> bool:
-        """True where the clause holds for what its values do not match: `:not`, `:missing=true`."""
-        return self.modifier == "not" or (self.modifier == "missing" and self.values[0].text == "true")
+        """True where the clause holds for what its values do not match: `:not`, `:not-in`,
+        `:missing=true`.
+        """
+        return self.modifier in NEGATIONS or (self.modifier == "missing" and self.values[0].text == "true")
 
     def __str__(self) -> str:
         return f"{self.parameter.code}:{self.modifier}" if self.modifier else self.parameter.code

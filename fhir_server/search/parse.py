@@ -3,8 +3,7 @@
 https://hl7.org/fhir/R4/search.html
 
 Repeated parameters are joined by AND, commas within a value by OR; a backslash takes its meaning from `,` `|` `$`.
-Special parameters, `_text`, `_content`, `_list`, `_filter`, `_query`, `_contained`, `_elements` and `_summary` (but
-`count`) are refused.
+Special parameters, `_text`, `_content`, `_list`, `_filter`, `_query` and `_contained` are refused.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from fhir_server.search.relations import parse_criterion
 from fhir_server.search.request import SearchRequest
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
 from fhir_server.search.sort import DEFAULT_ORDER
+from fhir_server.search.subset import settled
 
 if TYPE_CHECKING:
     from fhir_server.errors import FhirError
@@ -71,7 +71,8 @@ def parse_search(
             warnings.append(_warning(ignorable.error))
             continue
         understood.append((name, value))
-    return replace(request, clauses=tuple(clauses), parameters=tuple(understood), warnings=tuple(warnings))
+    request = replace(request, clauses=tuple(clauses), parameters=tuple(understood), warnings=tuple(warnings))
+    return settled(request)
 
 
 def _warning(error: FhirError) -> Issue:

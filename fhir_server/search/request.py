@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.spec.subset import WHOLE, Subset
+
 if TYPE_CHECKING:
     from fhir_server.index import SearchParameter
     from fhir_server.outcome import Issue
@@ -66,7 +68,7 @@ class SearchRequest:
 
     All of the `clauses` have to hold. `parameters` are the names and values that were understood, in their order,
     without `_page`: they make the links. `total` is none, estimate, accurate, or empty where the client did not say.
-    `count` 0 asks for the total alone.
+    `count` 0 asks for the total alone; `subset` is what `_summary` and `_elements` leave of each resource.
     """
 
     resource_type: str
@@ -77,5 +79,6 @@ class SearchRequest:
     total: str = ""
     page: str = ""
     explain: bool = False
+    subset: Subset = WHOLE
     parameters: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Issue, ...] = ()

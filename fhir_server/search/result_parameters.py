@@ -43,11 +43,15 @@ def _total(request: SearchRequest, name: str, value: str, registry: SearchParame
 
 def _summary(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
     _without_modifier(name)
-    if value == "false":
-        return request
-    if value != "count":
-        raise unsupported(f"_summary={value}", ("_summary=count", "_summary=false"))
-    return replace(request, count=0)
+    subset = request.subset.with_summary(value)
+    return replace(request, subset=subset, count=0 if value == "count" else request.count)
+
+
+def _elements(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
+    _without_modifier(name)
+    known = request.resource_type in resource_types()
+    types = (request.resource_type,) if known else resource_types()
+    return replace(request, subset=request.subset.with_elements(value, types))
 
 
 def _explain(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
@@ -91,6 +95,7 @@ RESULT_PARAMETERS: Mapping[str, _Reader] = {
     "_sort": _sort,
     "_total": _total,
     "_summary": _summary,
+    "_elements": _elements,
     "_explain": _explain,
     "_include": _include,
     "_revinclude": _include,

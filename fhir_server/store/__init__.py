@@ -9,6 +9,7 @@ from fhir_server.store.codec import json_of
 from fhir_server.store.collections import BODY
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.store.history import HistoryPage
+from fhir_server.store.index_state import IndexState, IndexStates
 from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
 from fhir_server.store.jobs import Job, Jobs, LeaseLost
 from fhir_server.store.resource_store import ResourceStore, open_store
@@ -22,6 +23,8 @@ __all__ = [
     "Delete",
     "EmbeddedMongod",
     "HistoryPage",
+    "IndexState",
+    "IndexStates",
     "Job",
     "JobHandler",
     "JobRun",

@@ -34,9 +34,10 @@ version n of a resource is in one of the two collections for each n from 1 to th
 it, `key` (which one job only may have) and `token` (who has taken it) are gone once it has ended; MongoDB removes it at
 `expires`.
 
-`meta`: one document, the version of this very layout.
+`meta`: the version of this very layout, and what each type's resources are indexed by (`index_state`).
 
     {_id: "layout", version: 1, indexes: "9f86d081884c7d65"}
+    {_id: "index", version: 10, revision: 4, types: {CareTeam: {"date": "5f3c0a…", "start": "77aa12…", …}, …}}
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from fhir_server.store.history import History, HistoryPage, Span
 from fhir_server.store.jobs import Jobs
 from fhir_server.store.migrations import migrate
 from fhir_server.store.queries import MAX_TIME_MS, run
+from fhir_server.store.reindexing import replace_index
 from fhir_server.store.resources import Resources
 
 if TYPE_CHECKING:
@@ -79,6 +80,22 @@ class ResourceStore:
     async def amend(self, version: StoredVersion, resource: Mapping[str, Any], index: Mapping[str, Any]) -> bool:
         """Changes the `meta` of a version without a new one; False where it is no longer as `version` says."""
         return await amend(self.database, version, resource, index)
+
+    async def replace_index(
+        self,
+        resource_type: str,
+        documents: Sequence[tuple[StoredVersion, Mapping[str, Any]]],
+        fields: Collection[str],
+    ) -> None:
+        """Replaces the index documents of versions that are still as they say; see `reindexing`."""
+        await replace_index(self.database, resource_type, documents, fields)
+
+    async def estimate(self, resource_type: str) -> int:
+        """Returns about how many current versions there are of a type, without counting them."""
+        try:
+            return await self.database[resource_type].estimated_document_count()
+        except PyMongoError as error:
+            raise translated(error) from error
 
     async def read(self, resource_type: str, id_: str) -> StoredVersion | None:
         """Returns the current version, be it a deletion; None if there never was one."""

@@ -8,13 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_server.errors import FhirError, InvalidContent, NotSupported
+from fhir_server.index import modifiers_of
 from fhir_server.index.entries import split, unescape
 from fhir_server.search import MAX_COUNT, parse_condition, parse_search
-from fhir_server.search.clauses import valid_modifiers
 from fhir_server.search.criteria import Clause, Value
 from fhir_server.search.pages import sign, verify
 from fhir_server.search.request import Include, SortKey
+from fhir_server.spec.subset import Subset
 from tests.support.matching import REGISTRY
+
+VALUES = [
+    "valueQuantity", "valueCodeableConcept", "valueString", "valueBoolean", "valueInteger", "valueRange", "valueRatio",
+    "valueSampledData", "valueTime", "valueDateTime", "valuePeriod",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,9 @@ def test_clauses(name: str, value: str, clause: str, values: tuple[Value, ...]) 
         ("_count", "99999999999999", "count", MAX_COUNT),
         ("_summary", "count", "count", 0),
         ("_summary", "false", "count", 20),
+        ("_summary", "true", "subset", Subset("true")),
+        ("_elements", "code,value", "subset", Subset("", frozenset({"code", *VALUES}))),
+        ("_elements", "valueQuantity", "subset", Subset("", frozenset({"valueQuantity"}))),
         ("_total", "none", "total", "none"),
         ("_explain", "true", "explain", True),
         ("_explain", "false", "explain", False),
@@ -85,14 +94,21 @@ def test_links_keep_the_format_and_leave_out_the_page() -> None:
 
 REFUSED = [
     ("colour", "red", NotSupported, "has no search parameter `colour`"),
-    ("code:in", "x", NotSupported, "Valid: code:missing, code:not"),
+    (
+        "code:exact",
+        "x",
+        NotSupported,
+        "Valid: code:above, code:below, code:in, code:missing, code:not, code:not-in, code:text",
+    ),
     ("date:exact", "2024", NotSupported, "date:missing"),
-    ("_lastUpdated:missing", "true", NotSupported, "_lastUpdated:missing"),
+    ("_lastUpdated:not", "2024", NotSupported, "_lastUpdated:missing"),
     ("subject:Practitioner", "1", NotSupported, "subject:Patient"),
     ("_filter", "x", NotSupported, "`_filter`"),
-    ("_elements", "x", NotSupported, "`_elements`"),
+    ("_elements", "x", InvalidContent, "`code`"),
+    ("_elements", "code.text", InvalidContent, "top-level"),
+    ("_elements", "", InvalidContent, "top-level"),
     ("code-value-quantity:exact", "x$5", NotSupported, "code-value-quantity:missing"),
-    ("_summary", "text", NotSupported, "_summary=count"),
+    ("_summary", "some", InvalidContent, "`true`, `text`, `data`, `count`, `false`"),
     ("_count:exact", "1", NotSupported, "_count"),
     ("_count", "many", InvalidContent, "a whole number"),
     ("_count", "-1", InvalidContent, "a whole number"),
@@ -151,7 +167,9 @@ def test_lenient_ignores_unknown_names_and_empty_values_with_a_warning() -> None
     ]
 
 
-@pytest.mark.parametrize(("name", "value"), [("code:in", "x"), ("_has:Observation:sujet:code", "x"), ("_count", "x")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("code:exact", "x"), ("_has:Observation:sujet:code", "x"), ("_count", "x")]
+)
 def test_lenient_still_refuses_what_would_change_the_meaning(name: str, value: str) -> None:
     with pytest.raises(FhirError):
         parse_search("Observation", [(name, value)], REGISTRY, lenient=True)
@@ -160,7 +178,7 @@ def test_lenient_still_refuses_what_would_change_the_meaning(name: str, value: s
 def test_every_parameter_has_modifiers() -> None:
     for resource_type in ("Observation", "Patient", "ValueSet"):
         for parameter in REGISTRY.for_type(resource_type).values():
-            assert valid_modifiers(parameter) or parameter.code == "_lastUpdated"
+            assert modifiers_of(parameter)
 
 
 @pytest.mark.parametrize("query", ["", "?", "_count=1", "identifier=1&_sort=date", "_format=json", "_page=x"])
