@@ -1,19 +1,18 @@
-"""`_filter`: text → tree of tests.
+"""`_filter`: text → tree of comparisons.
 
 https://hl7.org/fhir/R4/search_filter.html
 
-    filter = or ;  or = and ("or" and)* ;  and = unit ("and" unit)* ;  unit = "not"? "(" filter ")" | test
-    test   = path operator value ;  path = name ("[" filter "]")? ("." path)? ;  value = JSON string | token
+    filter = or ;  or = and ("or" and)* ;  and = unit ("and" unit)* ;  unit = "not"? "(" filter ")" | comparison
+    comparison = path operator value ;  path = name ("[" filter "]")? ("." path)? ;  value = JSON string | token
 
 A token ends at white space, `)` or `]`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
-from json import JSONDecodeError
-from json.decoder import scanstring
 from typing import TypeAlias
 
 from fhir_server.errors import InvalidContent
@@ -22,12 +21,13 @@ OPERATORS = (
     *("eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le", "ap", "sa", "eb"),
     *("pr", "po", "ss", "sb", "in", "ni", "re"),
 )
-MAX_TESTS = 100
+MAX_COMPARISONS = 100
 MAX_DEPTH = 30
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:-]*")
 _WORD = re.compile(r"[a-z]+")
 _TOKEN = re.compile(r"[^\s)\]\"][^\s)\]]*")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SPACE = re.compile(r"\s*")
 
 
@@ -40,7 +40,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class TestNode:
+class Comparing:
     """`path operator value`."""
 
     path: tuple[Step, ...]
@@ -63,7 +63,7 @@ class Negation:
     part: Node
 
 
-Node: TypeAlias = "TestNode | Logical | Negation"
+Node: TypeAlias = "Comparing | Logical | Negation"
 
 
 def parse_filter(text: str) -> Node:
@@ -81,7 +81,7 @@ class _Parser:
 
     text: str
     at: int = 0
-    tests: int = 0
+    comparisons: int = 0
 
     def alternatives(self, depth: int) -> Node:
         """Reads filters joined by `or`, which binds less than `and`."""
@@ -100,12 +100,10 @@ class _Parser:
 
     def error(self, english: str, french: str) -> InvalidContent:
         """Returns the refusal of what stands at the present place."""
-        place = self.at + 1
+        place, rest = self.at + 1, self.text[self.at : self.at + 20]
         return InvalidContent(
-            f"`_filter` is not a filter from character {place} on (`{self.text[self.at : self.at + 20]}`): {english} is "
-            "expected.",
-            f"`_filter` n'est plus un filtre à partir du caractère {place} (`{self.text[self.at : self.at + 20]}`) : "
-            f"{french} est attendu.",
+            f"`_filter` is not a filter from character {place} on (`{rest}`): {english} is expected.",
+            f"`_filter` n'est plus un filtre à partir du caractère {place} (`{rest}`) : {french} est attendu.",
             rule="filter-invalid",
         )
 
@@ -124,7 +122,7 @@ class _Parser:
             self.at = start
         if self._peek() == "(":
             return self._parenthesis(depth)
-        return self._test(depth)
+        return self._comparison(depth)
 
     def _parenthesis(self, depth: int) -> Node:
         self.at += 1
@@ -133,10 +131,10 @@ class _Parser:
         self._expect(")")
         return node
 
-    def _test(self, depth: int) -> TestNode:
-        self.tests += 1
-        if self.tests > MAX_TESTS:
-            raise self.error(f"at most {MAX_TESTS} tests", f"{MAX_TESTS} tests au plus")
+    def _comparison(self, depth: int) -> Comparing:
+        self.comparisons += 1
+        if self.comparisons > MAX_COMPARISONS:
+            raise self.error(f"at most {MAX_COMPARISONS} comparisons", f"{MAX_COMPARISONS} comparaisons au plus")
         steps = [self._step(depth)]
         while self._peek() == ".":
             self.at += 1
@@ -147,7 +145,7 @@ class _Parser:
             listed = ", ".join(OPERATORS)
             raise self.error(f"an operator ({listed})", f"un opérateur ({listed})")
         self.at = operator.end()
-        return TestNode(tuple(steps), operator[0], self._value())
+        return Comparing(tuple(steps), operator[0], self._value())
 
     def _step(self, depth: int) -> Step:
         name = _NAME.match(self.text, self.at)
@@ -168,16 +166,21 @@ class _Parser:
         if self.skip() >= len(self.text):
             raise self.error("a value", "une valeur")
         if self._peek() == '"':
-            try:
-                value, self.at = scanstring(self.text, self.at + 1)
-            except JSONDecodeError:
-                raise self.error("a JSON string that ends", "une chaîne JSON qui se termine") from None
-            return str(value)
+            return self._string()
         token = _TOKEN.match(self.text, self.at)
         if token is None:
             raise self.error("a value", "une valeur")
         self.at = token.end()
         return token[0]
+
+    def _string(self) -> str:
+        found = _STRING.match(self.text, self.at)
+        try:
+            value = json.loads(found[0] if found else "")
+        except ValueError:
+            raise self.error("a JSON string", "une chaîne JSON") from None
+        self.at += len(found[0]) if found else 0
+        return str(value)
 
     def _takes_word(self, word: str) -> bool:
         """Reads a word if it stands here, and something else after it."""
