@@ -21,8 +21,8 @@ PREFIXES: Mapping[str, Fraction] = {
 }
 
 BASES = frozenset({"m", "s", "g", "rad", "K", "C", "cd", "mol", "[iU]", "[arb'U]", "[USP'U]", "[CFU]", "osm", "bit"})
-"""Units that stand for themselves. UCUM counts moles, osmoles and bits as mere numbers; here they are compared with each
-other, not with all numbers.
+"""Units that stand for themselves. UCUM counts moles, osmoles and bits as mere numbers; here they are compared with
+each other, not with all numbers.
 """
 
 METRIC: Mapping[str, tuple[str, str]] = {

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_server.errors import InvalidContent
@@ -199,6 +199,7 @@ def test_other_units_are_not(code: str, other: str) -> None:
 MASSES = {"ug": 0, "mg": 3, "g": 6, "kg": 9}
 
 
+@settings(max_examples=40)
 @given(
     NUMBERS.filter(lambda number: abs(number.adjusted()) < 30),
     st.sampled_from(list(MASSES)),
