@@ -6,10 +6,12 @@ from fhir_server.search.conditional import find_ids, find_ids_of_each, parse_con
 from fhir_server.search.criteria import Clause
 from fhir_server.search.execute import execute
 from fhir_server.search.page import Found, Page
-from fhir_server.search.pages import restored
+from fhir_server.search.pages import Place, place_of, restored, sign
 from fhir_server.search.parse import parse_search
 from fhir_server.search.plan import plan
 from fhir_server.search.query import build_filter
+from fhir_server.search.reader import Reader
+from fhir_server.search.record import Record, read_records
 from fhir_server.search.request import DEFAULT_COUNT, MAX_COUNT, MAX_INCLUDED, SearchRequest
 from fhir_server.search.several import asked_types, parse_several
 
@@ -21,6 +23,9 @@ __all__ = [
     "Compartment",
     "Found",
     "Page",
+    "Place",
+    "Reader",
+    "Record",
     "SearchRequest",
     "asked_types",
     "build_bundle",
@@ -32,7 +37,10 @@ __all__ = [
     "parse_condition",
     "parse_search",
     "parse_several",
+    "place_of",
     "plan",
+    "read_records",
     "restored",
+    "sign",
     "single_key",
 ]

@@ -45,7 +45,7 @@ def patient_of(resource: dict[str, Any], base_urls: Sequence[str] = ()) -> str |
 def patient_paths(resource_type: str) -> tuple[tuple[str, ...], ...]:
     """Returns the elements that lead to the patient, what it is about first; empty outside the compartment."""
     paths: list[tuple[str, ...]] = []
-    for code in () if resource_type in _OF_MANY else compartments()["Patient"].get(resource_type, ()):
+    for code in () if resource_type in _OF_MANY else patient_parameters().get(resource_type, ()):
         for path in _paths_of(resource_type, code):
             if path not in paths:
                 paths.append(path)
@@ -73,6 +73,11 @@ def compartments() -> Mapping[str, Mapping[str, Sequence[str]]]:
         if len(row["resource"]) > len(known):
             found[row["code"]] = {row["code"]: (), **row["resource"]}
     return found
+
+
+def patient_parameters() -> Mapping[str, Sequence[str]]:
+    """Returns, for each type of the patient compartment, the search parameters that lead to the patient."""
+    return compartments()["Patient"]
 
 
 def _walk(node: Any, path: Sequence[str]) -> Iterator[Any]:
