@@ -12,15 +12,15 @@ from fhir_server.interactions.addresses import (
 )
 from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.read import is_unchanged
-from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
 from fhir_server.rest.binaries import answer_content, wants_content
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.operations import Call, is_operation, operate, operation_methods
 from fhir_server.rest.request import ACCEPT_PATCH, Request
 from fhir_server.rest.response import Response, answer_resource, answer_version, version_headers
-from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, unknown_url
+from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, search_at, unknown_url
 from fhir_server.rest.writes import create, delete, patch, update
+from fhir_server.spec.compartments import compartments
 from fhir_server.store import StoredVersion
 
 
@@ -90,16 +90,9 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
     match request.segments:
         case []:
             return await _bundle(endpoint, request)
-        case [resource_type, "_search"]:
+        case [*place, "_search"]:
             query = await request.form()
-            found = await search(
-                endpoint.repository,
-                check_type(resource_type),
-                query,
-                request.base_url,
-                lenient=request.preferences.lenient,
-                language=request.preferences.language,
-            )
+            found = await search_at(endpoint, place, query, request.base_url, request.preferences)
             return _answer_bundle(request, found)
         case [resource_type]:
             return await create(endpoint, request, resource_type)
@@ -138,7 +131,9 @@ def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     if is_operation(segments):
         return operation_methods(segments)
     match segments:
-        case [] | [_, "_search"]:
+        case []:
+            return ("GET", "HEAD", "POST", "OPTIONS")
+        case ["_search"] | [_, "_search"] | [_, _, _, "_search"]:
             return ("POST", "OPTIONS")
         case ["metadata" | "_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _]:
             return ("GET", "HEAD", "OPTIONS")
@@ -146,6 +141,8 @@ def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
             return ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [_, _]:
             return ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
+        case [owner, _, _] if owner in compartments():
+            return ("GET", "HEAD", "OPTIONS")
     return ()
 
 
