@@ -36,9 +36,11 @@ version n of a resource is in one of the two collections for each n from 1 to th
 it, `key` (which one job only may have) and `token` (who has taken it) are gone once it has ended; MongoDB removes it at
 `expires`.
 
-`meta`: the version of this very layout, and what each type's resources are indexed by (`index_state`).
+`meta`: the version of this very layout, the types that have a collection of current versions (a type stands there
+before its first resource is written), and what each type's resources are indexed by (`index_state`).
 
     {_id: "layout", version: 1, indexes: "9f86d081884c7d65"}
+    {_id: "types", names: ["Observation", "Patient"]}
     {_id: "index", version: 10, revision: 4, types: {CareTeam: {"date": "5f3c0a…", "start": "77aa12…", …}, …}}
 """
 
@@ -49,7 +51,7 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from fhir_server.store.failures import translated
 
@@ -65,6 +67,7 @@ IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
 CLAIMS = "claims"
 JOBS = "jobs"
 META = "meta"
+TYPES = "types"
 HISTORY_SUFFIX = ".history"
 BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
 """The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
@@ -95,6 +98,8 @@ class Collections:
         self._database = database
         self._indexes = tuple(tuple(keys) for keys in indexes)
         self._ready: dict[str, asyncio.Future[None]] = {}
+        self.known_types: frozenset[str] = frozenset()
+        """Types that are known to have a collection; others may have got theirs since, by another process."""
 
     @property
     def fingerprint(self) -> str:
@@ -114,6 +119,14 @@ class Collections:
         except PyMongoError as error:
             raise translated(error) from error
         return sorted(name for name in names if is_resource_collection(name))
+
+    async def register_types(self) -> None:
+        """Writes down the types that there are, for `known_types` of every process; done at each start."""
+        await self._register(await self.existing_types())
+
+    def learn_types(self, names: Iterable[str]) -> None:
+        """Takes over what another process has written down."""
+        self.known_types = self.known_types.union(names)
 
     def specifications(self, name: str) -> list[dict[str, Any]]:
         """Returns the indexes of a collection as the command `createIndexes` takes them."""
@@ -145,6 +158,18 @@ class Collections:
         except PyMongoError as error:
             if getattr(error, "code", None) != _NAMESPACE_EXISTS:
                 raise translated(error) from error
+        if is_resource_collection(name):
+            await self._register([name])
+
+    async def _register(self, names: Sequence[str]) -> None:
+        change = {"$addToSet": {"names": {"$each": list(names)}}}
+        try:
+            await self._database[META].update_one({"_id": TYPES}, change, upsert=True)
+        except DuplicateKeyError:  # another process was faster to make the document
+            await self._database[META].update_one({"_id": TYPES}, change)
+        except PyMongoError as error:
+            raise translated(error) from error
+        self.learn_types(names)
 
 
 _NAMESPACE_EXISTS = 48

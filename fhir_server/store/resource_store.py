@@ -12,6 +12,7 @@ from fhir_server.store.collections import Collections
 from fhir_server.store.commit import Commits
 from fhir_server.store.connection import check_server, connect, database_of
 from fhir_server.store.failures import translated
+from fhir_server.store.gathering import Branch, Gathered, gather
 from fhir_server.store.history import History, HistoryPage, Span
 from fhir_server.store.jobs import Jobs
 from fhir_server.store.migrations import migrate
@@ -194,6 +195,17 @@ class ResourceStore:
         reply = await run(self.database, command, CODEC_OPTIONS)
         counted = reply["cursor"]["firstBatch"]
         return int(counted[0][_COUNTED]) if counted else 0
+
+    async def gather(
+        self,
+        branches: Sequence[Branch],
+        projection: Mapping[str, Any],
+        *,
+        limit: int,
+        max_time_ms: int = MAX_TIME_MS,
+    ) -> Gathered:
+        """Returns documents of several types in one round trip, in the order of the branches; see `gathering`."""
+        return await gather(self.database, self.collections, branches, projection, limit=limit, max_time_ms=max_time_ms)
 
     async def explain(
         self,
