@@ -53,7 +53,7 @@ def _criterion_holds(parameter: Parameter, criterion: Criterion, resource: Resou
     if parameter.type == "composite":
         return any(_together(parameter, value, text, resource) for value in values for text in criterion.values)
     found = any(matches(parameter, value, criterion.modifier, text) for value in values for text in criterion.values)
-    return found != (criterion.modifier == "not")
+    return found != (criterion.modifier in ("not", "not-in"))
 
 
 def _is_there(parameter: Parameter, value: Value, resource: Resource) -> bool:
