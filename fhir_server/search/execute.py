@@ -22,6 +22,7 @@ from fhir_server.store import BODY
 if TYPE_CHECKING:
     from fhir_server.index import SearchParameterRegistry
     from fhir_server.search.plan import SearchPlan
+    from fhir_server.search.reader import Query
     from fhir_server.search.request import SearchRequest
     from fhir_server.store import ResourceStore
 
@@ -45,9 +46,10 @@ async def execute(
     """
     reader = Reader(store, registry, max_time_ms, relations=relations)
     query = await reader.query(request.resource_type, request.clauses, order=request.order)
-    warnings = [*request.warnings, *_explained(request, query.plan)]
+    warnings = list(request.warnings)
     if request.count == 0:
-        return Page(total=await _count(request, reader), warnings=tuple(warnings))
+        counted = await _count(request, reader, query)
+        return Page(total=counted, warnings=(*warnings, *_explained(request, query.plan, reader)))
     last, total = verify(request, page_key) if request.page else (None, None)
     with_keys = bool(request.includes)
     documents = await reader.find(
@@ -59,10 +61,10 @@ async def execute(
     )
     more, documents = len(documents) > request.count, documents[: request.count]
     if last is None and request.total != "none":
-        total = len(documents) if not more else await _total(request, reader, warnings)
+        total = len(documents) if not more else await _total(request, reader, query, warnings)
     token = sign(request, sort_values(request.order, documents[-1]), total, page_key) if more else None
     matches = tuple(found(request.resource_type, document) for document in documents)
-    page = Page(matches, (), total, token, tuple(warnings))
+    page = Page(matches, (), total, token, (*warnings, *_explained(request, query.plan, reader)))
     if with_keys and documents:
         documents = [{**document, "t": request.resource_type} for document in documents]
         included, issues = await include(request, documents, reader)
@@ -70,11 +72,11 @@ async def execute(
     return page
 
 
-async def _total(request: SearchRequest, reader: Reader, warnings: list[Issue]) -> int | None:
+async def _total(request: SearchRequest, reader: Reader, query: Query, warnings: list[Issue]) -> int | None:
     limit = ESTIMATE_LIMIT if request.total == "estimate" else 0
     budget = None if request.total == "accurate" else COUNT_TIME_MS
     try:
-        return await _count(request, reader, limit, budget)
+        return await _count(request, reader, query, limit, budget)
     except TooCostly:
         if request.total == "accurate":
             raise
@@ -82,15 +84,18 @@ async def _total(request: SearchRequest, reader: Reader, warnings: list[Issue]) 
         return None
 
 
-async def _count(request: SearchRequest, reader: Reader, limit: int = 0, max_time_ms: int | None = None) -> int:
-    query = await reader.query(request.resource_type, request.clauses, counting=True)
+async def _count(
+    request: SearchRequest, reader: Reader, query: Query, limit: int = 0, max_time_ms: int | None = None
+) -> int:
+    if query.plan.joins:
+        query = await reader.query(request.resource_type, request.clauses, counting=True)
     return await reader.count(query, limit=limit, max_time_ms=max_time_ms)
 
 
-def _explained(request: SearchRequest, planned: SearchPlan) -> list[Issue]:
+def _explained(request: SearchRequest, planned: SearchPlan, reader: Reader) -> list[Issue]:
     if not request.explain:
         return []
-    text = planned.explain()
+    text = "; ".join((planned.explain(), *reader.notes))
     return [Issue("information", "informational", "search-plan", text, text)]
 
 
