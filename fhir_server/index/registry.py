@@ -234,7 +234,7 @@ class SearchParameterRegistry:
             resource_type=resource_type,
             expression=row["expression"],
             alternatives=branches,
-            homes=(Home(row["code"], is_compact=row["type"] == "token" and is_nested and token.can_be_compact(types)),),
+            homes=(Home(row["code"], is_compact=is_nested and _can_be_compact(row["type"], types)),),
             types=types,
             targets=targets if targets and all(branch.target for branch in branches) else listed,
             only=targets[0] if len(targets) == 1 and all(branch.target for branch in branches) else None,
@@ -258,6 +258,10 @@ class SearchParameterRegistry:
             for row in table("value_sets")
             if "compose" in row
         }
+
+
+def _can_be_compact(parameter_type: str, types: frozenset[str]) -> bool:
+    return parameter_type == "quantity" or (parameter_type == "token" and token.can_be_compact(types))
 
 
 def _rows_of(

@@ -103,7 +103,6 @@ REFUSED = [
     ("date:exact", "2024", NotSupported, "date:missing"),
     ("_lastUpdated:not", "2024", NotSupported, "_lastUpdated:missing"),
     ("subject:Practitioner", "1", NotSupported, "subject:Patient"),
-    ("_filter", "x", NotSupported, "`_filter`"),
     ("_elements", "x", InvalidContent, "`code`"),
     ("_elements", "code.text", InvalidContent, "top-level"),
     ("_elements", "", InvalidContent, "top-level"),
