@@ -177,7 +177,8 @@ _NAMESPACE_EXISTS = 48
 _OLDER_ABOUT_A_PATIENT = {
     "key": {"patient": 1},
     "name": "patient",
-    "partialFilterExpression": {"patient": {"$type": "string"}},
+    # Any text: MongoDB sees that an equal one is among them, which it does not see of a `$type`.
+    "partialFilterExpression": {"patient": {"$gte": ""}},
 }
 """For erasing them: a version may have been about another patient than the current one is."""
 _INDEXES_OF_OTHERS: dict[str, tuple[dict[str, Any], ...]] = {

@@ -83,7 +83,7 @@ async def test_nothing_is_left_of_the_record_but_that_it_was_erased(
     await client.update(about(id_, f"{id_}.moved", valueString=unique))
     await client.update(about(f"other-{unique[:8]}", f"{id_}.moved"))
     assert await purge(client, id_) == {"Observation": 1, "Patient": 1}
-    assert [name for name in await traces(store, unique) if name != "Observation"] == []
+    assert await traces(store, unique) == []
     assert await traces(store, system) == []
     for path in (
         f"Patient/{id_}",
@@ -218,7 +218,8 @@ async def test_job_that_has_ended_can_be_forgotten(client: Client, unique: str) 
 
 
 async def test_history_about_a_patient_is_found_by_an_index(store: ResourceStore) -> None:
+    await store.collections.ensure(["Observation.history"])
     explained = await store.database.command(
         {"explain": {"find": "Observation.history", "filter": {"patient": "p"}}, "verbosity": "queryPlanner"}
     )
-    assert explained["queryPlanner"]["winningPlan"]["inputStage"]["indexName"] == "patient"
+    assert "'indexName': 'patient'" in repr(explained["queryPlanner"]["winningPlan"])

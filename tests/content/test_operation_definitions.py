@@ -1,4 +1,4 @@
-"""Our OperationDefinitions say what the operations are: code, levels, types, inputs, and whether they change something."""
+"""Our OperationDefinitions say what the operations are: code, levels, types, inputs, whether they change something."""
 
 from pathlib import Path
 from typing import Any
