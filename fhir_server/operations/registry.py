@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fhir_server.errors import ResourceNotFound
 from fhir_server.operations import (
+    observation_lastn,
     patient_everything,
     patient_purge,
     resource_meta,
@@ -13,6 +14,7 @@ from fhir_server.operations import (
 from fhir_server.operations.operation import Level, Operation
 
 OPERATIONS: tuple[Operation, ...] = (
+    observation_lastn.OPERATION,
     patient_everything.OPERATION,
     patient_purge.OPERATION,
     resource_meta.OPERATION,

@@ -10,7 +10,7 @@ from fhir_server.interactions.addresses import check_id, check_type
 from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.history import HistoryQuery, history
 from fhir_server.interactions.read import read, vread
-from fhir_server.interactions.search import search
+from fhir_server.interactions.search import Caller, search, search_compartment, search_system
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.negotiation import Preferences
 from fhir_server.rest.operations import Call, is_operation, operate_in_bundle
@@ -36,15 +36,6 @@ async def retrieve(
             return subset.of(endpoint.capabilities(base_url))
         case ["_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url))
-        case [resource_type]:
-            return await search(
-                repository,
-                check_type(resource_type),
-                query,
-                base_url,
-                lenient=preferences.lenient,
-                language=preferences.language,
-            )
         case [resource_type, "_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url, check_type(resource_type)))
         case [resource_type, id_]:
@@ -56,6 +47,24 @@ async def retrieve(
         case [resource_type, id_, "_history", version_id]:
             subset = _read_subset(query, check_type(resource_type))
             return _left(await vread(repository.store, resource_type, check_id(id_), version_id), subset)
+    return await search_at(endpoint, segments, query, base_url, preferences)
+
+
+async def search_at(
+    endpoint: Endpoint, segments: Sequence[str], query: Query, base_url: str, preferences: Preferences
+) -> dict[str, Any]:
+    """Returns the searchset of what is below a URL: the system, a type, a compartment; raises as `retrieve`."""
+    repository = endpoint.repository
+    caller = Caller(base_url, lenient=preferences.lenient, language=preferences.language)
+    match segments:
+        case []:
+            return await search_system(repository, query, caller)
+        case [resource_type]:
+            return await search(repository, check_type(resource_type), query, caller)
+        case [owner, id_, resource_type]:
+            place = (check_type(owner), check_id(id_))
+            searched = resource_type if resource_type == "*" else check_type(resource_type)
+            return await search_compartment(repository, place, searched, query, caller)
     raise unknown_url(segments)
 
 

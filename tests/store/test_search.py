@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from fhir_server.search import Page
 
 pytestmark = pytest.mark.mongo
+
+include: Any = import_module("fhir_server.search.include")
 
 KEY = b"secret of the tests"
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -362,12 +365,51 @@ async def test_includes(network: ResourceStore, query: str, expected: list[str])
 async def test_includes_are_bounded(network: ResourceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fhir_server.search.include.MAX_INCLUDED", 3)
     page = await run(network, "Patient?_id=p1&_revinclude=Observation:subject")
-    assert [found.id_ for found in page.included] == ["o37", "o33", "o29"]
+    assert ([each.id_ for each in page.included], page.warnings) == (["o01", "o05", "o09"], ())
+    assert page.next_page, "the rest comes on further pages"
+    monkeypatch.setattr("fhir_server.search.include.MAX_KEYS", 2)
+    page = await run(network, "Patient?_id=p1&_revinclude=Observation:subject")
     assert [issue.rule for issue in page.warnings] == ["included-cut"]
     monkeypatch.undo()
     monkeypatch.setattr("fhir_server.search.include.MAX_ROUNDS", 1)
     page = await run(network, "Observation?_id=o01&_include:iterate=*")
-    assert [issue.rule for issue in page.warnings] == ["included-cut"]
+    assert [issue.rule for issue in page.warnings] == ["included-deep"]
+
+
+async def pages_of_matches(store: ResourceStore, query: str) -> list[tuple[list[str], list[str]]]:
+    """Returns the matches of each page that has some, with all that is included for them, on further pages too."""
+    found: list[tuple[list[str], list[str]]] = []
+    page: str | None = ""
+    while page is not None:
+        answer = await run(store, query, page)
+        included = [f"{each.resource_type}/{each.id_}" for each in answer.included]
+        assert len(included) <= include.MAX_INCLUDED
+        if answer.matches:
+            found.append(([each.id_ for each in answer.matches], included))
+        else:
+            found[-1][1].extend(included)
+        page = answer.next_page
+    return found
+
+
+@pytest.mark.parametrize("room", [1, 3, 7])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Patient?_revinclude=Observation:subject&_count=2",
+        "Patient?_revinclude=*&_count=3",
+        "Observation?_include:iterate=*&_revinclude:iterate=Observation:performer&_count=15",
+    ],
+)
+async def test_further_pages_bring_the_rest_of_the_includes(
+    network: ResourceStore, monkeypatch: pytest.MonkeyPatch, query: str, room: int
+) -> None:
+    whole = await pages_of_matches(network, query)
+    monkeypatch.setattr(include, "MAX_INCLUDED", room)
+    by_pieces = await pages_of_matches(network, query)
+    assert [matches for matches, _ in by_pieces] == [matches for matches, _ in whole]
+    assert [sorted(included) for _, included in by_pieces] == [sorted(included) for _, included in whole]
+    assert max(len(included) for _, included in whole) > room
 
 
 async def test_the_bundle_says_what_was_understood(network: ResourceStore) -> None:
@@ -378,6 +420,7 @@ async def test_the_bundle_says_what_was_understood(network: ResourceStore) -> No
     self_url = "https://example.org/fhir/Observation?patient=p1&_include=Observation:subject&_count=1&_explain=true"
     assert bundle["link"] == [
         {"relation": "self", "url": self_url},
+        {"relation": "first", "url": self_url},
         {"relation": "next", "url": f"{self_url}&_page={page.next_page}"},
     ]
     assert (bundle["type"], bundle["total"]) == ("searchset", 10)
