@@ -2,7 +2,7 @@
 
 https://hl7.org/fhir/R4/searchparameter-registry.html
 
-Special parameters are not here, nor those without an expression (`_text`, `_content`, `_query`).
+Of the special parameters `near` is here. Those without an expression (`_text`, `_content`, `_query`) are not.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from fhir_server.errors import NotSupported
-from fhir_server.index import composite, token
+from fhir_server.index import composite, near, token
 from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, repeats_inside, targets_of
 from fhir_server.index.fingerprint import fingerprint, stamp_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
 from fhir_server.spec.definitions import resource_types, table
 
-TYPES: Mapping[str, ModuleType] = {**composite.PART_TYPES, "composite": composite}
+TYPES: Mapping[str, ModuleType] = {**composite.PART_TYPES, "composite": composite, "special": near}
 """Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer`, `condition` and `present`."""
 
 # What "newest first" means, the first that a type has; otherwise its resources have no date of their own.

@@ -45,17 +45,25 @@ SETS = "https://cnrms.fr/ig/fhir/msma/Questionnaire"
 def observation(number: int) -> dict[str, Any]:
     """One of forty observations: of four patients, three codes, one a day, every fourth without a value."""
     resource: dict[str, Any] = {
-        "identifier": [{"system": "urn:oid:1.2", "value": f"O{number}"}],
+        "identifier": [
+            {"type": {"coding": [{"system": "http://t", "code": "MR"}]}, "system": "urn:oid:1.2", "value": f"O{number}"}
+        ],
         "status": "amended" if number % 5 == 0 else "final",
         "category": [{"coding": [{"system": "http://c", "code": "survey"}]}],
-        "code": {"coding": [{"system": LOINC, "code": f"code-{number % 3}"}]},
+        "code": {
+            "coding": [{"system": LOINC, "code": f"code-{number % 3}", "display": "Premier score"}],
+            "text": "Second avis" if number % 2 else "Premier avis",
+        },
         "subject": {"reference": f"Patient/p{number % 4}"},
         "performer": [{"reference": f"Practitioner/gp{number % 2}"}],
         "effectiveDateTime": f"{START + timedelta(days=number):%Y-%m-%d}",
     }
     if number % 10 == 0:
         resource["component"] = [
-            {"code": {"coding": [{"system": LOINC, "code": code}]}, "valueQuantity": {"value": value}}
+            {
+                "code": {"coding": [{"system": LOINC, "code": code}]},
+                "valueQuantity": {"value": value, "system": UCUM, "code": "mg"},
+            }
             for code, value in (("systolic", Decimal(120 + number)), ("diastolic", Decimal(70)))
         ]
     if number % 4:
@@ -80,6 +88,12 @@ RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "Practitioner": {f"gp{number}": {"name": [{"family": f"Médecin {number}"}]} for number in range(2)},
     "Organization": {"o1": {"name": "Maison", "partOf": {"reference": "Organization/o2"}}, "o2": {"name": "Réseau"}},
+    "Location": {
+        "l1": {"position": {"latitude": Decimal("48.5734"), "longitude": Decimal("7.7521")}},
+        "l2": {"position": {"latitude": Decimal("48.0794"), "longitude": Decimal("7.3585")}},
+        "l3": {"position": {"latitude": Decimal("-17.7134"), "longitude": Decimal("178.065")}},
+        "l4": {"name": "Maison"},
+    },
     "RiskAssessment": {"r1": {"status": "final", "prediction": [{"probabilityDecimal": Decimal("0.5")}]}},
     "Questionnaire": {
         "q1": {"url": f"{SETS}/audit", "version": "1.0", "status": "active"},
@@ -157,6 +171,17 @@ GRAMMAR = [
     "Observation?component-code-value-quantity=systolic$gt125",
     "Observation?component-code-value-quantity=systolic$70",
     "Observation?combo-code-value-quantity:missing=true",
+    "Observation?value-quantity=0.0035||g",
+    "Observation?combo-value-quantity=gt0.01|http://unitsofmeasure.org|g",
+    "Observation?component-value-quantity=0.12||g",
+    "Observation?component-code-value-quantity=systolic$120000|http://unitsofmeasure.org|ug",
+    "Observation?component-code=http://loinc.org|systolic",
+    "Observation?component-code=http://loinc.org|",
+    "Observation?code:text=premier",
+    "Observation?patient=p1&code:text=second",
+    "Observation?status:in=http://hl7.org/fhir/ValueSet/observation-status",
+    "Observation?status:not-in=http://hl7.org/fhir/ValueSet/observation-status",
+    "Observation?identifier:of-type=http://t|MR|O7",
     "Observation?_id=o01,o02",
     "Observation?_id:not=o01",
     "Observation?_lastUpdated=ge2026-03-01T09:40:00Z",
@@ -169,6 +194,11 @@ GRAMMAR = [
     "Encounter?status=planned",
     "Encounter?patient=p1&date=ge2026",
     "Encounter?",
+    "Location?near=48.5734|7.7521",
+    "Location?near=48.5734|7.7521|100",
+    "Location?near=-17|-179|1000",
+    "Location?near=0|0|30000",
+    "Location?near:missing=true",
     "RiskAssessment?probability=0.5",
     "RiskAssessment?probability=lt0.5",
     "Questionnaire?url=https://cnrms.fr/ig/fhir/msma/Questionnaire/audit",

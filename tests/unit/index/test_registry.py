@@ -108,7 +108,7 @@ def test_parameters_of_all_types() -> None:
     assert REGISTRY.find("Patient", "part-agree") is None
     assert REGISTRY.for_type("Nonsense") == {}
     assert REGISTRY.find("Observation", "code-value-quantity")
-    assert REGISTRY.is_unavailable("Location", "near")
+    assert REGISTRY.find("Location", "near")
     assert REGISTRY.is_unavailable("Patient", "_content")
     assert not REGISTRY.is_unavailable("Patient", "colour")
 
