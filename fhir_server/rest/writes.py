@@ -79,7 +79,7 @@ def _target(request: Request) -> tuple[str, str | None, str | None]:
     return resource_type, check_id(request.segments[1]), None
 
 
-def _if_match(request: Request) -> int | None:
+def _if_match(request: Request) -> tuple[int, ...] | None:
     sent = request.header(b"if-match")
     return parse_if_match(sent) if sent else None
 

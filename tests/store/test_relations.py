@@ -190,11 +190,11 @@ async def test_the_plan_says_when_joining_was_given_up(network: ResourceStore) -
     page = await run(
         network, "Observation?patient.birthdate=1978&_count=1&_explain=true", relations=WAYS["joined, then keys"]
     )
-    (issue,) = page.warnings
-    assert issue.english.startswith("scan nothing; filter nothing; join patient.birthdate;")
-    assert issue.english.endswith(
-        "after 4 documents: scan patient.birthdate; filter nothing; patient.birthdate: 1 Patient"
-    )
+    issues = [issue.english for issue in page.warnings]
+    assert issues[0].startswith("scan nothing; filter nothing; join patient.birthdate;")
+    assert issues[1:] == [
+        "after 4 documents: scan patient.birthdate; filter nothing; patient.birthdate: 1 Patient",
+    ]
 
 
 async def test_conditions_may_hold_relations(network: ResourceStore) -> None:
