@@ -26,7 +26,7 @@ from fhir_server.rest import FhirApplication
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Receive, Scope, Send
 from fhir_server.rest.welcome import welcome_page
-from fhir_server.search import SearchRequest, find_ids_of_each
+from fhir_server.search import Reader, Record, SearchRequest, find_ids_of_each, read_records
 from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
@@ -124,9 +124,13 @@ def _repository(
     async def look_up(conditions: Sequence[SearchRequest]) -> list[list[str]]:
         return await find_ids_of_each(conditions, store, search_parameters)
 
+    async def read(patients: Sequence[str]) -> list[Record | None]:
+        return await read_records(patients, Reader(store, search_parameters, settings.query_timeout_ms))
+
     return Repository(
         store=store,
         conditions=Batches(look_up),
+        records=Batches(read, in_flight=2, max_requests=16),
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,

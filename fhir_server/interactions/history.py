@@ -1,23 +1,33 @@
 """History of a resource, a type and the whole system. https://hl7.org/fhir/R4/http.html#history"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
 from fhir_server.errors import InvalidContent, NotSupported, ResourceNotFound
 from fhir_server.interactions.repository import Repository
-from fhir_server.spec.dates import date_range
+from fhir_server.spec.dates import EARLIEST, LATEST, date_range
 from fhir_server.spec.definitions import resource_types
 from fhir_server.spec.json_format import RawJson
 from fhir_server.spec.primitives import check
 from fhir_server.spec.subset import WHOLE, Subset, subset_of_read
 from fhir_server.store import StoredVersion
 
-PARAMETERS = ("_count", "_since", "_summary", "_elements", "_page")
+PARAMETERS = ("_count", "_since", "_at", "_summary", "_elements", "_page")
 DEFAULT_COUNT = 20
 MAX_COUNT = 1000
+AT_PREFIXES: dict[str, Callable[[datetime, datetime], tuple[datetime, datetime]]] = {
+    "eq": lambda low, high: (low, high),
+    "ge": lambda low, high: (low, LATEST),
+    "gt": lambda low, high: (high, LATEST),
+    "sa": lambda low, high: (high, LATEST),
+    "le": lambda low, high: (EARLIEST, high),
+    "lt": lambda low, high: (EARLIEST, low),
+    "eb": lambda low, high: (EARLIEST, low),
+}
+"""The time that a prefix makes of the range of a date."""
 STATUS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
 
 
@@ -34,6 +44,7 @@ class HistoryQuery:
     id_: str | None = None
     count: int = DEFAULT_COUNT
     since: str | None = None
+    at: str | None = None
     page: str | None = None
     subset: Subset = WHOLE
     parameters: Sequence[tuple[str, str]] = ()
@@ -61,6 +72,7 @@ class HistoryQuery:
             id_,
             count,
             values.get("_since"),
+            values.get("_at"),
             values.get("_page"),
             subset_of_read(query, (resource_type,) if resource_type else resource_types()),
             [("_count", str(count)), *((n, v) for n, v in values.items() if n not in ("_count", "_page"))],
@@ -107,19 +119,36 @@ def _count(text: str) -> int:
     return min(int(text), MAX_COUNT)
 
 
+def _time(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Returns the time that `_at` names, as [low, high): `2023-03`, or from or up to a date with a prefix."""
+    prefix, date = (text[:2], text[2:]) if text[:2] in AT_PREFIXES else ("eq", text)
+    try:
+        low, high = date_range(date, zone)
+    except InvalidContent:
+        names = ", ".join(f"`{name}`" for name in AT_PREFIXES)
+        raise InvalidContent(
+            f"`_at` must be a date or dateTime such as `2023-03-15`, with a prefix of {names} or none, not `{text}`.",
+            f"`_at` doit être une date comme `2023-03-15`, avec ou sans préfixe parmi {names}, et non `{text}`.",
+            rule="parameter-at",
+        ) from None
+    return AT_PREFIXES[prefix](low, high)
+
+
 async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]:
     """Returns a history bundle, newest version first.
 
     Raises ResourceNotFound where the resource was never there.
     """
+    zone = repository.search_parameters.context.zone
     page = await repository.store.history(
         query.resource_type,
         query.id_,
-        since=date_range(query.since, repository.search_parameters.context.zone)[0] if query.since else None,
+        since=date_range(query.since, zone)[0] if query.since else None,
+        current_in=_time(query.at, zone) if query.at else None,
         count=query.count,
         after=query.page,
     )
-    if query.id_ is not None and not page.total:
+    if not page.is_known:
         name = f"{query.resource_type}/{query.id_}"
         raise ResourceNotFound(f"There is no `{name}`.", f"`{name}` n'existe pas.", rule="resource-unknown")
     links = [{"relation": "self", "url": query.link(query.page)}]

@@ -10,7 +10,7 @@ from uuid import UUID
 from fhir_server.index import Indexer, SearchParameterRegistry
 from fhir_server.interactions.parameter_watch import ParameterWatch
 from fhir_server.interactions.turnstile import Turnstile
-from fhir_server.search import SearchRequest
+from fhir_server.search import Record, SearchRequest
 from fhir_server.store import Batches, ResourceStore
 from fhir_server.validation import Validator
 
@@ -42,7 +42,8 @@ class Repository:
     """Store, index, search parameters and validator of one server, with its clock and its source of ids.
 
     `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
-    `identifier=system|value`, those of several requests together; the work of bundles goes through the `turnstile`.
+    `identifier=system|value`, and `records` whole records of patients, those of several requests together; the work of
+    bundles goes through the `turnstile`.
     """
 
     store: ResourceStore
@@ -51,6 +52,7 @@ class Repository:
     search_parameters: SearchParameterRegistry
     watch: ParameterWatch
     conditions: Batches[SearchRequest, list[str]]
+    records: Batches[str, Record | None]
     page_key: bytes
     turnstile: Turnstile
     limits: Limits = Limits()

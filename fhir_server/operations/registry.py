@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fhir_server.errors import ResourceNotFound
-from fhir_server.operations import resource_meta, resource_meta_add, resource_meta_delete
+from fhir_server.operations import patient_everything, resource_meta, resource_meta_add, resource_meta_delete
 from fhir_server.operations.operation import Level, Operation
 
 OPERATIONS: tuple[Operation, ...] = (
+    patient_everything.OPERATION,
     resource_meta.OPERATION,
     resource_meta_add.OPERATION,
     resource_meta_delete.OPERATION,

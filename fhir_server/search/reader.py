@@ -18,6 +18,7 @@ from fhir_server.search.query import build_filter, build_pipeline
 from fhir_server.search.refusals import too_costly
 from fhir_server.search.resolve import resolve
 from fhir_server.search.sort import DEFAULT_ORDER
+from fhir_server.store import Branch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from fhir_server.index import SearchParameterRegistry
     from fhir_server.search.criteria import Criterion
     from fhir_server.search.request import SortKey
-    from fhir_server.store import ResourceStore
+    from fhir_server.store import Gathered, ResourceStore
 
 MAX_TIME_MS = 10_000
 
@@ -62,6 +63,20 @@ class Query:
 
     resource_type: str
     plan: SearchPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is asked of one type where several are read at once: `also` is a MongoDB condition that an index answers.
+
+    Documents come in the `order`, those after `last`, `limit` at most (0 is none).
+    """
+
+    resource_type: str
+    also: Mapping[str, Any]
+    order: Sequence[SortKey] = ()
+    last: Sequence[Any] | None = None
+    limit: int = 0
 
 
 @dataclass(slots=True)
@@ -129,6 +144,22 @@ class Reader:
             )
         except TooCostly:
             raise too_costly(_costly(planned, order)) from None
+
+    async def gather(self, parts: Sequence[Part], *, limit: int, projection: Mapping[str, Any]) -> Gathered:
+        """Returns documents of several types in one round trip, `limit` at most, in the order of the parts.
+
+        Raises TooCostly, which names the types.
+        """
+        branches = []
+        for part in parts:
+            query = await self.query(part.resource_type, order=part.order, also=part.also)
+            stages = build_pipeline(query.plan, order=part.order, last=part.last, limit=part.limit)
+            branches.append(Branch(part.resource_type, stages))
+        budget = self._budget(None)
+        try:
+            return await self.store.gather(branches, projection, limit=limit, max_time_ms=budget)
+        except TooCostly:
+            raise too_costly(", ".join(dict.fromkeys(part.resource_type for part in parts))) from None
 
     async def count(self, query: Query, *, limit: int = 0, max_time_ms: int | None = None) -> int:
         """Returns how many resources a query finds; it stops counting at `limit`, 0 is none. Raises TooCostly."""

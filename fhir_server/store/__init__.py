@@ -8,6 +8,7 @@ from fhir_server.store.changes import Change, Claim, Create, Delete, Key, Stored
 from fhir_server.store.codec import json_of
 from fhir_server.store.collections import BODY
 from fhir_server.store.embedded import EmbeddedMongod
+from fhir_server.store.gathering import Branch, Gathered
 from fhir_server.store.history import HistoryPage
 from fhir_server.store.index_state import IndexState, IndexStates
 from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
@@ -17,11 +18,13 @@ from fhir_server.store.resource_store import ResourceStore, open_store
 __all__ = [
     "BODY",
     "Batches",
+    "Branch",
     "Change",
     "Claim",
     "Create",
     "Delete",
     "EmbeddedMongod",
+    "Gathered",
     "HistoryPage",
     "IndexState",
     "IndexStates",

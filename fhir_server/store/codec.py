@@ -130,12 +130,15 @@ def json_of(document: Mapping[str, Any]) -> bytes | None:
     return body if body is None or type(body) is bytes else encode_json(body)
 
 
-def with_id(document: Encoded, new_id: Mapping[str, Any]) -> RawBSONDocument:
-    """Returns an encoded document with another `_id`, without decoding it; its own is text and stands first."""
+def with_id(document: Encoded, new_id: Mapping[str, Any], **added: Any) -> RawBSONDocument:
+    """Returns an encoded document with another `_id` and fields added behind it, without decoding it.
+
+    Its own `_id` is text and stands first.
+    """
     if document[4:9] != b"\x02_id\x00":
         raise ValueError("the document does not begin with an `_id` that is text")
     rest = document[13 + _LENGTH.unpack_from(document, 9)[0] :]
-    body = b"\x03_id\x00" + bson.encode(new_id) + rest
+    body = bson.encode({"_id": new_id, **added})[4:-1] + rest
     return RawBSONDocument(_LENGTH.pack(len(body) + 4) + body, RAW_CODEC_OPTIONS)
 
 

@@ -14,8 +14,10 @@ are given to the store as `indexes`.
 
 `<ResourceType>.history`: the versions that are no longer current, and the deletions.
 
-    {_id: {id: "7f3a", v: 1}, v: 1, at: …, m: "POST", patient: "p1", resource: {…}, json: …}
-    {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", patient: "p1", gone: "7f3a"}
+    {_id: {id: "7f3a", v: 1}, until: …, v: 1, at: …, m: "POST", patient: "p1", resource: {…}, json: …}
+    {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", until: …, patient: "p1", gone: "7f3a"}
+
+A version was current from `at` up to, not including, `until`; a deletion only at its instant.
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
 version n of a resource is in one of the two collections for each n from 1 to the newest.
@@ -34,9 +36,11 @@ version n of a resource is in one of the two collections for each n from 1 to th
 it, `key` (which one job only may have) and `token` (who has taken it) are gone once it has ended; MongoDB removes it at
 `expires`.
 
-`meta`: the version of this very layout, and what each type's resources are indexed by (`index_state`).
+`meta`: the version of this very layout, the types that have a collection of current versions (a type stands there
+before its first resource is written), and what each type's resources are indexed by (`index_state`).
 
     {_id: "layout", version: 1, indexes: "9f86d081884c7d65"}
+    {_id: "types", names: ["Observation", "Patient"]}
     {_id: "index", version: 10, revision: 4, types: {CareTeam: {"date": "5f3c0a…", "start": "77aa12…", …}, …}}
 """
 
@@ -44,9 +48,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from fhir_server.store.failures import translated
 
@@ -62,6 +67,7 @@ IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
 CLAIMS = "claims"
 JOBS = "jobs"
 META = "meta"
+TYPES = "types"
 HISTORY_SUFFIX = ".history"
 BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
 """The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
@@ -69,7 +75,10 @@ VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, **BODY}
 """The projection that reads a version without what is indexed of it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
+_BY_INSTANT_OF_HISTORY: IndexKeys = (*_BY_INSTANT, ("until", -1))
+"""`until` is in it so that what was current at a time is found on the keys, without reading what was not."""
 _DELETIONS = "gone"
+DELETION_LASTS = timedelta(milliseconds=1)
 
 
 def history_name(resource_type: str) -> str:
@@ -89,6 +98,8 @@ class Collections:
         self._database = database
         self._indexes = tuple(tuple(keys) for keys in indexes)
         self._ready: dict[str, asyncio.Future[None]] = {}
+        self.known_types: frozenset[str] = frozenset()
+        """Types that are known to have a collection; others may have got theirs since, by another process."""
 
     @property
     def fingerprint(self) -> str:
@@ -109,11 +120,19 @@ class Collections:
             raise translated(error) from error
         return sorted(name for name in names if is_resource_collection(name))
 
+    async def register_types(self) -> None:
+        """Writes down the types that there are, for `known_types` of every process; done at each start."""
+        await self._register(await self.existing_types())
+
+    def learn_types(self, names: Iterable[str]) -> None:
+        """Takes over what another process has written down."""
+        self.known_types = self.known_types.union(names)
+
     def specifications(self, name: str) -> list[dict[str, Any]]:
         """Returns the indexes of a collection as the command `createIndexes` takes them."""
         if name.endswith(HISTORY_SUFFIX):
             deletions = {"key": {_DELETIONS: 1}, "name": _DELETIONS, "sparse": True}
-            return [_specification(_BY_INSTANT), deletions]
+            return [_specification(_BY_INSTANT_OF_HISTORY), deletions]
         if is_resource_collection(name):
             return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
         return list(_INDEXES_OF_OTHERS.get(name, ()))
@@ -139,6 +158,18 @@ class Collections:
         except PyMongoError as error:
             if getattr(error, "code", None) != _NAMESPACE_EXISTS:
                 raise translated(error) from error
+        if is_resource_collection(name):
+            await self._register([name])
+
+    async def _register(self, names: Sequence[str]) -> None:
+        change = {"$addToSet": {"names": {"$each": list(names)}}}
+        try:
+            await self._database[META].update_one({"_id": TYPES}, change, upsert=True)
+        except DuplicateKeyError:  # another process was faster to make the document
+            await self._database[META].update_one({"_id": TYPES}, change)
+        except PyMongoError as error:
+            raise translated(error) from error
+        self.learn_types(names)
 
 
 _NAMESPACE_EXISTS = 48

@@ -41,36 +41,51 @@ _ENTRY = {"_id": 0, **VERSION_FIELDS}
 class HistoryPage:
     """Versions, newest first; `next_after` continues behind them, None on the last page.
 
-    `total` is the number of versions of all pages, counted for an instance only.
+    `total` is the number of versions of all pages, counted for an instance only; `is_known` is False where the instance
+    never was.
     """
 
     entries: tuple[StoredVersion, ...]
     next_after: str | None
     total: int | None
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The instants that versions may have: both ends belong to it, None is open."""
+    """The instants that versions may have: both ends belong to it, None is open.
+
+    `current_in` is a time, [low, high), within which versions have to have been current for a moment at least.
+    """
 
     since: datetime | None = None
     at_or_before: datetime | None = None
+    current_in: tuple[datetime, datetime] | None = None
 
     @property
     def is_open(self) -> bool:
         """True where it restricts nothing."""
-        return self.since is None and self.at_or_before is None
+        return self.since is None and self.at_or_before is None and self.current_in is None
 
-    def holds(self, instant: datetime) -> bool:
-        """True for an instant within the span."""
+    def holds(self, newest: StoredVersion) -> bool:
+        """True for a version without successor that is within the span; a deletion is current at its instant only."""
+        instant = newest.last_updated
+        if self.current_in is not None:
+            low, high = self.current_in
+            if instant >= high or (newest.is_deletion and instant < low):
+                return False
         after = self.since is None or instant >= self.since
         return after and (self.at_or_before is None or instant <= self.at_or_before)
 
-    def condition(self) -> dict[str, Any]:
-        """Returns the span as a condition on `at`."""
-        bounds = {"$gte": self.since, "$lte": self.at_or_before}
+    def condition(self, *, is_history: bool) -> dict[str, Any]:
+        """Returns the span as a condition on `at`, and on `until`, which versions in history have."""
+        low, high = self.current_in or (None, None)
+        bounds = {"$gte": self.since, "$lte": self.at_or_before, "$lt": high}
         limits = {operator: instant for operator, instant in bounds.items() if instant is not None}
-        return {"at": limits} if limits else {}
+        condition: dict[str, Any] = {"at": limits} if limits else {}
+        if low is not None and is_history:
+            condition["until"] = {"$gt": low}
+        return condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +123,7 @@ class History:
         """Returns a page of the versions of one resource; an empty one, total 0, if there never was one."""
         newest = await self._resources.read(resource_type, id_)
         if newest is None:
-            return HistoryPage((), None, 0)
+            return HistoryPage((), None, 0, is_known=False)
         first = newest.version_id if after is None else min(newest.version_id, _parse_version(after) - 1)
         if span.is_open:
             return await self._contiguous(newest, first, count)
@@ -178,7 +193,10 @@ class History:
         collection = self._database[history_name(newest.resource_type)]
         lowest = {"id": newest.id_, "v": 0}
         # The newest is counted by itself: where it is a deletion, it is in this collection too.
-        in_span = {"_id": {"$gt": lowest, "$lt": {"id": newest.id_, "v": newest.version_id}}, **span.condition()}
+        in_span = {
+            "_id": {"$gt": lowest, "$lt": {"id": newest.id_, "v": newest.version_id}},
+            **span.condition(is_history=True),
+        }
         on_page = {
             **in_span,
             "_id": {"$gt": lowest, "$lte": {"id": newest.id_, "v": min(first, newest.version_id - 1)}},
@@ -190,7 +208,7 @@ class History:
         except PyMongoError as error:
             raise translated(error) from error
         entries = [stored_version(newest.resource_type, newest.id_, document) for document in documents]
-        if span.holds(newest.last_updated):
+        if span.holds(newest):
             total += 1
             if first == newest.version_id:
                 entries.insert(0, newest)
@@ -225,7 +243,8 @@ def history_find(name: str, span: Span, count: int, position: _Position | None) 
 
 def _entries_behind(name: str, span: Span, position: _Position | None) -> dict[str, Any]:
     is_history, resource_type = name.endswith(HISTORY_SUFFIX), name.removesuffix(HISTORY_SUFFIX)
-    conditions = [span.condition(), position.condition(resource_type, is_history=is_history) if position else {}]
+    in_span = span.condition(is_history=is_history)
+    conditions = [in_span, position.condition(resource_type, is_history=is_history) if position else {}]
     return {"$and": [condition for condition in conditions if condition] or [{}]}
 
 

@@ -12,6 +12,7 @@ from fhir_server.store.collections import Collections
 from fhir_server.store.commit import Commits
 from fhir_server.store.connection import check_server, connect, database_of
 from fhir_server.store.failures import translated
+from fhir_server.store.gathering import Branch, Gathered, gather
 from fhir_server.store.history import History, HistoryPage, Span
 from fhir_server.store.jobs import Jobs
 from fhir_server.store.migrations import migrate
@@ -117,21 +118,23 @@ class ResourceStore:
         """Returns the id of the resource that has claimed the key, or None."""
         return await self._resources.find_claim(key)
 
-    async def history(
+    async def history(  # noqa: PLR0913 -- the parts of one query, all but two by name
         self,
         resource_type: str | None = None,
         id_: str | None = None,
         *,
         since: datetime | None = None,
         at_or_before: datetime | None = None,
+        current_in: tuple[datetime, datetime] | None = None,
         count: int,
         after: str | None = None,
     ) -> HistoryPage:
         """Returns a page of history: of one resource, of a type, or of all types, newest first.
 
-        `since` and `at_or_before` belong to the span. Raises InvalidContent if `after` is not a `next_after`.
+        `since` and `at_or_before` belong to the span; `current_in` is a time, [low, high), in which the versions were
+        current. Raises InvalidContent if `after` is not a `next_after`.
         """
-        span = Span(since, at_or_before)
+        span = Span(since, at_or_before, current_in)
         if resource_type is not None and id_ is not None:
             return await self._history.of_instance(resource_type, id_, span=span, count=count, after=after)
         return await self._history.of_types(resource_type, span=span, count=count, after=after)
@@ -192,6 +195,17 @@ class ResourceStore:
         reply = await run(self.database, command, CODEC_OPTIONS)
         counted = reply["cursor"]["firstBatch"]
         return int(counted[0][_COUNTED]) if counted else 0
+
+    async def gather(
+        self,
+        branches: Sequence[Branch],
+        projection: Mapping[str, Any],
+        *,
+        limit: int,
+        max_time_ms: int = MAX_TIME_MS,
+    ) -> Gathered:
+        """Returns documents of several types in one round trip, in the order of the branches; see `gathering`."""
+        return await gather(self.database, self.collections, branches, projection, limit=limit, max_time_ms=max_time_ms)
 
     async def explain(
         self,

@@ -13,14 +13,15 @@ import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymongo.errors import PyMongoError, WriteError
 from pymongo.read_concern import ReadConcern
 
-from fhir_server.store.changes import Create, Delete, Update, WriteConflict
+from fhir_server.store.changes import Change, Create, Delete, Update, WriteConflict
 from fhir_server.store.codec import encode, text_id, with_id
-from fhir_server.store.collections import CLAIMS, history_name
+from fhir_server.store.collections import CLAIMS, DELETION_LASTS, history_name
 from fhir_server.store.connection import DURABLE
 from fhir_server.store.driver import commands_of
 from fhir_server.store.failures import outcome_unknown
@@ -186,11 +187,17 @@ def _add_to(plan: _Plan, unit: Unit, stored: _Stored) -> None:
             plan.claims_moved.append((unit, move, conflict))
 
 
+def _instant_of(change: Change) -> datetime:
+    if isinstance(change, Delete):
+        return change.last_updated
+    return datetime.fromisoformat(change.resource["meta"]["lastUpdated"])
+
+
 def _add_history(plan: _Plan, unit: Unit, write: Write, old: RawBSONDocument) -> None:
     change = write.change
     name = history_name(change.resource_type)
     conflict: tuple[ConflictKind, str, str] = ("version", change.resource_type, change.id_)
-    older = with_id(old.raw, {"id": change.id_, "v": old["v"]})
+    older = with_id(old.raw, {"id": change.id_, "v": old["v"]}, until=_instant_of(change))
     plan.inserts[name].append(_Insert(unit, older, conflict))
     if isinstance(change, Delete):
         deletion = {
@@ -198,6 +205,7 @@ def _add_history(plan: _Plan, unit: Unit, write: Write, old: RawBSONDocument) ->
             "v": write.version,
             "at": change.last_updated,
             "m": "DELETE",
+            "until": change.last_updated + DELETION_LASTS,
             "patient": old.get("patient"),
             "gone": change.id_,
         }
