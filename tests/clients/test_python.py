@@ -20,9 +20,9 @@ def test_fhirpy_creates_pages_patches_and_deletes(served_url: str) -> None:
     system = "urn:client:fhirpy"
     client = SyncFHIRClient(served_url)
     made = [client.resource("Basic", **basic(system, str(number))).create() for number in range(5)]
+    # `count()` is left out: it asks for `_totalMethod`, which is of another server, not of FHIR.
     found = client.resources("Basic").search(identifier=f"{system}|").sort("_id").limit(2)
     assert [one.id for one in found.fetch_all()] == sorted(one.id for one in made)
-    assert found.count() == 5
     first = made[0]
     client.patch("Basic", first.id, code={"text": "patched"})
     first.refresh()
@@ -42,7 +42,7 @@ async def test_fhirpy_awaited_does_the_same(served_url: str) -> None:
     assert (await client.get("Basic", made[0].id))["code"]["text"] == "patched"
     for one in made:
         await one.delete()
-    assert await found.count() == 0
+    assert await found.fetch_all() == []
 
 
 def test_fhirclient_creates_pages_patches_and_deletes(served_url: str) -> None:
