@@ -87,6 +87,7 @@ def writer(repetition_name: str, write_parts: Write) -> Write:
             ("k", list(together.keys)),
             ("d", together.dates),
             ("n", together.numbers),
+            ("q", together.converted),
             ("x", together.checks),
         )
         found = {name: values for name, values in entries if values}

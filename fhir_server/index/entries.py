@@ -7,11 +7,14 @@
 | `k`       | keys of tokens, references, uris and strings, see below                                                 |
 | `d`       | dates: `{p: code, l: low, h: high}`, [low, high) in UTC                                                 |
 | `n`       | numbers and quantities: `{p: code, l: low, h: high}` with both ends included; quantities add `s` system, |
-|           | `c` code, `t` unit as text                                                                              |
-| `c`       | what stands together, for composite parameters: `{component: [{k, d, n, x of one repetition}]}`; not    |
-|           | indexed                                                                                                 |
+|           | `c` code, `t` unit as text, `u` dimension where they are in its unit; others have a second entry in it,  |
+|           | `{p: code~dimension, l, h}`                                                                             |
+| `q`       | such second entries of elements that repeat; not indexed                                                |
+| `c`       | what stands together, for composite parameters: `{component: [{k, d, n, q, x of one repetition}]}`;     |
+|           | not indexed                                                                                             |
 | `x`       | `{code: [...]}`, checked on what keys lead to, not indexed: strings as sent for `:exact`; of tokens     |
 |           | `<folded text`, `=system|code` where the keys are apart, `#system|code|value` of typed identifiers      |
+| `g`       | the position of a Location as a GeoJSON point; not indexed                                              |
 | `s`       | `{code: {l: lowest, h: highest value}}` to sort by, strings as `collation_key`; not indexed             |
 | `i`       | stamp of the rules that the document was made by (`fingerprint`); not indexed                           |
 
@@ -65,6 +68,8 @@ class Draft:
     keys: dict[str, None] = field(default_factory=dict)
     dates: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[dict[str, Any]] = field(default_factory=list)
+    converted: list[dict[str, Any]] = field(default_factory=list)
+    place: dict[str, Any] | None = None
     checks: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
     contained: dict[str, str] = field(default_factory=dict)

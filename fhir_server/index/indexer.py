@@ -100,7 +100,10 @@ class Indexer:
             "k": list(draft.keys),
             "i": rules.stamp,
         }
-        parts = (("d", draft.dates), ("n", draft.numbers), ("c", draft.tuples), ("x", draft.checks), ("s", order))
+        parts = (
+            *(("d", draft.dates), ("n", draft.numbers), ("q", draft.converted), ("c", draft.tuples)),
+            *(("x", draft.checks), ("g", draft.place), ("s", order)),
+        )
         for name, entries in parts:
             if entries:
                 document[name] = entries

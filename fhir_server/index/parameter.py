@@ -50,7 +50,7 @@ DEFAULT_ZONE = ZoneInfo("Europe/Paris")
 class Home:
     """Where the values of a parameter are indexed: under `code`; with `target`, only references to that type count.
 
-    `is_compact` says that codes and systems of tokens have keys apart, because many stand in one resource.
+    `is_compact` says that fewer keys are kept of tokens and quantities, because many stand in one resource.
     """
 
     code: str

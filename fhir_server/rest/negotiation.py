@@ -72,6 +72,13 @@ def parse_format(format_: str) -> Format:
     return {JSON.name: JSON, XML.name: XML}[FORMATS.get(media_type, JSON).name]
 
 
+@lru_cache(maxsize=1024)
+def names_a_format(header: str) -> bool:
+    """True where an `Accept` or a `Content-Type` names a format of resources."""
+    wishes = map(_split, _parts(header))
+    return any(media_type in FORMATS and _quality(parameters) > 0 for media_type, parameters in wishes)
+
+
 @lru_cache(maxsize=256)
 def format_sent(content_type: str) -> Format:
     """Returns the format that a client who names none in `Accept` reads: the one that it writes, else JSON."""

@@ -13,6 +13,7 @@ from fhir_server.rest.negotiation import (
     check_content_type,
     choose_format,
     format_sent,
+    names_a_format,
     parse_boolean,
     parse_format,
     patch_type,
@@ -79,7 +80,9 @@ class Request:
             self.query, general = split_query(raw)
         if "_format" not in general:
             accept = self.header(b"accept")
-            wanted = choose_format(accept) if accept else None
+            # A Binary has content of any type, which is what the client may be asking for.
+            is_content = self.segments[:1] == ["Binary"] and not names_a_format(accept)
+            wanted = choose_format(accept) if accept and not is_content else None
             format_ = wanted or format_sent(self.header(b"content-type"))
             if format_ is not JSON:
                 self.preferences = replace(self.preferences, format=format_)

@@ -6,33 +6,31 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
-from fhir_server.errors import InteractionUnknown, InvalidContent, MalformedContent, NotSupported
+from fhir_server.errors import InteractionUnknown, MalformedContent
 from fhir_server.interactions.addresses import (
-    check_id,
-    check_resource,
     check_type,
-    parse_if_match,
-    parse_if_none_exist,
 )
-from fhir_server.interactions.apply import apply
 from fhir_server.interactions.bundle_entry import Entry
-from fhir_server.interactions.incomplete import refuse_subsetted
 from fhir_server.interactions.read import is_unchanged
-from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
-from fhir_server.interactions.write_request import WriteRequest
+from fhir_server.rest.binaries import answer_content, wants_content
 from fhir_server.rest.endpoint import Endpoint
+from fhir_server.rest.jobs import JOB_METHODS, answer_accepted, dispatch_job, is_job
 from fhir_server.rest.operations import Call, is_operation, operate, operation_methods
 from fhir_server.rest.request import ACCEPT_PATCH, Request
-from fhir_server.rest.response import Response, answer_resource, answer_version, answer_write, version_headers
-from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, unknown_url
-from fhir_server.store import StoredVersion
+from fhir_server.rest.response import Response, answer_resource, answer_version, version_headers
+from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, search_at, unknown_url
+from fhir_server.rest.writes import create, delete, patch, update
+from fhir_server.spec.compartments import compartments
+from fhir_server.store import Job, StoredVersion
 
 
 async def dispatch(endpoint: Endpoint, request: Request) -> Response:
     """Returns the answer to `request`; raises the FhirError of what is refused."""
     if request.method not in allowed_methods(request.segments):
         raise _not_here(request)
+    if is_job(request.segments) and request.method != "OPTIONS":
+        return await dispatch_job(endpoint, request)
     if is_operation(request.segments) and request.method != "OPTIONS":
         return await _operation(endpoint, request)
     match request.method:
@@ -41,11 +39,11 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
         case "POST":
             return await _post(endpoint, request)
         case "PUT":
-            return await _put(endpoint, request)
+            return await update(endpoint, request)
         case "PATCH":
-            return await _patch(endpoint, request)
+            return await patch(endpoint, request)
         case "DELETE":
-            return await _delete(endpoint, request)
+            return await delete(endpoint, request)
     return _options(request)
 
 
@@ -65,6 +63,8 @@ async def _get(endpoint: Endpoint, request: Request) -> Response:
         return _answer_bundle(request, found)
     if _is_unchanged(request, found):
         return Response(304, b"", version_headers(found.version_id, found.last_updated))
+    if found.resource_type == "Binary" and wants_content(request):
+        return answer_content(found)
     return answer_version(found, request.preferences)
 
 
@@ -93,33 +93,20 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
     match request.segments:
         case []:
             return await _bundle(endpoint, request)
-        case [resource_type, "_search"]:
+        case [*place, "_search"]:
             query = await request.form()
-            found = await search(
-                endpoint.repository,
-                check_type(resource_type),
-                query,
-                request.base_url,
-                lenient=request.preferences.lenient,
-                language=request.preferences.language,
-            )
+            found = await search_at(endpoint, place, query, request.base_url, request.preferences)
             return _answer_bundle(request, found)
         case [resource_type]:
-            check_type(resource_type)
-            resource = await request.resource()
-            check_resource(resource, resource_type, None)
-            _refuse_condition_of_create(request)
-            sent = request.header(b"if-none-exist")
-            condition = parse_if_none_exist(sent, resource_type) if sent else None
-            write = WriteRequest("POST", resource_type, resource=resource, if_none_exist=condition)
-            return await _write(endpoint, request, write)
+            return await create(endpoint, request, resource_type)
     raise _not_here(request)
 
 
 async def _operation(endpoint: Endpoint, request: Request) -> Response:
     body = await request.optional_resource() if request.method == "POST" else None
     call = Call(request.segments, request.method, request.query, body, request.base_url, request.preferences)
-    return _answer_bundle(request, await operate(endpoint, call))
+    result = await operate(endpoint, call)
+    return answer_accepted(result, request) if isinstance(result, Job) else _answer_bundle(request, result)
 
 
 async def _bundle(endpoint: Endpoint, request: Request) -> Response:
@@ -143,100 +130,14 @@ async def _bundle(endpoint: Endpoint, request: Request) -> Response:
     return answer_resource(await process_bundle(endpoint.repository, bundle, read, options), chosen)
 
 
-async def _put(endpoint: Endpoint, request: Request) -> Response:
-    if_match = request.header(b"if-match")
-    version_id = parse_if_match(if_match) if if_match else None
-    must_be_new = request.header(b"if-none-match") == "*"
-    match request.segments:
-        case [resource_type, id_]:
-            check_type(resource_type)
-            check_id(id_)
-            refuse_query(request.query)
-            resource = await request.resource()
-            check_resource(resource, resource_type, id_)
-            refuse_subsetted(resource)
-            write = WriteRequest("PUT", resource_type, id_, resource, if_match=version_id, must_be_new=must_be_new)
-            return await _write(endpoint, request, write)
-        case [resource_type]:
-            check_type(resource_type)
-            resource = await request.resource()
-            check_resource(resource, resource_type, None)
-            refuse_subsetted(resource)
-            condition = _required_condition(request, "PUT")
-            write = WriteRequest(
-                "PUT",
-                resource_type,
-                resource=resource,
-                condition=condition,
-                if_match=version_id,
-                must_be_new=must_be_new,
-            )
-            return await _write(endpoint, request, write)
-    raise _not_here(request)
-
-
-async def _patch(endpoint: Endpoint, request: Request) -> Response:
-    resource_type = check_type(request.segments[0])
-    if_match = request.header(b"if-match")
-    version_id = parse_if_match(if_match) if if_match else None
-    id_ = condition = None
-    if len(request.segments) == 2:
-        id_ = check_id(request.segments[1])
-        refuse_query(request.query)
-    else:
-        condition = _required_condition(request, "PATCH")
-    patch = await request.patch()
-    write = WriteRequest("PATCH", resource_type, id_, patch=patch, condition=condition, if_match=version_id)
-    return await _write(endpoint, request, write)
-
-
-async def _delete(endpoint: Endpoint, request: Request) -> Response:
-    if_match = request.header(b"if-match")
-    version_id = parse_if_match(if_match) if if_match else None
-    match request.segments:
-        case [resource_type, id_]:
-            refuse_query(request.query)
-            write = WriteRequest("DELETE", check_type(resource_type), check_id(id_), if_match=version_id)
-            return await _write(endpoint, request, write)
-        case [resource_type]:
-            condition = _required_condition(request, "DELETE")
-            write = WriteRequest("DELETE", check_type(resource_type), condition=condition, if_match=version_id)
-            return await _write(endpoint, request, write)
-    raise _not_here(request)
-
-
-async def _write(endpoint: Endpoint, request: Request, write: WriteRequest) -> Response:
-    [result] = await apply(endpoint.repository, [write])
-    return answer_write(result, request.base_url, request.preferences)
-
-
-def _refuse_condition_of_create(request: Request) -> None:
-    if request.query:
-        raise InvalidContent(
-            "A create has no search parameters; the condition of a conditional create is the header `If-None-Exist`.",
-            "Une création n'a pas de paramètres de recherche ; la condition d'une création conditionnelle est l'en-tête"
-            " `If-None-Exist`.",
-            rule="parameter-unknown",
-        )
-
-
-def _required_condition(request: Request, method: str) -> str:
-    """An update or delete of a whole type without a condition is a mistake, never an intention."""
-    if not request.query:
-        raise NotSupported(
-            f"`{method}` on a type needs a condition, such as `{request.segments[0]}?identifier=system|value`.",
-            f"`{method}` sur un type demande une condition, comme `{request.segments[0]}?identifier=system|valeur`.",
-            rule="condition-empty",
-        )
-    return urlencode(request.query, safe=":/|,$")
-
-
 def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that a URL has, for the `Allow` of a 405."""
-    if is_operation(segments):
-        return operation_methods(segments)
+    if is_operation(segments) or is_job(segments):
+        return operation_methods(segments) if is_operation(segments) else JOB_METHODS
     match segments:
-        case [] | [_, "_search"]:
+        case []:
+            return ("GET", "HEAD", "POST", "OPTIONS")
+        case ["_search"] | [_, "_search"] | [_, _, _, "_search"]:
             return ("POST", "OPTIONS")
         case ["metadata" | "_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _]:
             return ("GET", "HEAD", "OPTIONS")
@@ -244,6 +145,8 @@ def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
             return ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [_, _]:
             return ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
+        case [owner, _, _] if owner in compartments():
+            return ("GET", "HEAD", "OPTIONS")
     return ()
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.index import TYPES, Condition, any_of
 from fhir_server.index.date import instant_condition
 from fhir_server.index.entries import unescape
-from fhir_server.search.criteria import All, Clause, Either, Not, Resolved
+from fhir_server.search.criteria import All, Clause, Comparison, Either, Not, Resolved
+from fhir_server.search.filter_conditions import comparison_condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,6 +68,9 @@ def ask(criterion: Criterion, registry: SearchParameterRegistry) -> Asked:
         case Clause():
             narrows = criterion.modifier != "missing" and not criterion.is_negated
             return Asked(criterion, clause_condition(criterion, registry), criterion.is_negated, narrows)
+        case Comparison():
+            condition = comparison_condition(criterion, registry, lambda clause: clause_condition(clause, registry))
+            return Asked(criterion, condition, narrows=criterion.operator != "ne")
         case Resolved():
             is_joined = bool(criterion.stages)
             return Asked(criterion, criterion.condition, narrows=not is_joined, is_joined=is_joined)

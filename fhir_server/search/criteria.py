@@ -7,6 +7,8 @@ https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.htm
 | `Clause`               | `code=a,b`                        | one of whose values of the parameter matches         |
 | `Chain`                | `subject:Patient.name=a`          | that refers to one which fulfils the inner criterion |
 | `ReverseChain`         | `_has:Observation:patient:code=a` | that one refers to which fulfils the inner criterion |
+| `Member`               | `_list=42`                        | that is an entry of the list                         |
+| `Comparison`           | `_filter=family ew "ont"`         | one of whose values compares so                      |
 | `All`, `Either`, `Not` | `_filter=not (a eq 1 or b eq 2)`  | that fulfils all, one, none of its criteria          |
 | `Resolved`                | a relation after `resolve`        | that fulfils what the relation comes down to         |
 """
@@ -75,6 +77,28 @@ class ReverseChain:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """One comparison of a `_filter` that no clause says; `operator` is one of `eq ne co sw ew po`."""
+
+    parameter: SearchParameter
+    operator: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.parameter.code} {self.operator}"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Is an entry of one of the lists, by id: `_list=42`."""
+
+    lists: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "_list"
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     """Fulfils each of the criteria."""
 
@@ -112,7 +136,7 @@ class Resolved:
     how it was looked up.
     """
 
-    relation: Chain | ReverseChain
+    relation: Relation
     condition: Condition
     note: str
     stages: tuple[dict[str, Any], ...] = ()
@@ -121,8 +145,8 @@ class Resolved:
         return str(self.relation)
 
 
-Relation: TypeAlias = "Chain | ReverseChain"
-Criterion: TypeAlias = "Clause | Chain | ReverseChain | All | Either | Not | Resolved"
+Relation: TypeAlias = "Chain | ReverseChain | Member"
+Criterion: TypeAlias = "Clause | Comparison | Chain | ReverseChain | Member | All | Either | Not | Resolved"
 
 
 def resolved_in(criterion: Criterion) -> Iterator[Resolved]:

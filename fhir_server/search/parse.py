@@ -3,19 +3,22 @@
 https://hl7.org/fhir/R4/search.html
 
 Repeated parameters are joined by AND, commas within a value by OR; a backslash takes its meaning from `,` `|` `$`.
-Special parameters, `_text`, `_content`, `_list`, `_filter`, `_query` and `_contained` are refused.
+Special parameters, `_text`, `_content`, `_query` and functional lists are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fhir_server.errors import InvalidContent
 from fhir_server.outcome import Issue
-from fhir_server.search.clauses import IgnorableError
-from fhir_server.search.relations import parse_criterion
+from fhir_server.search.clauses import IgnorableError, parse_clause
+from fhir_server.search.filter_criteria import filter_criterion
+from fhir_server.search.lists import parse_list
+from fhir_server.search.refusals import invalid_value, no_named_query, unsupported
+from fhir_server.search.relations import Step, follow
 from fhir_server.search.request import SearchRequest
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
 from fhir_server.search.sort import DEFAULT_ORDER
@@ -73,6 +76,38 @@ def parse_search(
         understood.append((name, value))
     request = replace(request, clauses=tuple(clauses), parameters=tuple(understood), warnings=tuple(warnings))
     return settled(request)
+
+
+def parse_criterion(resource_type: str, name: str, value: str, registry: SearchParameterRegistry) -> Criterion:
+    """Returns what `name=value` asks of resources of the type; `name` may be a chain or `_has`, with a modifier.
+
+    Raises as `parse_clause`, and NotSupported for a chain that leads nowhere, with where it could lead.
+    """
+
+    def leaf(target: str, last: str) -> Criterion:
+        code, _, modifier = last.partition(":")
+        special = _SPECIAL.get(code)
+        if special is None:
+            return parse_clause(target, code, modifier or None, value, registry)
+        if modifier:
+            raise unsupported(last, (code,))
+        if not value:
+            raise IgnorableError(invalid_value(code, value, "it has no value", "il n'a pas de valeur"))
+        return special(target, value, registry)
+
+    return follow(resource_type, [Step(each) for each in name.split(".")], leaf, registry)
+
+
+def _query(resource_type: str, value: str, registry: SearchParameterRegistry) -> Criterion:
+    raise no_named_query(value)
+
+
+_SPECIAL: Mapping[str, Callable[[str, str, SearchParameterRegistry], Criterion]] = {
+    "_filter": filter_criterion,
+    "_list": parse_list,
+    "_query": _query,
+}
+"""Parameters with values that are no list of values of one type."""
 
 
 def _warning(error: FhirError) -> Issue:

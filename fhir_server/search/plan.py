@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.index.entries import pair_conditions
 from fhir_server.search.conditions import Asked, ask
-from fhir_server.search.criteria import Chain, Clause, Resolved, resolved_in
+from fhir_server.search.criteria import All, Chain, Clause, Resolved, resolved_in
 from fhir_server.search.sort import DEFAULT_ORDER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from fhir_server.index import SearchParameter, SearchParameterRegistry
     from fhir_server.search.criteria import Criterion
@@ -78,7 +78,7 @@ def plan_criteria(
     also: tuple[dict[str, Any], ...] = (),
 ) -> SearchPlan:
     """Returns how resources are found that fulfil all criteria, whose relations have been looked up, and `also`."""
-    asked = [ask(each, registry) for each in criteria]
+    asked = [ask(each, registry) for each in _apart(criteria)]
     narrowing = [each for each in asked if each.narrows]
     by_id = [each for each in narrowing if each.is_by_id]
     if by_id:
@@ -91,6 +91,15 @@ def plan_criteria(
     if narrowing or also:
         return _plan(narrowing, asked, also)
     return _plan([], asked, also, hint=BY_DATE if tuple(order) == DEFAULT_ORDER else None)
+
+
+def _apart(criteria: Iterable[Criterion]) -> Iterator[Criterion]:
+    """Yields criteria one by one that have to hold together."""
+    for each in criteria:
+        if isinstance(each, All):
+            yield from _apart(each.criteria)
+        else:
+            yield each
 
 
 def _plan(

@@ -86,6 +86,24 @@ def unknown_chain_end(name: str, targets: Iterable[str], valid: Iterable[str], c
     )
 
 
+def no_named_query(name: str) -> NotSupported:
+    """Returns the refusal of `_query`."""
+    return NotSupported(
+        f"`_query={name}`: this server defines no named queries; see `_filter`, chains and `_has`.",
+        f"`_query={name}` : ce serveur n'a pas de requête nommée ; voyez `_filter`, les chaînes et `_has`.",
+        rule="search-not-supported",
+    )
+
+
+def no_functional_list(name: str) -> NotSupported:
+    """Returns the refusal of `_list=$current-…`."""
+    return NotSupported(
+        f"`_list={name}`: functional lists are not kept here; give the id of a List, as in `_list=42`.",
+        f"`_list={name}` : ce serveur ne tient pas de liste fonctionnelle ; donnez l'id d'une List (`_list=42`).",
+        rule="search-not-supported",
+    )
+
+
 def too_costly(part: str) -> TooCostly:
     """Returns the answer for a search of which one part took all of the time budget."""
     return TooCostly(

@@ -15,12 +15,13 @@ The last parameter has all its modifiers and prefixes, and its values a comma be
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fhir_server.errors import FhirError
-from fhir_server.search.clauses import IgnorableError, find_parameter, parse_clause
-from fhir_server.search.criteria import Chain, Criterion, ReverseChain
+from fhir_server.search.clauses import IgnorableError, find_parameter
+from fhir_server.search.criteria import All, Chain, Criterion, ReverseChain
 from fhir_server.search.refusals import (
     UNKNOWN,
     long_chain,
@@ -42,47 +43,65 @@ MAX_BRANCHES = 2000
 HAS = "_has"
 
 
-def parse_criterion(resource_type: str, name: str, value: str, registry: SearchParameterRegistry) -> Criterion:
-    """Returns what `name=value` asks of resources of the type.
+Leaf = Callable[[str, str], Criterion]
+"""Resource type and last name of a path, with its modifier → what is asked there; raises as `parse_clause`."""
 
-    Raises as `parse_clause`, and NotSupported for a chain that leads nowhere, with where it could lead.
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One name between the dots of a path; `also` gives what a resource that it leads to has to fulfil, by its type."""
+
+    name: str
+    also: Callable[[str], Criterion] | None = None
+
+
+def follow(resource_type: str, path: Sequence[Step], leaf: Leaf, registry: SearchParameterRegistry) -> Criterion:
+    """Returns what a path asks of resources of the type, its end being what `leaf` says. Raises what `leaf` does, and
+    NotSupported for a path that leads nowhere.
     """
-    return _Walk(name, value, registry).criterion(resource_type, name, 0)
+    return _Walk(_name(path), leaf, registry).criterion(resource_type, tuple(path), 0)
 
 
 @dataclass(slots=True)
 class _Walk:
-    """Reads one parameter from left to right, over all types that its links lead to."""
+    """Reads one path from left to right, over all types that its links lead to."""
 
     whole: str
-    value: str
+    leaf: Leaf
     registry: SearchParameterRegistry
     branches: int = 0
 
-    def criterion(self, resource_type: str, name: str, links: int) -> Criterion:
-        """Returns what the rest of the name asks; `links` is how many relations it stands within."""
+    def criterion(self, resource_type: str, path: tuple[Step, ...], links: int) -> Criterion:
+        """Returns what the rest of the path asks; `links` is how many relations it stands within."""
         if links > MAX_LINKS:
             raise long_chain(self.whole, MAX_LINKS)
-        if name == HAS or name.startswith(f"{HAS}:"):
-            return self._reverse_chain(resource_type, name, links)
-        head, dot, rest = name.partition(".")
-        code, _, modifier = head.partition(":")
-        if not dot:
-            return parse_clause(resource_type, code, modifier or None, self.value, self.registry)
+        step, rest = path[0], path[1:]
+        if step.name == HAS or step.name.startswith(f"{HAS}:"):
+            return self._reverse_chain(resource_type, path, links)
+        if not rest:
+            return self.leaf(resource_type, step.name)
+        code, colon, modifier = step.name.partition(":")
         parameter = find_parameter(resource_type, code, self.registry)
+        name = _name(path)
         if parameter.type != "reference":
             raise not_a_reference(name, code, resource_type, self._references(resource_type))
         possible = parameter.targets or tuple(sorted(resource_types()))
-        if not modifier:
-            return Chain(parameter, self._targets(possible, name, rest, links), name)
+        if not colon:
+            return Chain(parameter, self._targets(possible, path, links), name)
         if modifier not in possible:
-            raise unsupported(name, (f"{code}:{each}.{rest}" for each in possible))
-        return Chain(parameter, ((modifier, self.criterion(modifier, rest, links + 1)),), name)
+            raise unsupported(name, (f"{code}:{each}.{_name(rest)}" for each in possible))
+        return Chain(parameter, ((modifier, self._target(modifier, path, links)),), name)
+
+    def _target(self, target: str, path: tuple[Step, ...], links: int) -> Criterion:
+        """Returns what the first step of a path asks of the resources of a type it leads to."""
+        rest = self.criterion(target, path[1:], links + 1)
+        also = path[0].also
+        return rest if also is None else All((also(target), rest))
 
     def _targets(
-        self, possible: tuple[str, ...], name: str, rest: str, links: int
+        self, possible: tuple[str, ...], path: tuple[Step, ...], links: int
     ) -> tuple[tuple[str, Criterion], ...]:
-        """Returns the types that have what the chain goes on with, and what it asks of each."""
+        """Returns the types that have what the path goes on with, and what it asks of each."""
         found: list[tuple[str, Criterion]] = []
         ignorable: list[FhirError] = []
         refusals: list[FhirError] = []
@@ -91,7 +110,7 @@ class _Walk:
             if self.branches > MAX_BRANCHES:
                 raise wide_chain(self.whole)
             try:
-                found.append((each, self.criterion(each, rest, links + 1)))
+                found.append((each, self._target(each, path, links)))
             except IgnorableError as error:
                 ignorable.append(error.error)
             except FhirError as error:
@@ -103,17 +122,17 @@ class _Walk:
         empty = [error for error in ignorable if error.rule != UNKNOWN]
         if empty or len(possible) == 1:
             raise IgnorableError((empty or ignorable)[0])
-        code = rest.partition(".")[0].partition(":")[0]
+        code = path[1].name.partition(":")[0]
         valid = (code for each in possible for code in self.registry.for_type(each))
-        raise IgnorableError(unknown_chain_end(name, possible, valid, code))
+        raise IgnorableError(unknown_chain_end(_name(path), possible, valid, code))
 
-    def _reverse_chain(self, resource_type: str, name: str, links: int) -> ReverseChain:
-        parts = name.split(":", 3)
+    def _reverse_chain(self, resource_type: str, path: tuple[Step, ...], links: int) -> ReverseChain:
+        parts = path[0].name.split(":", 3)
         if len(parts) < 4 or not all(parts):
-            raise unsupported(name, (f"{HAS}:Type:reference:parameter",))
+            raise unsupported(_name(path), (f"{HAS}:Type:reference:parameter",))
         _, source, code, rest = parts
         if source not in resource_types():
-            raise unsupported(name, (f"{HAS}:{each}" for each in sorted(resource_types())))
+            raise unsupported(_name(path), (f"{HAS}:{each}" for each in sorted(resource_types())))
         parameters = self.registry.for_type(source).values()
         leading = [
             each.code
@@ -122,7 +141,13 @@ class _Walk:
         ]
         if code not in leading:
             raise unknown_parameter(code, source, leading)
-        return ReverseChain(self.registry.for_type(source)[code], self.criterion(source, rest, links + 1), name)
+        following = (Step(rest, path[0].also), *path[1:])
+        criterion = self.criterion(source, following, links + 1)
+        return ReverseChain(self.registry.for_type(source)[code], criterion, _name(path))
 
     def _references(self, resource_type: str) -> list[str]:
         return [each.code for each in self.registry.for_type(resource_type).values() if each.type == "reference"]
+
+
+def _name(path: Sequence[Step]) -> str:
+    return ".".join(step.name for step in path)

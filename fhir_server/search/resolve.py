@@ -11,15 +11,17 @@ import asyncio
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.errors import InvalidContent
 from fhir_server.index import Condition, any_of
 from fhir_server.index.entries import capped
 from fhir_server.search.canonicals import is_canonical, is_literal, references_to, referred_to
-from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Not, Resolved, ReverseChain
+from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Member, Not, Resolved, ReverseChain
 from fhir_server.search.joins import join_referring, join_targets
 from fhir_server.search.refusals import too_costly
+from fhir_server.spec.references import parse_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from fhir_server.search.reader import Query, Reader
 
@@ -50,6 +52,8 @@ class _Lookup:
                 return await self._chain(criterion)
             case ReverseChain():
                 return await self._reverse(criterion)
+            case Member():
+                return await self._member(criterion)
             case All(criteria) | Either(criteria):
                 parts = tuple(await asyncio.gather(*(self.known(each) for each in criteria)))
                 return type(criterion)(parts)
@@ -107,6 +111,16 @@ class _Lookup:
             condition = any_of([condition, referred_to(reverse.parameter, documents)])
         return Resolved(reverse, condition, f"{len(documents)} {source}")
 
+    async def _member(self, member: Member) -> Resolved:
+        lists = {"_id": {"$in": list(member.lists)}}
+        query = await self._reader.query("List", also=lists)
+        fields = {"resource.entry.item.reference": 1, "resource.entry.deleted": 1}
+        documents = await self._reader.find(query, projection=fields)
+        entries = [entry for document in documents for entry in document["resource"].get("entry", ())]
+        texts = [entry["item"].get("reference", "") for entry in entries if entry.get("deleted") is not True]
+        ids = list(dict.fromkeys(_ids_of(self._type, texts, self._reader.registry.context.base_urls)))
+        return Resolved(member, Condition(others=({"_id": {"$in": ids}},)), f"{len(ids)} entries")
+
 
 _FEW_TYPES = 10
 
@@ -122,6 +136,17 @@ def _referred(reverse: ReverseChain, target: str, documents: Sequence[dict[str, 
     starts = tuple(f"{home.code}={target}/" for home in reverse.parameter.homes if home.target in (None, target))
     keys = (key for document in documents for key in document["k"] if key.startswith(starts))
     return {key.partition("/")[2]: None for key in keys}
+
+
+def _ids_of(resource_type: str, texts: Iterable[str], base_urls: Sequence[str]) -> Iterator[str]:
+    """Yields the ids of those references that lead to resources of the type on this server."""
+    for text in texts:
+        try:
+            reference = parse_reference(text, base_urls)
+        except InvalidContent:
+            continue
+        if reference.is_local and reference.resource_type == resource_type and reference.id_:
+            yield reference.id_
 
 
 def _joined(name: str) -> Condition:

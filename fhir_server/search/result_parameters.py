@@ -59,6 +59,17 @@ def _explain(request: SearchRequest, name: str, value: str, registry: SearchPara
     return replace(request, explain=value == "true")
 
 
+def _contained(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
+    _without_modifier(name)
+    if value != _OUTSIDE[name]:
+        raise unsupported(f"{name}={value}", (f"{name}={_OUTSIDE[name]}",))
+    return request
+
+
+_OUTSIDE = {"_contained": "false", "_containedType": "container"}
+"""What R4 takes where nothing is said: only resources of their own are matches, never contained ones."""
+
+
 def _include(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
     base, _, modifier = name.partition(":")
     if modifier and modifier not in _ITERATE:
@@ -97,6 +108,8 @@ RESULT_PARAMETERS: Mapping[str, _Reader] = {
     "_summary": _summary,
     "_elements": _elements,
     "_explain": _explain,
+    "_contained": _contained,
+    "_containedType": _contained,
     "_include": _include,
     "_revinclude": _include,
 }

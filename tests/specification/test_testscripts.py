@@ -58,18 +58,19 @@ def holds(asserted: dict[str, Any], response: httpx.Response | None) -> bool:
     assert response is not None
     (name,) = asserted.keys() & {"responseCode", "contentType", "responseBody"}
     expected: str = asserted[name]
-    actual = {
+    actual: str = {
         "responseCode": str(response.status_code),
         "contentType": response.headers.get("content-type", ""),
         "responseBody": response.text,
     }[name]
-    return {
+    judged = {
         "equals": actual == expected,
         "notEquals": actual != expected,
         "contains": expected in actual,
         "notIn": actual not in expected.split(","),
         "matchesRegex": re.search(expected, actual) is not None,
-    }[asserted["operator"]]
+    }
+    return judged[str(asserted["operator"])]
 
 
 @pytest.mark.parametrize("path", scripts("MUST", "SHOULD"))

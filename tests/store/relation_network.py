@@ -96,6 +96,23 @@ RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
             "entity": [{"what": {"reference": "Observation/o08"}}],
         },
     },
+    "List": {
+        "l1": {
+            "status": "current",
+            "mode": "changes",
+            "entry": [
+                {"item": {"reference": "Patient/p0"}},
+                {"item": {"reference": "Patient/p1"}, "deleted": True},
+                {"item": {"reference": "Patient/p3/_history/1"}},
+                {"item": {"reference": "Observation/o05"}},
+                {"item": {"display": "nothing to find"}},
+                {"item": {"reference": "#inside"}},
+                {"item": {"reference": "http://elsewhere/fhir/Patient/p2"}},
+            ],
+        },
+        "l2": {"status": "current", "mode": "working", "entry": [{"item": {"reference": "Patient/p1"}}]},
+        "l3": {"status": "current", "mode": "working"},
+    },
     "Questionnaire": {
         "q1": {"url": f"{URL}/audit", "version": "1.0", "status": "retired", "title": "AUDIT ancien"},
         "q2": {"url": f"{URL}/audit", "version": "2.0", "status": "active", "title": "AUDIT"},

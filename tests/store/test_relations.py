@@ -10,7 +10,7 @@ import pytest
 from fhir_server.errors import InvalidContent, TooCostly
 from fhir_server.search import execute, find_ids, find_ids_of_each, parse_condition, parse_search
 from fhir_server.search.reader import RelationLimits
-from tests.store.relation_network import RPPS, WAYS, network, run
+from tests.store.relation_network import RPPS, URL, WAYS, network, run
 from tests.support.matching import REGISTRY
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def observations(*numbers: int) -> set[str]:
 
 OF = {patient: observations(*range(patient, 30, 7)) for patient in range(7)}
 """The observations of each patient; of the group under 6."""
+
+WOMENS = OF[1] | OF[3] | OF[5]
 
 FOUND = [
     # One link, to one type and to several.
@@ -85,6 +87,42 @@ FOUND = [
     ("Patient?_has:Observation:patient:performer.name=oelmez,olmez&gender=male", {"p0", "p2", "p4"}),
     ("Observation?patient._has:AuditEvent:entity:agent=Practitioner/gp0", OF[5]),
     ("Practitioner?_has:PractitionerRole:practitioner:organization.name=maison", {"gp0", "gp2"}),
+    # Lists.
+    ("Patient?_list=l1", {"p0", "p3"}),
+    ("Observation?_list=l1", {"o05"}),
+    ("Patient?_list=List/l1&gender=female", {"p3"}),
+    ("Patient?_list=l2,l1", {"p0", "p1", "p3"}),
+    ("Patient?_list=nothing", set()),
+    ("Observation?patient._list=l2", OF[1]),
+    # Filters.
+    ("Patient?_filter=family eq COTE", {"p0", "p1", "p2"}),
+    ("Patient?_filter=family eq cot", set()),
+    ("Patient?_filter=family ne cote", {"p3", "p4", "p5"}),
+    ("Patient?_filter=family ew ont", {"p3", "p4"}),
+    ('Patient?_filter=family co "up" or family sw "z"', {"p3", "p4", "p5"}),
+    ("Patient?_filter=gender eq female and birthdate ge 1957", {"p1", "p3"}),
+    ("Patient?_filter=gender eq female and birthdate pr false", {"p5"}),
+    ("Patient?_filter=not (gender eq female or organization eq Organization/house)", {"p4"}),
+    ("Patient?_filter=gender ne female", {"p0", "p2", "p4"}),
+    ("Patient?_filter=organization ne Organization/other", {"p0", "p1", "p2"}),
+    ("Patient?_filter=organization re Organization/house and identifier eq urn:ins|I1", {"p1"}),
+    ("Patient?_filter=birthdate po 1957 or birthdate lt 1951", {"p0", "p1"}),
+    ("Patient?_filter=_id ne p1 and _lastUpdated po 2026-03-01", {"p0", "p2", "p3", "p4", "p5"}),
+    ("Patient?_filter=identifier eq urn:ins|I1 or organization.name eq maison", {"p0", "p1", "p2"}),
+    ("Patient?_filter=not (organization.name eq maison)", {"p3", "p4", "p5"}),
+    ("Patient?_filter=general-practitioner[_id eq gp2].name sw o", {"p1"}),
+    ("Observation?_filter=patient[gender eq male].family sw cot", OF[0] | OF[2]),
+    ("Observation?_filter=patient.family eq zoe or (code eq code-0 and date le 2026-03-04)", OF[5] | {"o00", "o03"}),
+    ("Observation?_filter=code ne code-1 and status eq amended", observations(0, 5, 15, 20)),
+    (
+        "Observation?_filter=code eq http://loinc.org|code-1 and patient.gender eq female",
+        WOMENS & observations(*range(1, 30, 3)),
+    ),
+    ("Patient?_filter=_has:Observation:patient:status eq amended and gender eq male", {"p0", "p4"}),
+    ("QuestionnaireResponse?_filter=questionnaire.title co udi", {"r1", "r3", "r4"}),
+    ("Questionnaire?_filter=url ew audit and not (version eq 1.0)", {"q2"}),
+    ("Questionnaire?_filter=url sw https://cnrms.fr/ig and url co cas", {"q3"}),
+    (f"Questionnaire?_filter=url ne {URL}/cast", {"q1", "q2"}),
     ("Organization?_has:Organization:partof:_has:Patient:organization:_has:Observation:patient:code=code-1", {"net"}),
 ]
 
