@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    from fhir_server.store.codec import Encoded
 
 Key: TypeAlias = tuple[str, str]
 """Resource type and id."""
@@ -15,7 +17,10 @@ Key: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """One version of a resource; `resource` is None where the version is a deletion. `method` is the HTTP verb."""
+    """One version of a resource; `resource` is None where the version is a deletion. `method` is the HTTP verb.
+
+    `document` is a current version as it is stored, undecoded: a change that hands it back saves reading it again.
+    """
 
     resource_type: str
     id_: str
@@ -23,6 +28,7 @@ class StoredVersion:
     last_updated: datetime
     method: str
     resource: dict[str, Any] | None
+    document: Encoded | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ class Update:
     """A new version in place of `expected_version`; `resource` has its new `meta`.
 
     `expected_version` is the version that is current, be it a deletion; 0 where nothing is current: nothing was ever
-    there (the new version is 1), or a deletion that the new version follows.
+    there (the new version is 1), or a deletion that the new version follows. `previous` is the `document` of the
+    expected version, None where it is not at hand.
     """
 
     resource_type: str
@@ -53,16 +60,21 @@ class Update:
     index: Mapping[str, Any]
     expected_version: int
     method: str = "PUT"
+    previous: Encoded | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A deletion in place of `expected_version`; it is a version of its own, `expected_version` + 1."""
+    """A deletion in place of `expected_version`; it is a version of its own, `expected_version` + 1.
+
+    `previous` is as in Update.
+    """
 
     resource_type: str
     id_: str
     expected_version: int
     last_updated: datetime
+    previous: Encoded | None = field(default=None, compare=False, repr=False)
 
 
 Change: TypeAlias = Create | Update | Delete

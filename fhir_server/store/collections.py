@@ -15,7 +15,8 @@ which the package `index` describes, and whose keys are given to the store as `i
     {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", patient: "p1", gone: "7f3a"}
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
-version n of a resource is in one of the two collections for each n from 1 to the newest.
+version n of a resource is in one of the two collections for each n from 1 to the newest. While an update is under way,
+and after one that failed, the current version may stand in both.
 
 `claims`: keys that one resource only may have, such as the condition of a conditional create.
 
@@ -48,8 +49,8 @@ IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
 CLAIMS = "claims"
 META = "meta"
 HISTORY_SUFFIX = ".history"
-VERSION_FIELDS = {"v": 1, "at": 1, "m": 1, "resource": 1}
-"""The projection that reads a version without what is indexed of it."""
+VERSION_FIELDS = {"v": 1, "at": 1, "m": 1, "patient": 1, "resource": 1}
+"""The projection that reads a version as history keeps it, without what is indexed of it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
 _DELETIONS = "gone"

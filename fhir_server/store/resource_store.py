@@ -12,6 +12,7 @@ from fhir_server.store.commit import Commits
 from fhir_server.store.connection import check_server, connect, database_of
 from fhir_server.store.failures import translated
 from fhir_server.store.history import History, HistoryPage, Span
+from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
 from fhir_server.store.queries import MAX_TIME_MS, run
 from fhir_server.store.resources import Resources
@@ -42,9 +43,10 @@ class ResourceStore:
         self.client = client
         self.database = database_of(client, database)
         self.collections = Collections(self.database, indexes)
-        self._resources = Resources(self.database)
+        known = KnownKeys()
+        self._resources = Resources(self.database, known)
         self._history = History(self.database, self._resources, self.collections)
-        self._commits = Commits(self.database, self.collections)
+        self._commits = Commits(self.database, self.collections, known)
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fhir_server.store.codec import Encoded
     from fhir_server.store.collections import Database
+    from fhir_server.store.known import KnownKeys
 
 _Found: TypeAlias = "Mapping[Any, Encoded]"
 _Reads: TypeAlias = "Batches[Sequence[Any], Mapping[Any, Encoded]]"
@@ -30,8 +31,9 @@ _DELETION_FIELDS = {**VERSION_FIELDS, "gone": 1}
 class Resources:
     """Current versions, deletions, older versions, claims: by id, undecoded until they reach who asked for them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, known: KnownKeys) -> None:
         self._database = database
+        self._known = known
         self._current: dict[str, _Reads] = {}
         self._existing: Batches[Collection[Key], set[Key]] = Batches(self._send_existing)
         self._deleted: dict[str, _Reads] = {}
@@ -43,7 +45,7 @@ class Resources:
         found = (await self._current_of(resource_type).submit((id_,))).get(id_)
         if found is None:
             found = (await self._deleted_of(resource_type).submit((id_,))).get(id_)
-        return None if found is None else stored_version(resource_type, id_, decode(found))
+        return None if found is None else stored_version(resource_type, id_, decode(found), found)
 
     async def read_many(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
         """Returns the current versions, deletions among them; what never was is left out."""
@@ -51,13 +53,17 @@ class Resources:
         missing = [key for key in keys if key not in found]
         if missing:
             found |= await self._fetch_many(self._deleted_of, missing)
-        return {key: stored_version(*key, decode(document)) for key, document in found.items()}
+        return {key: stored_version(*key, decode(document), document) for key, document in found.items()}
 
     async def existing(self, keys: Collection[Key]) -> set[Key]:
-        """Returns those of the keys that have a current version which is not a deletion."""
-        if not keys:
-            return set()
-        return (await self._existing.submit(keys, weight=len(keys))).intersection(keys)
+        """Returns those of the keys that have a current version that is not a deletion; not all are asked for."""
+        unknown = self._known.unknown(keys)
+        if not unknown:
+            return set(keys)
+        asked_at = self._known.now()
+        found = (await self._existing.submit(unknown, weight=len(unknown))).intersection(unknown)
+        self._known.remember(found, asked_at)
+        return {*found, *keys}.difference(set(unknown) - found)
 
     async def vread(self, resource_type: str, id_: str, version_id: int) -> StoredVersion | None:
         """Returns that version, be it a deletion; None if there is none of that number."""
@@ -168,13 +174,17 @@ def _existing_pipeline(resource_type: str, ids: Iterable[str]) -> list[dict[str,
     return [{"$match": {"_id": {"$in": list(ids)}}}, {"$project": {"_id": 1, "t": {"$literal": resource_type}}}]
 
 
-def stored_version(resource_type: str, id_: str, document: Mapping[str, Any]) -> StoredVersion:
+def stored_version(
+    resource_type: str, id_: str, document: Mapping[str, Any], encoded: Encoded | None = None
+) -> StoredVersion:
     """Returns a document of the current or the older versions as what callers of the store see."""
+    resource = document.get("resource")
     return StoredVersion(
         resource_type=resource_type,
         id_=id_,
         version_id=document["v"],
         last_updated=document["at"],
         method=document["m"],
-        resource=document.get("resource"),
+        resource=resource,
+        document=None if resource is None else encoded,
     )
