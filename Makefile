@@ -5,7 +5,7 @@ BIN := .venv/bin
 PORT ?= 8080
 ARGS ?=
 
-.PHONY: help demo test install install-dev serve check fix lock bench clean
+.PHONY: help demo test install install-dev serve check fix lock bench bench-search clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ fix: ## formats, and mends what the linter can mend
 
 bench: .venv/.installed-dev ## measures the server beside a bare function with one MongoDB operation
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-search: .venv/.installed-dev ## measures searches, histories and paging over 22,000 resources, each answer checked
+	@$(BIN)/python -m tests.benchmarks.search $(ARGS)
 
 lock: ## writes the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --extra embedded --extra build --python-version 3.11 --universal --generate-hashes \

@@ -4,7 +4,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,17 +16,20 @@ from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext
 from fhir_server.interactions.capabilities import build_capabilities, with_url
+from fhir_server.interactions.index_build import IndexBuild
+from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.turnstile import Turnstile
+from fhir_server.operations import offered
 from fhir_server.rest import FhirApplication
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Receive, Scope, Send
 from fhir_server.rest.welcome import welcome_page
-from fhir_server.search import SearchRequest, find_ids_of_each
+from fhir_server.search import Reader, Record, SearchRequest, find_ids_of_each, read_records
 from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
-from fhir_server.store import Batches, ResourceStore, open_store
+from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 
@@ -64,8 +67,9 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = DefinitionRegistry(content_folders(settings))
     base_urls = (settings.base_url,) if settings.base_url else ()
-    context = ValueContext(ZoneInfo(settings.time_zone), base_urls)
-    search_parameters = SearchParameterRegistry(table("search_parameters"), context)
+    terminology = Terminology(definitions)
+    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology)
+    search_parameters = SearchParameterRegistry(table("search_parameters"), context, shipped_parameters(definitions))
 
     @asynccontextmanager
     async def lifespan(app: FhirServer) -> AsyncIterator[None]:
@@ -75,10 +79,12 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, definitions, search_parameters, store)
-            await publish(repository, definitions)
-            app.fhir = FhirApplication(_endpoint(settings, definitions, repository))
-            yield
+            repository = _repository(settings, Validator(definitions, terminology), search_parameters, store)
+            async with repository.watch:
+                await publish(repository, definitions)
+                app.fhir = FhirApplication(_endpoint(settings, definitions, repository))
+                async with JobRunner(store.jobs, _job_handlers(repository)):
+                    yield
 
     app = FhirServer(title="MSMA FHIR server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
 
@@ -93,6 +99,11 @@ def build_app(settings: Settings) -> FhirServer:
     return app
 
 
+def shipped_parameters(definitions: DefinitionRegistry) -> list[dict[str, Any]]:
+    """Returns the search parameters of the content that are in force."""
+    return [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
+
+
 def content_folders(settings: Settings) -> list[Path]:
     """Returns the folders of the content: the operator's, those of the wheel, or a checkout's."""
     here = Path(__file__).parent
@@ -105,7 +116,7 @@ def content_folders(settings: Settings) -> list[Path]:
 
 def _repository(
     settings: Settings,
-    definitions: DefinitionRegistry,
+    validator: Validator,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
 ) -> Repository:
@@ -113,30 +124,40 @@ def _repository(
     async def look_up(conditions: Sequence[SearchRequest]) -> list[list[str]]:
         return await find_ids_of_each(conditions, store, search_parameters)
 
+    async def read(patients: Sequence[str]) -> list[Record | None]:
+        return await read_records(patients, Reader(store, search_parameters, settings.query_timeout_ms))
+
     return Repository(
         store=store,
         conditions=Batches(look_up),
-        validator=Validator(definitions, Terminology(definitions)),
+        records=Batches(read, in_flight=2, max_requests=16),
+        validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
+        watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),
         turnstile=Turnstile(),
         limits=Limits(settings.max_bundle_entries, settings.query_timeout_ms),
     )
 
 
+def _job_handlers(repository: Repository) -> dict[str, JobHandler]:
+    """Returns what does each kind of job, by kind."""
+    return {BUILD: IndexBuild(repository.store, repository.indexer, repository.watch).run}
+
+
 def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: Repository) -> Endpoint:
     started_at = utc_now()
 
-    @cache
-    def statement() -> dict[str, Any]:
+    @lru_cache(maxsize=1)
+    def statement(_revision: int) -> dict[str, Any]:
         return build_capabilities(
-            definitions, repository.search_parameters, repository.limits, settings.max_body_bytes, started_at
+            definitions, repository.search_parameters, offered, repository.limits, settings.max_body_bytes, started_at
         )
 
     return Endpoint(
         repository=repository,
-        capabilities=lambda base_url: with_url(statement(), base_url),
+        capabilities=lambda base_url: with_url(statement(repository.search_parameters.revision), base_url),
         root=ROOT,
         base_url=settings.base_url,
         language=settings.language,

@@ -23,6 +23,7 @@ class Settings:
     language: str = _setting("fr", "Language of messages when the client does not ask for one: `fr` or `en`.")
     max_body_bytes: int = _setting(10_485_760, "Largest request body, in bytes.")
     max_bundle_entries: int = _setting(1000, "Most entries of a batch or transaction.")
+    parameter_delay_ms: int = _setting(2000, "How long a process takes at most to learn of a search parameter.")
     page_key: str = _setting("", "Secret that signs page tokens; empty: made anew at each start.")
     content_dir: str = _setting("", "Folder with `profiles` and `terminology`; empty: those of the installation.")
     log_level: str = _setting("info", "Level of the log: `debug`, `info`, `warning` or `error`.")

@@ -1,3 +1,9 @@
+from hypothesis import settings
+
 from tests.support.mongod import mongodb_uri
 
 __all__ = ["mongodb_uri"]
+
+# How long an example takes says more about what else the machine does.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")

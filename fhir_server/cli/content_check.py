@@ -23,6 +23,7 @@ from fhir_server.conformance.snapshot import SnapshotError
 from fhir_server.errors import FhirError
 from fhir_server.fhirpath import compile_expression
 from fhir_server.settings import Settings
+from fhir_server.spec.definitions import resource_types
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 
@@ -175,7 +176,8 @@ def check_canonicals(content: Content) -> Iterator[Problem]:
             continue
         named = set(_canonicals(resource)) | set(OWN_CANONICAL.findall(path.read_text(encoding="utf-8")))
         for canonical in sorted(named):
-            if not content.knows(canonical):
+            # `SearchParameter.target` names resource types.
+            if canonical not in resource_types() and not content.knows(canonical):
                 yield Problem(3, path, f"`{canonical}` n’est pas connu.", f"`{canonical}` is not known.")
 
 

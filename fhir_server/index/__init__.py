@@ -3,18 +3,28 @@
 See `README.md` beside this file.
 """
 
-from fhir_server.index.entries import Condition, any_of
+from fhir_server.index.concepts import Concepts
+from fhir_server.index.definition import check_definition
+from fhir_server.index.entries import FIELDS, Condition, any_of
+from fhir_server.index.fingerprint import INDEX_VERSION
 from fhir_server.index.indexer import MONGODB_INDEXES, Indexer
+from fhir_server.index.modifiers import NEGATIONS, modifiers_of
 from fhir_server.index.parameter import SearchParameter, ValueContext
 from fhir_server.index.registry import TYPES, SearchParameterRegistry
 
 __all__ = [
+    "FIELDS",
+    "INDEX_VERSION",
     "MONGODB_INDEXES",
+    "NEGATIONS",
     "TYPES",
+    "Concepts",
     "Condition",
     "Indexer",
     "SearchParameter",
     "SearchParameterRegistry",
     "ValueContext",
     "any_of",
+    "check_definition",
+    "modifiers_of",
 ]

@@ -68,6 +68,11 @@ def condition(parameter: SearchParameter, prefix: str, value: str, context: Valu
     return Condition(others=tuple({"d": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes))
 
 
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+    """Returns the conditions, one of which holds where the parameter has a value."""
+    return tuple({"d": {"$elemMatch": {"p": home.code}}} for home in parameter.homes)
+
+
 def instant_condition(field: str, prefix: str, value: str, context: ValueContext) -> Condition:
     """Returns the condition on a field that holds one instant (`at` for `_lastUpdated`)."""
     low, high = date_range(value, context.zone)

@@ -7,9 +7,15 @@
 | `k`       | keys of tokens, references, uris and strings, see below                                                 |
 | `d`       | dates: `{p: code, l: low, h: high}`, [low, high) in UTC                                                 |
 | `n`       | numbers and quantities: `{p: code, l: low, h: high}` with both ends included; quantities add `s` system, |
-|           | `c` code, `t` unit as text                                                                              |
-| `x`       | `{code: [strings as sent]}` for `:exact`; not indexed                                                   |
-| `s`       | `{code: {l: lowest, h: highest value}}` to sort by; not indexed                                         |
+|           | `c` code, `t` unit as text, `u` dimension where they are in its unit; others have a second entry in it,  |
+|           | `{p: code~dimension, l, h}`                                                                             |
+| `q`       | such second entries of elements that repeat; not indexed                                                |
+| `c`       | what stands together, for composite parameters: `{component: [{k, d, n, q, x of one repetition}]}`;     |
+|           | not indexed                                                                                             |
+| `x`       | `{code: [...]}`, checked on what keys lead to, not indexed: strings as sent for `:exact`; of tokens     |
+|           | `<folded text`, `=system|code` where the keys are apart, `#system|code|value` of typed identifiers      |
+| `s`       | `{code: {l: lowest, h: highest value}}` to sort by, strings as `collation_key`; not indexed             |
+| `i`       | stamp of the rules that the document was made by (`fingerprint`); not indexed                           |
 
 A key is the parameter's code, one character for the kind, and the value:
 
@@ -17,9 +23,11 @@ A key is the parameter's code, one character for the kind, and the value:
 |------|---------------------------------------------|----------------------------------------------|
 | `:`  | `code:85354-9`                              | a token in any system                        |
 | `=`  | `code=http://loinc.org|85354-9`, `code=|x`  | a token in its system, or without any        |
+| `=`  | `component-code=http://loinc.org|`          | a token in that system: `Home.is_compact`    |
 | `=`  | `subject=Patient/1`, `url=http://x`         | a reference, canonical or uri                |
+| `=`  | `subject=#Patient`, `subject=#`             | `:missing` alone: a target not on this server |
 | `;`  | `subject;http://ids|7`                      | a reference by identifier                    |
-| `<`  | `family<saintexupery`                       | a folded string, by prefix                   |
+| `<`  | `family<saintexupery`, `code<`              | a folded string; a token without a code      |
 | `@`  | `@p1|code:85354-9`                          | patient and token together                   |
 
 `:` `;` `<` `=` follow each other in ASCII, so all keys of one parameter are the range from `code:` up to, not
@@ -35,6 +43,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+FIELDS = ("patient", "date", "k", "d", "n", "c", "x", "s", "i")
+"""All fields of an index document; one that is absent holds nothing."""
+
 LONGEST_KEY = 512
 """Longer keys end in a digest of the whole, so that they stay equal to themselves and the index stays small."""
 
@@ -45,18 +56,28 @@ LONGEST_STRING = 200
 """Characters of a folded string that are indexed, and that a search value is cut to."""
 
 _ESCAPE = re.compile(r"\\([,|$\\])")
+_AFTER_PREFIX = frozenset("0123456789+-.")
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th", "ħ": "h"})
 
 
 @dataclass(slots=True)
 class Draft:
-    """The index entries of one resource, gathered; `keys` is an ordered set."""
+    """The index entries of one resource, gathered; `keys` is an ordered set, `contained` tells types by id."""
 
     keys: dict[str, None] = field(default_factory=dict)
     dates: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[dict[str, Any]] = field(default_factory=list)
-    exact: dict[str, list[str]] = field(default_factory=dict)
+    converted: list[dict[str, Any]] = field(default_factory=list)
+    checks: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
+    contained: dict[str, str] = field(default_factory=dict)
+    tuples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def check(self, code: str, entry: str) -> None:
+        """Adds what is checked, not searched for; each once."""
+        known = self.checks.setdefault(code, [])
+        if entry not in known:
+            known.append(entry)
 
     def sortable(self, code: str, low: Any, high: Any) -> None:
         """Widens the values that `_sort=code` goes by; all values of one parameter are of one kind."""
@@ -82,19 +103,20 @@ def write_nothing(_draft: Draft, _value: Any) -> None:
 class Condition:
     """What one search value asks for: any of `keys`, or any of `others` (MongoDB conditions on the index document).
 
-    Nothing in either matches nothing.
+    With `check`, the keys only lead to where it has to hold as well: every match has one of them. Nothing in either
+    matches nothing.
     """
 
     keys: tuple[str, ...] = ()
     others: tuple[dict[str, Any], ...] = ()
+    check: dict[str, Any] | None = None
 
     def mongodb(self) -> dict[str, Any]:
         """Returns the condition as a MongoDB filter."""
         found = list(self.others)
-        if len(self.keys) == 1:
-            found.insert(0, {"k": self.keys[0]})
-        elif self.keys or not found:
-            found.insert(0, {"k": {"$in": list(self.keys)}})
+        if self.keys or not found:
+            by_key: dict[str, Any] = {"k": self.keys[0] if len(self.keys) == 1 else {"$in": list(self.keys)}}
+            found.insert(0, by_key if self.check is None else {"$and": [by_key, self.check]})
         return found[0] if len(found) == 1 else {"$or": found}
 
 
@@ -102,10 +124,35 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
     """Returns the condition that holds where one of `conditions` does."""
     keys: dict[str, None] = {}
     others: list[dict[str, Any]] = []
-    for condition in conditions:
+    known = tuple(conditions)
+    for condition in known:
         keys.update(dict.fromkeys(condition.keys))
         others.extend(condition.others)
-    return Condition(tuple(keys), tuple(others))
+    if all(condition.check is None for condition in known):
+        return Condition(tuple(keys), tuple(others))
+    each = [condition.mongodb() for condition in known]
+    if others:
+        return Condition(others=tuple(each))
+    return Condition(tuple(keys), check=each[0] if len(each) == 1 else {"$or": each})
+
+
+def all_of(conditions: Iterable[Condition]) -> Condition:
+    """Returns the condition that holds where all of `conditions` do, by the keys of the first that has keys alone."""
+    known = list(conditions)
+    if len(known) == 1:
+        return known[0]
+    for place, condition in enumerate(known):
+        if condition.keys and not condition.others:
+            rest = [each.mongodb() for each in (*known[:place], *known[place + 1 :])]
+            if condition.check is not None:
+                rest.append(condition.check)
+            return Condition(condition.keys, check=joined(rest))
+    return Condition(others=(joined([each.mongodb() for each in known]),))
+
+
+def joined(conditions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the MongoDB condition that holds where all of `conditions`, one at least, do."""
+    return conditions[0] if len(conditions) == 1 else {"$and": conditions}
 
 
 def pair_keys(patient: str, keys: Iterable[str]) -> list[str]:
@@ -131,7 +178,12 @@ def _without_system(key: str) -> str:
 
 def prefix_range(prefix: str) -> dict[str, Any]:
     """Returns the condition for a key that begins with `prefix`; answered by an index range."""
-    return {"k": {"$elemMatch": {"$gte": prefix, "$lt": prefix + "\U0010ffff"}}}
+    return {"k": beginning_with(prefix)}
+
+
+def beginning_with(prefix: str) -> dict[str, Any]:
+    """Returns the condition on an array that holds a text beginning with `prefix`."""
+    return {"$elemMatch": {"$gte": prefix, "$lt": prefix + "\U0010ffff"}}
 
 
 def any_key(code: str) -> dict[str, Any]:
@@ -164,6 +216,15 @@ def split(text: str, separator: str) -> list[str]:
     return [*parts, text[start:]]
 
 
+def split_prefix(text: str, prefixes: frozenset[str]) -> tuple[str, str]:
+    """Returns (prefix, rest) of one value; the prefix is `eq` where none of `prefixes` stands before a number or date.
+
+    https://hl7.org/fhir/R4/search.html#prefix
+    """
+    prefix, rest = text[:2], text[2:]
+    return (prefix, rest) if prefix in prefixes and rest[:1] in _AFTER_PREFIX and rest else ("eq", text)
+
+
 def unescape(text: str) -> str:
     r"""Returns a search value without the backslashes of `\\,` `\\|` `\\$` and `\\\\`; others stay."""
     return _ESCAPE.sub(r"\1", text) if "\\" in text else text
@@ -183,3 +244,16 @@ def fold(text: str) -> str:
         lowered = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES)).casefold()
     kept = "".join(filter(str.isalnum, lowered))
     return (kept or "".join(lowered.split()))[:LONGEST_STRING]
+
+
+def collation_key(text: str) -> str:
+    """Returns what a string is sorted by: French order, whatever the case; accents count among equal letters only.
+
+    cote < coté < côte < côté < coter. https://unicode.org/reports/tr10/ with the levels 1 and 2 of the root collation,
+    punctuation and spaces left out.
+    """
+    folded = fold(text)
+    decomposed = unicodedata.normalize("NFD", text.casefold())
+    accented = "".join(char for char in decomposed if char.isalnum() or unicodedata.combining(char))[:LONGEST_STRING]
+    # The sign between sorts before every letter and digit: what is longer by letters comes after all accents.
+    return folded if accented == folded else f"{folded}\x01{accented}"

@@ -20,6 +20,8 @@ _BASE = "http://hl7.org/fhir/StructureDefinition/"
 _PLAIN = re.compile(r"(\w+)((?:\.\w+)+)")
 _CAST = re.compile(r"\(\s*(\w+)((?:\.\w+)+)\s+as\s+(\w+)\s*\)|(\w+)((?:\.\w+)+)\.(?:as|ofType)\(\s*(\w+)\s*\)")
 _RESOLVED = re.compile(r"(.+)\.where\(resolve\(\) is (\w+)\)")
+_ROOT = re.compile(r"\(*\s*(\w+)")
+_MARK = re.compile(r"'(?:[^'\\]|\\.)*'|`[^`]*`|[()\[\]{}|]")
 _HEAD = re.compile(r"\(?\s*(\w+)\.(\w+)")
 _OPERATOR = re.compile(r"\s(?:and|or|xor|implies|=|!=)\s")
 _ROOTS = frozenset({"Resource", "DomainResource"})
@@ -32,6 +34,7 @@ class Alternative:
     `path` with `leaves` (JSON key and FHIR type of the last step) where the JSON can be walked directly, else `path`
     is None. `heads` are the JSON keys of the first step, empty where the branch yields values even when its element
     is absent. `X.where(resolve() is Patient)` is `source` X with `target` Patient: only references to that type count.
+    `is_boolean` where the branch is a comparison, not a path.
     """
 
     text: str
@@ -40,25 +43,42 @@ class Alternative:
     leaves: tuple[tuple[str, str], ...]
     source: str
     target: str | None
+    is_boolean: bool = False
 
     @property
     def types(self) -> frozenset[str]:
         """The FHIR types this branch yields, as far as they show without running it."""
-        return frozenset(name for _, name in self.leaves)
+        return frozenset({"boolean"}) if self.is_boolean else frozenset(name for _, name in self.leaves)
 
 
 @cache
 def alternatives(expression: str, resource_type: str) -> tuple[Alternative, ...]:
     """Returns the branches of `expression` that apply to `resource_type`, each once."""
     found: dict[str, Alternative] = {}
-    for branch in expression.split("|"):
-        text = " ".join(branch.split())
-        if text.isalpha():  # R4 forgets the root of `InsurancePlan.name | InsurancePlan.alias`
-            text = f"{resource_type}.{text}"
-        root = text.lstrip("(").partition(".")[0]
-        if root == resource_type or root in _ROOTS:
-            found.setdefault(text, _read(text, resource_type))
+    for text in branches(expression):
+        root = _ROOT.match(text)
+        if root is None or root[1][0].islower():
+            # Written without its type, as R4 itself does once (`InsurancePlan.name | alias`).
+            text = text if text.startswith("(") else f"{resource_type}.{text}"
+        elif root[1] != resource_type and root[1] not in _ROOTS:
+            continue
+        found.setdefault(text, _read(text, resource_type))
     return tuple(found.values())
+
+
+def branches(expression: str) -> list[str]:
+    """Returns the parts of an expression between the `|` that stand outside brackets and texts."""
+    found, start, depth = [], 0, 0
+    for mark in _MARK.finditer(expression):
+        if mark[0] in ("(", "[", "{"):
+            depth += 1
+        elif mark[0] in (")", "]", "}"):
+            depth -= 1
+        elif mark[0] == "|" and not depth:
+            found.append(expression[start : mark.start()])
+            start = mark.end()
+    found.append(expression[start:])
+    return [" ".join(branch.split()) for branch in found]
 
 
 def _read(text: str, resource_type: str) -> Alternative:
@@ -69,9 +89,10 @@ def _read(text: str, resource_type: str) -> Alternative:
     heads: tuple[str, ...] = ()
     if path is not None:
         heads = path[:1] or tuple(key for key, _ in leaves)
-    elif head is not None and not _OPERATOR.search(re.sub(r"\(.*?\)", "", text)):
+    is_boolean = path is None and bool(_OPERATOR.search(re.sub(r"\(.*?\)", "", text)))
+    if path is None and head is not None and not is_boolean:
         heads = tuple(key for key, _, _ in _children(resource_type, head[2]))
-    return Alternative(text, heads, path, leaves, source, target)
+    return Alternative(text, heads, path, leaves, source, target, is_boolean)
 
 
 def _walkable(text: str, resource_type: str) -> tuple[tuple[str, ...] | None, tuple[tuple[str, str], ...]]:
@@ -92,7 +113,12 @@ def _walkable(text: str, resource_type: str) -> tuple[tuple[str, ...] | None, tu
             return None, ()
         key, _, place = children[0]
         keys.append(key)
-    found = tuple((key, type_name) for key, type_name, _ in _children(place, names[-1]) if only in (None, type_name))
+    found = tuple(
+        (key, type_name)
+        for key, type_name, _ in _children(place, names[-1])
+        # R4 writes `value.as(DateTime)` too.
+        if only is None or only.casefold() == type_name.casefold()
+    )
     return (tuple(keys), found) if found else (None, ())
 
 
@@ -127,6 +153,18 @@ def binding_of(alternative: Alternative, resource_type: str) -> str | None:
     return None
 
 
+def targets_of(alternative: Alternative, resource_type: str) -> tuple[str, ...]:
+    """Returns the resource types that the references of a walkable branch may lead to, none where it cannot be told."""
+    place = resource_type
+    for name in alternative.path or ():
+        place = _children(place, name)[0][2]
+    found: dict[str, None] = {}
+    for key, _ in alternative.leaves if alternative.path is not None else ():
+        for row in _elements(place.partition(".")[0]).get(f"{place}.{key}", {}).get("type", ()):
+            found.update(dict.fromkeys(profile.removeprefix(_BASE) for profile in row.get("targetProfile", ())))
+    return tuple(name for name in found if name != "Resource")
+
+
 @cache
 def _elements(type_name: str) -> dict[str, dict[str, Any]]:
     definition = structure_definitions().get(_BASE + type_name)
@@ -138,6 +176,19 @@ def _plain_type(code: str) -> str:
     return {"String": "string"}.get(code.rpartition(".")[2], code) if code.startswith("http:") else code
 
 
+def repeats_inside(alternative: Alternative, resource_type: str) -> bool:
+    """True where a walkable branch leads through an element that repeats, such as `component`."""
+    place = resource_type
+    for name in alternative.path or ():
+        element = _elements(place.partition(".")[0]).get(f"{place}.{name}", {})
+        if element.get("max") == "*":
+            return True
+        place = _children(place, name)[0][2]
+    return False
+
+
 def is_single(resource_type: str, name: str) -> bool:
     """True where element `name` of a resource type cannot repeat."""
-    return bool(_elements(resource_type).get(f"{resource_type}.{name}", {}).get("max") == "1")
+    elements = _elements(resource_type)
+    element = elements.get(f"{resource_type}.{name}") or elements.get(f"{resource_type}.{name}[x]") or {}
+    return bool(element.get("max") == "1")

@@ -6,20 +6,23 @@ indexed. The rest goes through FHIRPath, where its first element is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.errors import InvalidContent
 from fhir_server.fhirpath import Environment, Expression, compile_expression
 from fhir_server.fhirpath.code import Code
-from fhir_server.index.entries import Draft, Write, pair_keys
+from fhir_server.index import composite
+from fhir_server.index.entries import Draft, Write, pair_keys, write_nothing
+from fhir_server.index.parameter import INDEXABLE
 from fhir_server.index.registry import TYPES
 from fhir_server.spec.compartments import patient_of
 from fhir_server.spec.dates import EARLIEST
 
 if TYPE_CHECKING:
-    from fhir_server.index.parameter import SearchParameter, ValueContext
+    from fhir_server.index.parameter import Part, SearchParameter, ValueContext
     from fhir_server.index.registry import SearchParameterRegistry
 
 MONGODB_INDEXES: tuple[tuple[tuple[str, int], ...], ...] = (
@@ -33,7 +36,7 @@ MONGODB_INDEXES: tuple[tuple[tuple[str, int], ...], ...] = (
 # `_id` and `_lastUpdated` are answered from the document's own `_id` and `at`.
 _OWN_FIELDS = frozenset({"_id", "_lastUpdated"})
 
-_Visit = Callable[[dict[str, Any], Draft], None]
+_Visit = Callable[[Draft, Any], None]
 _Tree = dict[str, tuple[tuple[Write, ...], "_Tree | None"]]
 """JSON key → what to write of its values, and the tree for what lies inside them."""
 
@@ -45,6 +48,7 @@ class _Rule:
     writer: Callable[[str], Write]
     expression: Expression
     heads: frozenset[str]
+    is_added: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class _Rules:
     visit: _Visit
     others: tuple[_Rule, ...]
     main_date: str
+    stamp: str
 
 
 class Indexer:
@@ -62,6 +67,7 @@ class Indexer:
     def __init__(self, registry: SearchParameterRegistry) -> None:
         self._registry = registry
         self._context = registry.context
+        self._revision = registry.revision
         self._rules: dict[str, _Rules] = {}
 
     def document(self, resource: dict[str, Any]) -> dict[str, Any]:
@@ -71,14 +77,17 @@ class Indexer:
         caller.
         """
         resource_type = resource["resourceType"]
+        if self._revision != self._registry.revision:
+            self._forget_changed()
         rules = self._rules.get(resource_type)
         if rules is None:
             rules = self._rules[resource_type] = self._compile(resource_type)
-        draft = Draft()
-        rules.visit(resource, draft)
+        contained = resource.get("contained", ())
+        draft = Draft(contained={each["id"]: each["resourceType"] for each in contained if "id" in each})
+        rules.visit(draft, resource)
         for rule in rules.others:
             if not rule.heads or not rule.heads.isdisjoint(resource):
-                for type_name, value in evaluate(rule.expression, resource):
+                for type_name, value in _values(rule, resource):
                     rule.writer(type_name)(draft, value)
         order = draft.order
         main = order.pop(rules.main_date, None)
@@ -89,8 +98,17 @@ class Indexer:
             "patient": patient,
             "date": main["l"] if main else EARLIEST,
             "k": list(draft.keys),
+            "i": rules.stamp,
         }
-        for name, entries in (("d", draft.dates), ("n", draft.numbers), ("x", draft.exact), ("s", order)):
+        parts = (
+            ("d", draft.dates),
+            ("n", draft.numbers),
+            ("q", draft.converted),
+            ("c", draft.tuples),
+            ("x", draft.checks),
+            ("s", order),
+        )
+        for name, entries in parts:
             if entries:
                 document[name] = entries
         return document
@@ -98,8 +116,8 @@ class Indexer:
     def _compile(self, resource_type: str) -> _Rules:
         tree: _Tree = {}
         others: list[_Rule] = []
-        for parameter in self._registry.for_type(resource_type).values():
-            if parameter.code in _OWN_FIELDS or not parameter.is_indexed:
+        for parameter in self._registry.indexed(resource_type).values():
+            if parameter.code in _OWN_FIELDS or not parameter.is_indexed or parameter.repetitions:
                 continue
             writer = _writers(parameter, self._context)
             for branch in parameter.alternatives:
@@ -108,9 +126,40 @@ class Indexer:
                         _grow(tree, (*branch.path, key), writer(type_name))
                 else:
                     expression = compile_expression(branch.text, resource_type)
-                    others.append(_Rule(writer, expression, frozenset(branch.heads)))
+                    others.append(_Rule(writer, expression, frozenset(branch.heads), parameter.is_added))
+        for base, parts in self._parts(resource_type).items():
+            inside: _Tree = {}
+            for part in parts:
+                for key, type_name in part.leaves:
+                    _grow(inside, (*part.path, key), composite.part_writer(part, type_name, self._context))
+            _grow(tree, base, composite.writer("-".join(base), _visit_of(inside)))
         main = self._registry.main_date(resource_type)
-        return _Rules(_visit_of(tree), tuple(others), main.code if main else "")
+        return _Rules(_visit_of(tree), tuple(others), main.code if main else "", self._registry.stamp(resource_type))
+
+    def _forget_changed(self) -> None:
+        kept = {name: rules for name, rules in self._rules.items() if rules.stamp == self._registry.stamp(name)}
+        self._revision, self._rules = self._registry.revision, kept
+
+    def _parts(self, resource_type: str) -> dict[tuple[str, ...], list[Part]]:
+        """Returns the parts that composite parameters check together, each once, by the place of their repetition."""
+        found: dict[tuple[str, ...], dict[tuple[Any, ...], Part]] = {}
+        for parameter in self._registry.indexed(resource_type).values():
+            for repetition in parameter.repetitions:
+                for part in repetition.parts:
+                    if not part.is_outer:
+                        place = (part.parameter.code, part.path, part.leaves)
+                        found.setdefault(repetition.base, {})[place] = part
+        return {base: list(parts.values()) for base, parts in found.items()}
+
+
+def _values(rule: _Rule, resource: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    if not rule.is_added:
+        return evaluate(rule.expression, resource)
+    try:
+        return list(evaluate(rule.expression, resource))
+    except InvalidContent:
+        # A valid resource is stored whatever somebody's search parameter makes of it.
+        return ()
 
 
 def evaluate(expression: Expression, resource: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -127,6 +176,8 @@ def _writers(parameter: SearchParameter, context: ValueContext) -> Callable[[str
 
     @cache
     def writer(type_name: str) -> Write:
+        if parameter.is_added and type_name not in INDEXABLE[parameter.type]:
+            return write_nothing
         made: Write = TYPES[parameter.type].writer(parameter, type_name, context)
         return made
 
@@ -138,7 +189,7 @@ def _visit_of(tree: _Tree) -> _Visit:
     code = Code()
     _write_visits(code, tree, "node")
     code.put("return None")
-    visit: _Visit = code.function("visit", "node, draft")
+    visit: _Visit = code.function("visit", "draft, node")
     return visit
 
 

@@ -10,6 +10,7 @@ and `1.4e2` all find 140. The other prefixes compare with the value itself; `ap`
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, DecimalException
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import InvalidContent
@@ -18,6 +19,7 @@ from fhir_server.index.entries import Condition
 if TYPE_CHECKING:
     from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
+    from fhir_server.spec.ucum import Unit
 
 MODIFIERS = frozenset({"missing"})
 PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"})
@@ -53,6 +55,11 @@ def condition(parameter: SearchParameter, prefix: str, value: str, context: Valu
     return Condition(others=tuple({"n": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes))
 
 
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+    """Returns the conditions, one of which holds where the parameter has a value."""
+    return tuple({"n": {"$elemMatch": {"p": home.code}}} for home in parameter.homes)
+
+
 def parse_number(text: str) -> Decimal:
     """Returns the number in `text`, digits kept. Raises InvalidContent if it is none."""
     try:
@@ -64,12 +71,16 @@ def parse_number(text: str) -> Decimal:
     return number
 
 
-def range_bounds(prefix: str, number: Decimal) -> dict[str, Any]:
-    """Returns what `l` and `h` of an entry have to be for `prefix` and the searched number."""
-    low, high = outer(*_implied(number))
-    exact_low, exact_high = outer(number, number)
+def range_bounds(prefix: str, number: Decimal, unit: Unit | None = None) -> dict[str, Any]:
+    """Returns what `l` and `h` of an entry have to be for `prefix` and the searched number.
+
+    With `unit`, the number is in that unit, and the entries in the unit of its dimension.
+    """
+    implied_low, implied_high = _implied(number)
     margin = _WIDE.divide(number.copy_abs(), Decimal(10))
-    near_low, near_high = outer(_WIDE.subtract(number, margin), _WIDE.add(number, margin))
+    low, high = base_ends(implied_low, implied_high, unit)
+    exact_low, exact_high = base_ends(number, number, unit)
+    near_low, near_high = base_ends(_WIDE.subtract(number, margin), _WIDE.add(number, margin), unit)
     bounds: dict[str, dict[str, Any]] = {
         "eq": {"l": {"$gte": low, "$lt": high}, "h": {"$lt": high}},
         "ne": {"$or": [{"l": {"$lt": low}}, {"h": {"$gte": high}}]},
@@ -88,6 +99,21 @@ def range_ends(value: dict[str, Any]) -> tuple[Decimal, Decimal]:
     """Returns the ends of a Range as they are indexed; a missing end is infinite."""
     low, high = value.get("low", {}).get("value"), value.get("high", {}).get("value")
     return outer(NEGATIVE_INFINITE if low is None else Decimal(low), INFINITE if high is None else Decimal(high))
+
+
+def base_ends(low: Decimal, high: Decimal, unit: Unit | None) -> tuple[Decimal, Decimal]:
+    """Returns the narrowest range around [low, high] that MongoDB can hold, in the unit of `unit`'s dimension."""
+    if unit is None:
+        return outer(low, high)
+    return _quotient(low, unit, _FLOOR), _quotient(high, unit, _CEILING)
+
+
+def _quotient(value: Decimal, unit: Unit, rounding: Context) -> Decimal:
+    if value in (INFINITE, NEGATIVE_INFINITE):
+        return value
+    found = unit.to_base(Fraction(value))
+    rounded = rounding.divide(Decimal(found.numerator), Decimal(found.denominator))
+    return rounded if rounded.is_finite() else INFINITE.copy_sign(rounded)
 
 
 def outer(low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:

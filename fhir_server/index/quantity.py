@@ -10,21 +10,34 @@ https://hl7.org/fhir/R4/search.html#quantity
 | `5.4|http://unitsofmeasure.org|`     | with any unit of that system                        |
 
 Numbers compare as in number search, prefixes included. A comparator in the resource (`<5`) opens the range on its side.
-Units are not converted.
+Units of UCUM that measure the same are converted: `5400||mg` finds 5.4 g. Mere numbers (`{score}`, `%`) are not.
+
+Beside the entry as sent, one in the unit of its dimension is kept, under the code `value-quantity~g`, unless the unit
+sent is as large (`u` tells so). Of elements that repeat (components) it stands in `q`, which no index holds.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import InvalidContent
-from fhir_server.index.entries import Condition, split, unescape
-from fhir_server.index.number import INFINITE, NEGATIVE_INFINITE, outer, parse_number, range_bounds, range_ends
+from fhir_server.index.entries import Condition, joined, split, unescape
+from fhir_server.index.number import (
+    INFINITE,
+    NEGATIVE_INFINITE,
+    base_ends,
+    outer,
+    parse_number,
+    range_bounds,
+    range_ends,
+)
+from fhir_server.spec.ucum import SYSTEM, Unit, find_unit
 
 if TYPE_CHECKING:
     from fhir_server.index.entries import Draft, Write
-    from fhir_server.index.parameter import SearchParameter, ValueContext
+    from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 
 MODIFIERS = frozenset({"missing"})
 PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"})
@@ -35,34 +48,50 @@ _QUANTITIES = frozenset({"Quantity", "SimpleQuantity", "Age", "Duration", "Count
 
 def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -> Write:
     """Returns what adds the entry of one Quantity, Money, Range or SampledData."""
-    return lambda draft, value: _write(draft, parameter, type_name, value)
+    home = parameter.homes[0]
+    return lambda draft, value: _write(draft, home, type_name, value)
 
 
-def _write(draft: Draft, parameter: SearchParameter, type_name: str, value: Any) -> None:
+def _write(draft: Draft, home: Home, type_name: str, value: Any) -> None:
+    found = _measured(type_name, value)
+    if found is None:
+        return
+    low, high, sent = found
+    code = home.code
+    entry: dict[str, Any] = {"p": code, **dict(zip("lh", outer(low, high), strict=True)), **_unit(sent)}
+    unit = _convertible(sent.get("code")) if sent.get("system") == SYSTEM else None
+    if unit is None:
+        ends = entry["l"], entry["h"]
+    elif unit.is_base:
+        entry["u"] = unit.dimension
+        ends = entry["l"], entry["h"]
+    else:
+        ends = base_ends(low, high, unit)
+        converted = draft.converted if home.is_compact else draft.numbers
+        converted.append({"p": f"{code}~{unit.dimension}", "l": ends[0], "h": ends[1]})
+    draft.numbers.append(entry)
+    draft.sortable(code, *ends)
+
+
+def _measured(type_name: str, value: Any) -> tuple[Decimal, Decimal, dict[str, Any]] | None:
+    """Returns the lowest and highest number that a value may be, and what holds its unit."""
     if type_name in _QUANTITIES:
         number = value.get("value")
         if number is None:
-            return
-        low, high = outer(Decimal(number), Decimal(number))
+            return None
+        low = high = Decimal(number)
         comparator = value.get("comparator", "")
         if comparator:
             low, high = (NEGATIVE_INFINITE, high) if comparator[0] == "<" else (low, INFINITE)
-        unit = value
-    elif type_name == "Money":
-        if value.get("value") is None:
-            return
-        low, high = outer(Decimal(value["value"]), Decimal(value["value"]))
-        unit = {"system": CURRENCIES, "code": value.get("currency")}
-    elif type_name == "Range":
-        low, high = range_ends(value)
-        unit = value.get("low") or value.get("high") or {}
-    elif type_name == "SampledData" and "lowerLimit" in value and "upperLimit" in value:
-        low, high = outer(Decimal(value["lowerLimit"]), Decimal(value["upperLimit"]))
-        unit = value["origin"]
-    else:
-        return
-    draft.numbers.append({"p": parameter.code, "l": low, "h": high, **_unit(unit)})
-    draft.sortable(parameter.code, low, high)
+        return low, high, value
+    if type_name == "Money" and value.get("value") is not None:
+        number = Decimal(value["value"])
+        return number, number, {"system": CURRENCIES, "code": value.get("currency")}
+    if type_name == "Range":
+        return *range_ends(value), value.get("low") or value.get("high") or {}
+    if type_name == "SampledData" and "lowerLimit" in value and "upperLimit" in value:
+        return Decimal(value["lowerLimit"]), Decimal(value["upperLimit"]), value["origin"]
+    return None
 
 
 def condition(parameter: SearchParameter, prefix: str, value: str, context: ValueContext) -> Condition:
@@ -77,13 +106,37 @@ def condition(parameter: SearchParameter, prefix: str, value: str, context: Valu
             f"`{value}` n'est pas `nombre`, `nombre|système|code` ou `nombre||code`.",
             rule="quantity-invalid",
         )
-    asked: list[dict[str, Any]] = [range_bounds(prefix, parse_number(text))]
+    number = parse_number(text)
+    asked: list[dict[str, Any]] = [range_bounds(prefix, number)]
     if unit and unit[0]:
         asked.append({"s": unit[0], "c": unit[1]} if unit[1] else {"s": unit[0]})
     elif unit and unit[1]:
         asked.append({"$or": [{"c": unit[1]}, {"t": unit[1]}]})
-    bounds = asked[0] if len(asked) == 1 else {"$and": asked}
-    return Condition(others=tuple({"n": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes))
+    bounds = joined(asked)
+    found = [{"n": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes]
+    measure = _convertible(unit[1]) if unit and unit[0] in ("", SYSTEM) else None
+    if measure is not None:
+        bounds = range_bounds(prefix, number, measure)
+        found += [each for home in parameter.homes for each in _converted(home, measure, bounds)]
+    return Condition(others=tuple(found))
+
+
+def _converted(home: Home, unit: Unit, bounds: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Returns the conditions on values in other units: those as large as their dimension's, and those converted."""
+    entry = {"$elemMatch": {"p": f"{home.code}~{unit.dimension}", **bounds}}
+    same = {"n": {"$elemMatch": {"p": home.code, "u": unit.dimension, **bounds}}}
+    return (same, {"n": {"$elemMatch": {"p": home.code}}, "q": entry}) if home.is_compact else (same, {"n": entry})
+
+
+@lru_cache(maxsize=1024)
+def _convertible(code: str | None) -> Unit | None:
+    unit = find_unit(code) if code else None
+    return unit if unit is not None and unit.dimension != "1" else None
+
+
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+    """Returns the conditions, one of which holds where the parameter has a value."""
+    return tuple({"n": {"$elemMatch": {"p": home.code}}} for home in parameter.homes)
 
 
 def _unit(unit: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ https://hl7.org/fhir/R4/search.html#reference
 | `http://elsewhere/Patient/1`    | references to exactly that URL; canonicals also without their version |
 | `:identifier=system|value`      | references that carry that identifier (`Reference.identifier`)       |
 
-References to contained resources are not searched.
+References to contained resources, and those that only have a display, are found by `:missing=false` alone.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ MODIFIERS = frozenset({"missing", "identifier"})
 PREFIXES: frozenset[str] = frozenset()
 
 _TYPES = resource_types()
+_CONTENT = frozenset({"reference", "identifier", "display", "type"})
 
 
 def writer(parameter: SearchParameter, type_name: str, context: ValueContext) -> Write:
@@ -40,17 +41,11 @@ def writer(parameter: SearchParameter, type_name: str, context: ValueContext) ->
     (`Bundle.entry[0]`).
     """
     code, only = parameter.code, parameter.only
+    if type_name == "Reference":
+        return lambda draft, value: _write(draft, code, only, value, context)
     beginning = f"{only}/" if only is not None else ""
-    is_reference = type_name == "Reference"
 
     def write_reference(draft: Draft, value: Any) -> None:
-        if is_reference:
-            text = value.get("reference")
-            if text and text[0] != "#" and (text := _canonical_form(text, context)).startswith(beginning):
-                draft.keys[capped(f"{code}={text}")] = None
-            if "identifier" in value:
-                _write_identifier(draft, code, only, value)
-            return
         for text in _texts(value, context):
             if text.startswith(beginning):
                 draft.keys[capped(f"{code}={text}")] = None
@@ -58,10 +53,39 @@ def writer(parameter: SearchParameter, type_name: str, context: ValueContext) ->
     return write_reference
 
 
-def _write_identifier(draft: Draft, code: str, only: str | None, value: dict[str, Any]) -> None:
-    identifier = value["identifier"]
-    text = identifier.get("value") if identifier and only in (None, value.get("type")) else None
-    if text:
+def _write(draft: Draft, code: str, only: str | None, value: dict[str, Any], context: ValueContext) -> None:
+    text = value.get("reference") or ""
+    text = _canonical_form(text, context) if text[:1] not in ("", "#") else text
+    kind = text.partition("/")[0]
+    if kind in _TYPES:
+        if only in (None, kind):
+            draft.keys[capped(f"{code}={text}")] = None
+    else:
+        kind = _type_elsewhere(text, value, draft)
+        if only in (None, kind) and not _CONTENT.isdisjoint(value):
+            # For `:missing`: the target is contained, elsewhere, or named by identifier or display only.
+            draft.keys[f"{code}=#{kind}"] = None
+            if text[:1] not in ("", "#"):
+                draft.keys[capped(f"{code}={text}")] = None
+    if "identifier" in value and only in (None, kind):
+        _write_identifier(draft, code, value["identifier"])
+
+
+def _type_elsewhere(text: str, value: dict[str, Any], draft: Draft) -> str:
+    """Returns the type that a reference leads to which is not `Type/id` on this server; empty where it is not said."""
+    if text[:1] == "#":
+        return draft.contained.get(text[1:], "")
+    return _type_in_url(text) or value.get("type", "")
+
+
+def _type_in_url(text: str) -> str:
+    parts = text.rsplit("/", 2)
+    return parts[1] if len(parts) == 3 and parts[1] in _TYPES else ""
+
+
+def _write_identifier(draft: Draft, code: str, identifier: dict[str, Any] | None) -> None:
+    text = identifier.get("value") if identifier else None
+    if identifier and text:
         draft.keys[capped(f"{code};{identifier.get('system', '')}|{text}")] = None
 
 
@@ -75,17 +99,17 @@ def condition(parameter: SearchParameter, modifier: str | None, value: str, cont
     keys: list[str] = []
     for text in _targets(parameter, modifier, unescape(value), context):
         for home in parameter.homes:
-            if home.target is None or text.startswith(f"{home.target}/"):
+            if home.target is None or text.startswith(f"{home.target}/") or _type_in_url(text) == home.target:
                 keys.append(capped(f"{home.code}={text}"))
     return Condition(tuple(dict.fromkeys(keys)))
 
 
-def any_reference(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
     """Returns the conditions, one of which holds where the parameter has a value."""
     found: list[dict[str, Any]] = []
     for home in parameter.homes:
         if home.target:
-            found.append(prefix_range(f"{home.code}={home.target}/"))
+            found += [prefix_range(f"{home.code}={home.target}/"), {"k": f"{home.code}=#{home.target}"}]
         else:
             found.append(any_key(home.code))
     return tuple(found)
@@ -98,13 +122,8 @@ def _texts(value: Any, context: ValueContext) -> Iterator[str]:
         if bar:
             yield canonical
         return
-    if "resourceType" in value:
-        if "id" in value:
-            yield f"{value['resourceType']}/{value['id']}"
-        return
-    text = value.get("reference")
-    if text and text[0] != "#":
-        yield _canonical_form(text, context)
+    if "resourceType" in value and "id" in value:
+        yield f"{value['resourceType']}/{value['id']}"
 
 
 def _canonical_form(text: str, context: ValueContext) -> str:

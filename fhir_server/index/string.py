@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index.entries import Condition, fold, prefix_range, unescape
+from fhir_server.index.entries import Condition, any_key, collation_key, fold, prefix_range, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +41,9 @@ def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -
         for text in _texts(type_name, value):
             folded = fold(text)
             draft.keys[f"{code}<{folded}"] = None
-            draft.exact.setdefault(code, []).append(text)
-            draft.sortable(code, folded, folded)
+            draft.check(code, text)
+            order = folded if text.isascii() else collation_key(text)
+            draft.sortable(code, order, order)
 
     return write_texts
 
@@ -63,6 +64,11 @@ def condition(parameter: SearchParameter, modifier: str | None, value: str, cont
         else:
             found.append(prefix_range(f"{home.code}<{folded}"))
     return Condition(others=tuple(found))
+
+
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+    """Returns the conditions, one of which holds where the parameter has a value."""
+    return tuple(any_key(home.code) for home in parameter.homes)
 
 
 def _texts(type_name: str, value: Any) -> Iterator[str]:

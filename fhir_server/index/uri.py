@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index.entries import Condition, capped, prefix_range, unescape
+from fhir_server.index.entries import Condition, any_key, capped, prefix_range, unescape
 
 if TYPE_CHECKING:
     from fhir_server.index.entries import Draft, Write
@@ -48,6 +48,11 @@ def condition(parameter: SearchParameter, modifier: str | None, value: str, cont
         return Condition(tuple(capped(f"{name}={value.rstrip('/')}") for name in names), below)
     uris = _ancestors(value) if modifier == "above" else [value]
     return Condition(tuple(capped(f"{name}={uri}") for name in names for uri in uris))
+
+
+def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
+    """Returns the conditions, one of which holds where the parameter has a value."""
+    return tuple(any_key(home.code) for home in parameter.homes)
 
 
 def _ancestors(uri: str) -> list[str]:

@@ -12,7 +12,9 @@ from fhir_server.errors import EditConflict
 from fhir_server.interactions.bundle_references import fill, find_slots, literals_by_url
 from fhir_server.interactions.checks import BundleContent, check, check_entries
 from fhir_server.interactions.identity import identify
-from fhir_server.interactions.plan import plan
+from fhir_server.interactions.index_build import follow_parameters
+from fhir_server.interactions.patch import patched
+from fhir_server.interactions.plan import plan, refuse_stale
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest, WriteResult
 from fhir_server.outcome import Issue
@@ -32,6 +34,7 @@ async def apply(
     """
     contested = False
     bundle = BundleContent(findings, find_slots(requests)) if findings is not None else None
+    sent = requests if any(request.patch is not None for request in requests) else None
     for attempt in range(ATTEMPTS):
         if attempt:
             await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 (spreads retries, guards nothing)
@@ -39,6 +42,8 @@ async def apply(
         if bundle is not None:
             pairs = zip(requests, identities, strict=True)
             await fill(repository, bundle.slots, literals_by_url((r, i.id_) for r, i in pairs if i is not None))
+        if sent is not None:
+            requests = patched(sent, identities, refuse_stale)
         written = frozenset(
             (request.resource_type, identity.id_)
             for request, identity in zip(requests, identities, strict=True)
@@ -50,7 +55,8 @@ async def apply(
         else:
             warnings = await check_entries(repository, requests, written, skipped, bundle)
             await repository.turnstile.passed()
-        now = repository.clock()
+        await repository.watch.fresh()
+        now, rules = repository.clock(), repository.search_parameters.revision
         plans = [
             plan(repository, request, identity, now, issues)
             for request, identity, issues in zip(requests, identities, warnings, strict=True)
@@ -63,6 +69,7 @@ async def apply(
         except WriteConflict as conflict:
             contested = conflict.kind == "claim"
             continue
+        await follow_parameters(repository, changes, rules)
         return [result for _, result in plans]
     raise EditConflict(
         "Others are changing the same resources at this moment; nothing was changed, please try again.",

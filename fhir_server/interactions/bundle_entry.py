@@ -13,17 +13,21 @@ from fhir_server.interactions.addresses import (
     parse_if_match,
     parse_if_none_exist,
 )
+from fhir_server.interactions.incomplete import refuse_subsetted
+from fhir_server.interactions.patch import patch_of_entry
 from fhir_server.interactions.write_request import WriteRequest
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_operation_url = re.compile(r"(?:[^?]*/)?\$[^/?]+(?:\?.*)?")
 _resource_url = re.compile(r"([^/?]+)/([^/?]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Entry `number` of a bundle: a `write`, or a read of `url` where `write` is None.
+    """Entry `number` of a bundle: a `write`, or a read of `url` or a call of an operation where `write` is None.
 
-    `if_none_match` and `if_modified_since` are those of a read: it answers 304 where the client has the version.
+    `if_none_match` and `if_modified_since` are those of a read: it answers 304 where the client has the version. `body`
+    is what an operation is sent.
     """
 
     number: int
@@ -32,6 +36,7 @@ class Entry:
     write: WriteRequest | None
     if_none_match: str = ""
     if_modified_since: str = ""
+    body: dict[str, Any] | None = None
 
 
 def parse_entry(number: int, content: Any) -> Entry:
@@ -57,13 +62,16 @@ def parse_entry(number: int, content: Any) -> Entry:
     _refuse_idle_condition(place, method, request)
     if method in ("GET", "HEAD"):
         return Entry(number, method, url, None, request.get("ifNoneMatch", ""), request.get("ifModifiedSince", ""))
+    if method == "POST" and _operation_url.fullmatch(url):
+        return Entry(number, method, url, None, body=content.get("resource"))
     return Entry(number, method, url, _write(place, method, content, request))
 
 
 def _write(place: str, method: str, content: dict[str, Any], request: dict[str, Any]) -> WriteRequest:
     resource_type, id_, condition = _target(place, method, request["url"])
     resource = content.get("resource")
-    if method == "DELETE":
+    patch = patch_of_entry(resource, place) if method == "PATCH" else None
+    if method in ("DELETE", "PATCH"):
         resource = None
     elif not isinstance(resource, dict):
         raise InvalidContent(
@@ -74,6 +82,8 @@ def _write(place: str, method: str, content: dict[str, Any], request: dict[str, 
         )
     else:
         check_resource(resource, resource_type, id_, place=f"{place}.resource")
+        if method == "PUT":
+            refuse_subsetted(resource, f"{place}.resource")
     if_match, if_none_exist = request.get("ifMatch"), request.get("ifNoneExist")
     if if_none_exist is not None:
         if_none_exist = parse_if_none_exist(if_none_exist, resource_type, f"{place}.request.ifNoneExist")
@@ -82,6 +92,7 @@ def _write(place: str, method: str, content: dict[str, Any], request: dict[str, 
         resource_type=resource_type,
         id_=id_,
         resource=resource,
+        patch=patch,
         condition=condition,
         if_none_exist=if_none_exist,
         if_match=parse_if_match(if_match, f"{place}.request.ifMatch") if if_match is not None else None,
@@ -105,7 +116,7 @@ def _refuse_other_than_text(place: str, content: dict[str, Any], request: dict[s
 
 def _refuse_idle_condition(place: str, method: str, request: dict[str, Any]) -> None:
     """A condition that its method does not have would be ignored, and the client believe that it holds."""
-    for name, methods in (("ifMatch", ("PUT", "DELETE")), ("ifNoneExist", ("POST",))):
+    for name, methods in (("ifMatch", ("PUT", "PATCH", "DELETE")), ("ifNoneExist", ("POST",))):
         if name in request and method not in methods:
             raise InvalidContent(
                 f"`{name}` goes with {' and '.join(methods)}, not with {method}.",
@@ -120,16 +131,15 @@ def _target(place: str, method: str, url: str) -> tuple[str, str | None, str | N
     path, mark, query = url.partition("?")
     path = unquote(path.lstrip("/"))
     expression = f"{place}.request.url"
-    if query.strip("&") and "/" not in path and method in ("PUT", "DELETE"):
+    if query.strip("&") and "/" not in path and method in ("PUT", "PATCH", "DELETE"):
         return check_type(path, expression), None, query
     if not mark and "/" not in path and method == "POST":
         return check_type(path, expression), None, None
     match = _resource_url.fullmatch(path)
     if match is None or mark or method == "POST":
         raise InvalidContent(
-            f"`{url}` is not a URL for `{method}`: POST takes `Type`, PUT and DELETE `Type/id` or `Type?condition`.",
-            f"`{url}` n'est pas une URL pour `{method}` : POST attend `Type`, PUT et DELETE attendent `Type/id` ou"
-            " `Type?condition`.",
+            f"`{url}` is not a URL for `{method}`: POST takes `Type`, others take `Type/id` or `Type?condition`.",
+            f"`{url}` n'est pas une URL pour `{method}` : POST attend `Type`, sinon `Type/id` ou `Type?condition`.",
             rule="bundle-url",
             expression=[expression],
         )

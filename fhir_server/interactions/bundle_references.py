@@ -58,10 +58,12 @@ def find_slots(requests: Sequence[WriteRequest]) -> list[Slot]:
     full_urls = frozenset(url for request in requests for url in _names_of(request))
     slots: list[Slot] = []
     for request in requests:
+        found: list[tuple[Any, Any, str]] = []
         if request.resource is not None:
-            found: list[tuple[Any, Any, str]] = []
             _collect(request.resource, full_urls, found)
-            slots += [Slot(request, *place) for place in found]
+        elif request.patch is not None:
+            _collect_in_patch(request.patch.content, full_urls, found)
+        slots += [Slot(request, *place) for place in found]
     return slots
 
 
@@ -115,6 +117,16 @@ def _collect(node: dict[str, Any], full_urls: Collection[str], found: list[tuple
                     _collect(item, full_urls, found)
                 elif type(item) is str and item in full_urls and name in uri_names():
                     found.append((value, number, item))
+
+
+def _collect_in_patch(node: Any, full_urls: Collection[str], found: list[tuple[Any, Any, str]]) -> None:
+    """Finds references in the values of a patch; each text that names an entry is one."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in children:
+        if isinstance(value, dict | list):
+            _collect_in_patch(value, full_urls, found)
+        elif isinstance(value, str) and (key == "reference" or value in full_urls):
+            found.append((node, key, value))
 
 
 def _literal(slot: Slot, literals: Mapping[str, str]) -> str:

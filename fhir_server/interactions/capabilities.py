@@ -1,18 +1,22 @@
 """The CapabilityStatement: exactly what is there, from the registries. https://hl7.org/fhir/R4/capabilitystatement.html"""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.index import SearchParameterRegistry
+from fhir_server.interactions.patch import PATCH_MEDIA_TYPES
 from fhir_server.interactions.repository import Limits
 from fhir_server.spec.definitions import resource_types
 
+Operations = Callable[[str | None], Sequence[tuple[str, str]]]
 TYPE_INTERACTIONS = (
     "read",
     "vread",
     "update",
+    "patch",
     "delete",
     "history-instance",
     "history-type",
@@ -20,17 +24,21 @@ TYPE_INTERACTIONS = (
     "search-type",
 )
 SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system")
-FORMATS = ["application/fhir+json", "json"]
+FORMATS = ["application/fhir+json", "application/fhir+xml", "json", "xml"]
 
 
 def build_capabilities(
     definitions: DefinitionRegistry,
     search_parameters: SearchParameterRegistry,
+    operations: Operations,
     limits: Limits,
     max_body_bytes: int,
     started_at: datetime,
 ) -> dict[str, Any]:
-    """Returns the CapabilityStatement without `implementation.url`, which depends on how the client came here."""
+    """Returns the CapabilityStatement without `implementation.url`, which depends on how the client came here.
+
+    `operations` returns (name, canonical) of what can be called on a type, or on the system for None.
+    """
     profiles: dict[str, list[str]] = {}
     reverse = _reverse_includes(search_parameters)
     for definition in definitions.profiles():
@@ -49,6 +57,7 @@ def build_capabilities(
         "implementation": {"description": "Serveur FHIR R4 des microstructures médicales addictions (MSMA)"},
         "fhirVersion": "4.0.1",
         "format": FORMATS,
+        "patchFormat": list(PATCH_MEDIA_TYPES),
         "rest": [
             {
                 "mode": "server",
@@ -56,9 +65,11 @@ def build_capabilities(
                 "security": {"description": "Accès ouvert : le serveur n'écoute que sur la machine locale."},
                 "resource": [
                     _resource(resource_type, profiles.get(resource_type, []), search_parameters, reverse)
+                    | _operation_list(operations(resource_type))
                     for resource_type in sorted(resource_types())
                 ],
                 "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
+                **_operation_list(operations(None)),
             }
         ],
     }
@@ -67,6 +78,11 @@ def build_capabilities(
 def with_url(capabilities: dict[str, Any], base_url: str) -> dict[str, Any]:
     """Returns the statement as seen from `base_url`."""
     return capabilities | {"implementation": capabilities["implementation"] | {"url": base_url}}
+
+
+def _operation_list(operations: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    listed = [{"name": name, "definition": canonical} for name, canonical in operations]
+    return {"operation": listed} if listed else {}
 
 
 def _documentation(limits: Limits, max_body_bytes: int) -> str:

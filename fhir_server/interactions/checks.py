@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from fhir_server.errors import FhirError, InvalidContent, InvalidResource
+from fhir_server.index import check_definition
 from fhir_server.interactions.bundle_references import Slot, place_of
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
@@ -33,6 +35,7 @@ async def check(
     for number, request in enumerate(requests):
         if request.resource is not None and number not in skipped:
             found[number] = repository.validator.validate(request.resource)
+            found[number] += _unusable(repository, request, found[number])
             for expression, reference in repository.validator.existing_targets(request.resource):
                 wanted.append((number, expression, _key(reference)))
     await _find_missing(repository, wanted, written, found)
@@ -58,6 +61,16 @@ async def check_entries(
     What is left to check are the targets of its references, now that they are literal.
     """
     found = [list(issues) for issues in bundle.findings]
+    wanted: list[Wanted] = []
+    for number, request in enumerate(requests):
+        if request.patch is not None and request.resource is not None:
+            # What was validated in the bundle is the patch, not what it leaves.
+            found[number] += [_in_entry(issue, request) for issue in repository.validator.validate(request.resource)]
+            targets = repository.validator.existing_targets(request.resource)
+            wanted += [(number, request.place, _key(reference)) for _, reference in targets]
+    for number, request in enumerate(requests):
+        if number not in skipped:
+            found[number] += _unusable(repository, request, found[number])
     asking = {
         id(request): number
         for number, request in enumerate(requests)
@@ -65,14 +78,32 @@ async def check_entries(
         and number not in skipped
         and repository.validator.asks_for_targets(request.resource)
     }
-    wanted: list[Wanted] = []
     for slot in bundle.slots:
-        if slot.key == "reference" and (number := asking.get(id(slot.request))) is not None:
+        if slot.key == "reference" and (asker := asking.get(id(slot.request))) is not None:
             target = relative_target(slot.holder["reference"])
             if target is not None:
-                wanted.append((number, slot, _key(target)))
+                wanted.append((asker, slot, _key(target)))
     await _find_missing(repository, wanted, written, found)
     return _warnings(found)
+
+
+def _unusable(repository: Repository, request: WriteRequest, found: Sequence[Issue]) -> list[Issue]:
+    """Returns why a SearchParameter cannot be searched by, once it is known to be valid R4."""
+    resource = request.resource
+    if resource is None or resource["resourceType"] != "SearchParameter" or any(issue.is_error for issue in found):
+        return []
+    issues = check_definition(resource, repository.search_parameters)
+    if not request.place:
+        return issues
+    inside = f"{request.place}.resource"
+    return [replace(issue, expression=issue.expression.replace("SearchParameter", inside, 1)) for issue in issues]
+
+
+def _in_entry(issue: Issue, request: WriteRequest) -> Issue:
+    """Returns a finding about what the patch of an entry leaves, with that entry as its place."""
+    english = f"After the patch, `{issue.expression}`: {issue.english}"
+    french = f"Après le patch, `{issue.expression}` : {issue.french}"
+    return replace(issue, english=english, french=french, expression=request.place)
 
 
 async def _find_missing(

@@ -1,33 +1,53 @@
 """History of a resource, a type and the whole system. https://hl7.org/fhir/R4/http.html#history"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
-from fhir_server.errors import InvalidContent, ResourceNotFound
+from fhir_server.errors import InvalidContent, NotSupported, ResourceNotFound
 from fhir_server.interactions.repository import Repository
-from fhir_server.spec.dates import date_range
+from fhir_server.spec.dates import EARLIEST, LATEST, date_range
+from fhir_server.spec.definitions import resource_types
+from fhir_server.spec.json_format import RawJson
 from fhir_server.spec.primitives import check
+from fhir_server.spec.subset import WHOLE, Subset, subset_of_read
 from fhir_server.store import StoredVersion
 
-PARAMETERS = ("_count", "_since", "_page")
+PARAMETERS = ("_count", "_since", "_at", "_summary", "_elements", "_page")
 DEFAULT_COUNT = 20
 MAX_COUNT = 1000
+AT_PREFIXES: dict[str, Callable[[datetime, datetime], tuple[datetime, datetime]]] = {
+    "eq": lambda low, high: (low, high),
+    "ge": lambda low, high: (low, LATEST),
+    "gt": lambda low, high: (high, LATEST),
+    "sa": lambda low, high: (high, LATEST),
+    "le": lambda low, high: (EARLIEST, high),
+    "lt": lambda low, high: (EARLIEST, low),
+    "eb": lambda low, high: (EARLIEST, low),
+}
+"""The time that a prefix makes of the range of a date."""
 STATUS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """Which versions are asked for: of `id_`, else of `resource_type`, else all. `page` is the token of a next link."""
+    """Which versions are asked for: of `id_`, else of `resource_type`, else all.
+
+    `parameters` are the names and values that make the links, `page` is the token of a next link, `subset` what is left
+    of each resource.
+    """
 
     base_url: str
     resource_type: str | None = None
     id_: str | None = None
     count: int = DEFAULT_COUNT
     since: str | None = None
+    at: str | None = None
     page: str | None = None
+    subset: Subset = WHOLE
+    parameters: Sequence[tuple[str, str]] = ()
 
     @classmethod
     def parse(
@@ -38,23 +58,8 @@ class HistoryQuery:
         id_: str | None = None,
     ) -> "HistoryQuery":
         """Returns the query; raises InvalidContent for a parameter that history does not have, or a wrong value."""
-        values: dict[str, str] = {}
-        for name, value in query:
-            if name not in PARAMETERS or name in values:
-                known = ", ".join(f"`{known}`" for known in PARAMETERS[:-1])
-                raise InvalidContent(
-                    f"History takes each of {known} once; `{name}` does not fit.",
-                    f"L'historique admet une fois chacun de {known} ; `{name}` ne convient pas.",
-                    rule="parameter-unknown",
-                )
-            values[name] = value
-        count = values.get("_count", str(DEFAULT_COUNT))
-        if not count.isdecimal() or len(count) > 9:
-            raise InvalidContent(
-                f"`_count` must be a whole number, not `{count}`.",
-                f"`_count` doit être un nombre entier, et non `{count}`.",
-                rule="parameter-count",
-            )
+        values = _values(query)
+        count = _count(values.get("_count", str(DEFAULT_COUNT)))
         if "_since" in values and not check("instant", values["_since"]):
             raise InvalidContent(
                 f"`_since` must be an instant such as `2023-03-15T09:30:00+01:00`, not `{values['_since']}`.",
@@ -65,9 +70,12 @@ class HistoryQuery:
             base_url,
             resource_type,
             id_,
-            min(int(count), MAX_COUNT),
+            count,
             values.get("_since"),
+            values.get("_at"),
             values.get("_page"),
+            subset_of_read(query, (resource_type,) if resource_type else resource_types()),
+            [("_count", str(count)), *((n, v) for n, v in values.items() if n not in ("_count", "_page"))],
         )
 
     @property
@@ -77,8 +85,53 @@ class HistoryQuery:
 
     def link(self, page: str | None) -> str:
         """Returns the URL of this query, or of its next page."""
-        values: Mapping[str, Any] = {"_count": self.count, "_since": self.since, "_page": page}
-        return f"{self.base_url}/{self.path}?{urlencode({n: v for n, v in values.items() if v is not None})}"
+        values = [*self.parameters, *([("_page", page)] if page else [])]
+        return f"{self.base_url}/{self.path}?{urlencode(values, safe=',:')}"
+
+
+def _values(query: Sequence[tuple[str, str]]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, value in query:
+        if name == "_sort":
+            raise NotSupported(
+                "History is always in order of time, the newest version first; it has no `_sort` in R4.",
+                "L'historique va toujours de la version la plus récente à la plus ancienne ; R4 n'y a pas de `_sort`.",
+                rule="history-sort",
+            )
+        if name not in PARAMETERS or name in values:
+            known = ", ".join(f"`{known}`" for known in PARAMETERS[:-1])
+            raise InvalidContent(
+                f"History takes each of {known} once; `{name}` does not fit.",
+                f"L'historique admet une fois chacun de {known} ; `{name}` ne convient pas.",
+                rule="parameter-unknown",
+            )
+        values[name] = value
+    return values
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise InvalidContent(
+            f"`_count` must be a whole number, not `{text}`.",
+            f"`_count` doit être un nombre entier, et non `{text}`.",
+            rule="parameter-count",
+        )
+    return min(int(text), MAX_COUNT)
+
+
+def _time(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Returns the time that `_at` names, as [low, high): `2023-03`, or from or up to a date with a prefix."""
+    prefix, date = (text[:2], text[2:]) if text[:2] in AT_PREFIXES else ("eq", text)
+    try:
+        low, high = date_range(date, zone)
+    except InvalidContent:
+        names = ", ".join(f"`{name}`" for name in AT_PREFIXES)
+        raise InvalidContent(
+            f"`_at` must be a date or dateTime such as `2023-03-15`, with a prefix of {names} or none, not `{text}`.",
+            f"`_at` doit être une date comme `2023-03-15`, avec ou sans préfixe parmi {names}, et non `{text}`.",
+            rule="parameter-at",
+        ) from None
+    return AT_PREFIXES[prefix](low, high)
 
 
 async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]:
@@ -86,14 +139,16 @@ async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]
 
     Raises ResourceNotFound where the resource was never there.
     """
+    zone = repository.search_parameters.context.zone
     page = await repository.store.history(
         query.resource_type,
         query.id_,
-        since=date_range(query.since, repository.search_parameters.context.zone)[0] if query.since else None,
+        since=date_range(query.since, zone)[0] if query.since else None,
+        current_in=_time(query.at, zone) if query.at else None,
         count=query.count,
         after=query.page,
     )
-    if query.id_ is not None and not page.total:
+    if not page.is_known:
         name = f"{query.resource_type}/{query.id_}"
         raise ResourceNotFound(f"There is no `{name}`.", f"`{name}` n'existe pas.", rule="resource-unknown")
     links = [{"relation": "self", "url": query.link(query.page)}]
@@ -104,15 +159,15 @@ async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]
         bundle["total"] = page.total
     bundle["link"] = links
     if page.entries:
-        bundle["entry"] = [_entry(version, query.base_url) for version in page.entries]
+        bundle["entry"] = [_entry(version, query) for version in page.entries]
     return bundle
 
 
-def _entry(version: StoredVersion, base_url: str) -> dict[str, Any]:
+def _entry(version: StoredVersion, query: HistoryQuery) -> dict[str, Any]:
     path = f"{version.resource_type}/{version.id_}"
-    entry: dict[str, Any] = {"fullUrl": f"{base_url}/{path}"}
-    if version.resource is not None:
-        entry["resource"] = version.resource
+    entry: dict[str, Any] = {"fullUrl": f"{query.base_url}/{path}"}
+    if version.json is not None:
+        entry["resource"] = RawJson(version.json) if query.subset.is_whole else query.subset.of(version.resource or {})
     url = version.resource_type if version.method == "POST" else path
     entry["request"] = {"method": version.method, "url": url}
     status = "201 Created" if version.version_id == 1 else STATUS[version.method]

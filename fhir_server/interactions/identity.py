@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fhir_server.errors import ConditionNotSelective, FhirError, InvalidContent
+from fhir_server.errors import ConditionNotSelective, FhirError, InvalidContent, ResourceNotFound
 from fhir_server.interactions.condition import claim_key, matching_ids
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
@@ -36,7 +36,7 @@ async def identify(
 
     `contested` is True after a claim was lost to somebody else: a claim that outlived its resource is then replaced.
     Raises ConditionNotSelective, and InvalidContent where a conditional update names another id than it matches, or
-    where two requests turn out to be about the same resource.
+    where two requests turn out to be about the same resource, ResourceNotFound for a conditional patch of nothing.
     """
     conditional = [number for number, request in enumerate(requests) if _condition(request)]
     found: dict[int, Identity | None] = {}
@@ -52,7 +52,7 @@ async def identify(
     ]
     if not known:
         return identities
-    versions = await repository.store.read_many(known)
+    versions = await repository.store.read_to_change(known)
     return [
         identity and replace(identity, current=versions.get((request.resource_type, identity.id_)))
         for identity, request in zip(identities, requests, strict=True)
@@ -116,11 +116,22 @@ async def _look_up(repository: Repository, request: WriteRequest, contested: boo
         return _matched(request, ids[0])
     if request.method == "DELETE":
         return None
+    if request.method == "PATCH":
+        raise _unmatched(request, condition)
     sent_id = (request.resource or {}).get("id") if request.method == "PUT" else None
     id_ = sent_id or repository.new_id()
     key = claim_key(request.resource_type, condition)
     replaces = await repository.store.find_claim(key) if contested else None
     return Identity(id_, claim=Claim(key, request.resource_type, id_, replaces=replaces), fresh=sent_id is None)
+
+
+def _unmatched(request: WriteRequest, condition: str) -> ResourceNotFound:
+    return ResourceNotFound(
+        f"The condition `{request.resource_type}?{condition}` matches no resource; there is nothing to patch.",
+        f"La condition `{request.resource_type}?{condition}` ne désigne aucune ressource ; il n'y a rien à modifier.",
+        rule="condition-none",
+        expression=[request.place] if request.place else (),
+    )
 
 
 def _matched(request: WriteRequest, id_: str) -> Identity:

@@ -29,12 +29,12 @@ def plan(
     if identity is None:
         return None, WriteResult(204, request.resource_type, "", 0, None, None)
     current = identity.current
-    _refuse_stale(request, current)
+    refuse_stale(request, current)
     if request.method == "DELETE":
         return _plan_delete(request, identity.id_, current, now)
     if identity.matched and current is not None:
         return None, _result(200, current, warnings)
-    if current is not None and current.resource is not None:
+    if current is not None and not current.is_deletion:
         if identity.claim is not None:
             raise _id_taken(request, identity.id_)
         return _plan_update(repository, request, current, now, warnings)
@@ -65,7 +65,7 @@ def _plan_update(
 def _plan_delete(
     request: WriteRequest, id_: str, current: StoredVersion | None, now: datetime
 ) -> tuple[Change | None, WriteResult]:
-    if current is None or current.resource is None:
+    if current is None or current.is_deletion:
         version_id = current.version_id if current is not None else 0
         return None, WriteResult(204, request.resource_type, id_, version_id, None, None)
     now = max(now, current.last_updated + timedelta(milliseconds=1))
@@ -104,11 +104,12 @@ def _result(status: int, version: StoredVersion, warnings: tuple[Issue, ...]) ->
     )
 
 
-def _refuse_stale(request: WriteRequest, current: StoredVersion | None) -> None:
+def refuse_stale(request: WriteRequest, current: StoredVersion | None) -> None:
+    """Raises VersionConflict or ResourceDeleted where `If-Match` or `If-None-Match: *` asks for another state."""
     id_ = request.id_ or (current.id_ if current else None)
     name = f"{request.resource_type}/{id_}" if id_ else f"{request.resource_type}?{request.condition}"
     expression = [request.place] if request.place else []
-    if request.must_be_new and current is not None and current.resource is not None:
+    if request.must_be_new and current is not None and not current.is_deletion:
         raise VersionConflict(
             f"`{name}` exists already, and `If-None-Match: *` asks that it does not.",
             f"`{name}` existe déjà, alors que `If-None-Match: *` demande le contraire.",
@@ -117,7 +118,7 @@ def _refuse_stale(request: WriteRequest, current: StoredVersion | None) -> None:
         )
     if request.if_match is None:
         return
-    if current is not None and current.resource is None:
+    if current is not None and current.is_deletion:
         raise ResourceDeleted(
             f"`{name}` was deleted.", f"`{name}` a été supprimée.", rule="resource-deleted", expression=expression
         )

@@ -41,7 +41,7 @@ def is_unchanged(version_id: str, last_updated: datetime, if_none_match: str, si
 
 
 def _undeleted(version: StoredVersion) -> StoredVersion:
-    if version.resource is None:
+    if version.is_deletion:
         name = f"{version.resource_type}/{version.id_}"
         instant = version.last_updated.isoformat(timespec="seconds")
         raise ResourceDeleted(

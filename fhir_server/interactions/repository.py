@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from fhir_server.index import Indexer, SearchParameterRegistry
+from fhir_server.interactions.parameter_watch import ParameterWatch
 from fhir_server.interactions.turnstile import Turnstile
-from fhir_server.search import SearchRequest
+from fhir_server.search import Record, SearchRequest
 from fhir_server.store import Batches, ResourceStore
 from fhir_server.validation import Validator
 
@@ -40,7 +41,8 @@ def new_id() -> str:
 class Repository:
     """Store, index, search parameters and validator of one server, with its clock and its source of ids.
 
-    `conditions` looks up conditions such as `identifier=system|value`, those of several requests together; the work of
+    `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
+    `identifier=system|value`, and `records` whole records of patients, those of several requests together; the work of
     bundles goes through the `turnstile`.
     """
 
@@ -48,7 +50,9 @@ class Repository:
     validator: Validator
     indexer: Indexer
     search_parameters: SearchParameterRegistry
+    watch: ParameterWatch
     conditions: Batches[SearchRequest, list[str]]
+    records: Batches[str, Record | None]
     page_key: bytes
     turnstile: Turnstile
     limits: Limits = Limits()

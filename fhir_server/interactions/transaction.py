@@ -14,6 +14,7 @@ from typing import Any
 from fhir_server.errors import (
     FhirError,
     InvalidContent,
+    InvalidResource,
     NotSupported,
     ResourceDeleted,
     ResourceNotFound,
@@ -29,12 +30,12 @@ from fhir_server.interactions.write_request import WriteRequest, WriteResult
 from fhir_server.outcome import Issue, build_error_outcome, build_outcome
 from fhir_server.spec.dates import date_range
 
-ORDER = {"DELETE": 0, "POST": 1, "PUT": 2}
+ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 BATCH_PARALLEL = 16
 """Entries of one batch in work at a time, so that a large batch leaves room for other clients."""
 
-Reader = Callable[[str], Awaitable[dict[str, Any]]]
-"""Answers the GET of an entry: relative URL in, resource out; raises the FhirError of what is refused."""
+Reader = Callable[[Entry], Awaitable[dict[str, Any]]]
+"""Answers an entry that is a GET or calls an operation: resource out; raises the FhirError of what is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ async def _transaction(
     for entry in entries:
         if entry.write is None:
             try:
-                found = await read(entry.url) if requests else read_before[entry.number]
+                found = await read(entry) if requests else read_before[entry.number]
                 answers[entry.number] = _read_answer(entry, found)
             except FhirError as error:
                 answers[entry.number] = _error_answer(error, options.language)
@@ -121,7 +122,7 @@ async def _read_before(
         if entry.write is not None:
             continue
         try:
-            found[entry.number] = await read(entry.url)
+            found[entry.number] = await read(entry)
         except FhirError as error:
             absent = isinstance(error, ResourceNotFound | ResourceDeleted)
             if not (absent and entry.url.strip("/") in written):
@@ -142,7 +143,7 @@ async def _batch(
                 entry = parse_entry(number, content)
                 check_bundle(repository, _alone(content), 1)
                 if entry.write is None:
-                    return _read_answer(entry, await read(entry.url))
+                    return _read_answer(entry, await read(entry))
                 return _answer((await apply(repository, [entry.write]))[0], options)
             except StoreUnavailable:
                 raise
@@ -166,11 +167,12 @@ def _parse_all(sent: Sequence[Any]) -> list[Entry]:
     for number, content in enumerate(sent):
         try:
             entries.append(parse_entry(number, content))
-        except (InvalidContent, NotSupported) as error:
+        except (InvalidContent, InvalidResource, NotSupported) as error:
             places = error.expression or (f"Bundle.entry[{number}]",)
             issues.append(Issue("error", error.issue_code, error.rule, error.english, error.french, places[0]))
     if issues:
-        raise InvalidContent("The bundle is not valid.", "Le bundle n'est pas valide.", issues=issues)
+        refused = InvalidResource if all(issue.rule == "resource-subsetted" for issue in issues) else InvalidContent
+        raise refused("The bundle is not valid.", "Le bundle n'est pas valide.", issues=issues)
     return entries
 
 

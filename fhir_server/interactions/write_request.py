@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fhir_server.interactions.patch import Patch
 from fhir_server.outcome import Issue
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
-    """A create (`POST`), update (`PUT`) or delete (`DELETE`).
+    """A create (`POST`), update (`PUT`), patch (`PATCH`) or delete (`DELETE`).
 
-    `condition` is the query of a conditional update or delete, `if_none_exist` that of a conditional create;
+    The `resource` of a patch is what `patch` makes of the current version, so None until that is known.
+    `condition` is the query of a conditional update, patch or delete, `if_none_exist` that of a conditional create;
     `if_match` the version the client has seen; `must_be_new` is `If-None-Match: *`. `full_url` and `place`
     (`Bundle.entry[3]`) are those of the entry in a bundle.
     """
@@ -20,6 +22,7 @@ class WriteRequest:
     resource_type: str
     id_: str | None = None
     resource: dict[str, Any] | None = None
+    patch: Patch | None = None
     condition: str | None = None
     if_none_exist: str | None = None
     if_match: int | None = None

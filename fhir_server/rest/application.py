@@ -9,8 +9,8 @@ from uuid import uuid4
 from fhir_server.errors import FhirError
 from fhir_server.outcome import Issue, build_outcome
 from fhir_server.rest.endpoint import Endpoint
-from fhir_server.rest.request import Receive, Request, Scope, Send
-from fhir_server.rest.response import Response, answer_error, write_body
+from fhir_server.rest.request import ACCEPT_PATCH, Receive, Request, Scope, Send
+from fhir_server.rest.response import Response, answer_error, answer_resource
 from fhir_server.rest.routes import allowed_methods, dispatch
 
 logger = logging.getLogger("fhir_server")
@@ -33,6 +33,8 @@ class FhirApplication:
             response = answer_error(error, request.preferences)
             if error.status == 405:
                 response.headers.append((b"allow", ", ".join(allowed_methods(request.segments)).encode()))
+            if error.status == 415 and request.method == "PATCH":
+                response.headers.append((b"accept-patch", ACCEPT_PATCH))
         except Exception:
             response = _answer_fault(request)
         await _send(send, response, without_body=request.method == "HEAD")
@@ -49,8 +51,8 @@ def _answer_fault(request: Request) -> Response:
         f"The server failed on this request; its log names it `{number}`.",
         f"Le serveur a échoué sur cette requête ; son journal la nomme `{number}`.",
     )
-    body = write_body(build_outcome([issue], request.preferences.language), request.preferences)
-    return Response(500, body, [(b"x-request-id", number.encode("latin-1", "replace"))])
+    headers = [(b"x-request-id", number.encode("latin-1", "replace"))]
+    return answer_resource(build_outcome([issue], request.preferences.language), request.preferences, 500, headers)
 
 
 async def _send(send: Send, response: Response, *, without_body: bool) -> None:

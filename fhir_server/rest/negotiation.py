@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fhir_server.errors import InvalidContent, NotAcceptable, UnsupportedMediaType
+from fhir_server.rest.formats import ANYTHING, FORMATS, JSON, NAMES, PAGES, PATCH_FORMATS, XML, Format
 
-JSON = "application/fhir+json"
-JSON_TYPES = {"application/fhir+json", "application/json", "text/json", "json"}
-ANY_TYPES = {"*/*", "application/*", "text/*"}
 RETURNS = {"minimal": "minimal", "representation": "representation", "operationoutcome": "OperationOutcome"}
 FHIR_VERSIONS = {"4.0", "4.0.1"}
-CONTENT_TYPE = b"application/fhir+json; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,48 +22,94 @@ class Preferences:
     pretty: bool = False
     lenient: bool = False
     returns: str = ""
+    format: Format = JSON
 
 
 @lru_cache(maxsize=1024)
-def check_accept(accept: str) -> None:
-    """Raises NotAcceptable where no media type of `Accept` is one that the server writes."""
-    for part in accept.split(","):
-        media_type, parameters = _split(part)
-        if (media_type in JSON_TYPES or media_type in ANY_TYPES) and _quality(parameters) > 0:
+def choose_format(accept: str) -> Format | None:
+    """Returns the format that `Accept` likes best, None where any will do.
+
+    Raises NotAcceptable where no media type of it is one that the server writes.
+    """
+    wishes = [(_quality(parameters), media_type, parameters) for media_type, parameters in map(_split, _parts(accept))]
+    unwanted = {FORMATS[media_type].name for quality, media_type, _ in wishes if not quality and media_type in FORMATS}
+    refusal: NotAcceptable | None = None
+    for quality, media_type, parameters in sorted(wishes, key=lambda wish: -wish[0]):
+        if not quality:
+            break
+        try:
             _check_version(parameters, NotAcceptable)
-            return
-    raise NotAcceptable(
-        f"`{accept}` cannot be answered; ask for `{JSON}`.",
-        f"Aucune réponse possible en `{accept}` ; demandez `{JSON}`.",
+        except NotAcceptable as error:
+            refusal = refusal or error
+            continue
+        if media_type in FORMATS:
+            return FORMATS[media_type]
+        if media_type in PAGES and JSON.name not in unwanted:
+            return JSON
+        if media_type in ANYTHING and len(unwanted) < 2:
+            return XML if JSON.name in unwanted else JSON if unwanted else None
+    raise refusal or NotAcceptable(
+        f"`{accept}` cannot be answered; ask for one of {NAMES}.",
+        f"Aucune réponse possible en `{accept}` ; demandez l'un de {NAMES}.",
         rule="accept",
     )
 
 
-def check_format(format_: str) -> None:
-    """Raises NotAcceptable for a `_format` other than JSON."""
+def _parts(accept: str) -> list[str]:
+    return [part for part in accept.split(",") if part.strip()]
+
+
+def parse_format(format_: str) -> Format:
+    """Returns the format of a `_format`; raises NotAcceptable for one that the server does not write."""
     media_type, parameters = _split(format_.replace(" ", "+"))
-    if media_type not in JSON_TYPES:
+    if media_type not in FORMATS and media_type not in PAGES:
         raise NotAcceptable(
-            f"`_format={format_}` is not supported; use `json`.",
-            f"`_format={format_}` n'est pas pris en charge ; utilisez `json`.",
+            f"`_format={format_}` is not supported; use `json` or `xml`.",
+            f"`_format={format_}` n'est pas pris en charge ; utilisez `json` ou `xml`.",
             rule="format",
         )
     _check_version(parameters, NotAcceptable)
+    return {JSON.name: JSON, XML.name: XML}[FORMATS.get(media_type, JSON).name]
+
+
+@lru_cache(maxsize=1024)
+def names_a_format(header: str) -> bool:
+    """True where an `Accept` or a `Content-Type` names a format of resources."""
+    wishes = map(_split, _parts(header))
+    return any(media_type in FORMATS and _quality(parameters) > 0 for media_type, parameters in wishes)
 
 
 @lru_cache(maxsize=256)
-def check_content_type(content_type: str) -> None:
-    """Raises UnsupportedMediaType for a body that is not declared as FHIR JSON in UTF-8."""
+def format_sent(content_type: str) -> Format:
+    """Returns the format that a client who names none in `Accept` reads: the one that it writes, else JSON."""
+    media_type, _ = _split(content_type)
+    return FORMATS.get(media_type) or PATCH_FORMATS.get(media_type) or JSON
+
+
+@lru_cache(maxsize=256)
+def check_content_type(content_type: str) -> Format:
+    """Returns the format of a body; raises UnsupportedMediaType where it is not declared as FHIR in UTF-8."""
     media_type, parameters = _split(content_type)
-    if media_type not in JSON_TYPES:
-        named = f"as `{content_type}`" if content_type else "without `Content-Type`"
-        nomme = f"en `{content_type}`" if content_type else "sans `Content-Type`"
-        raise UnsupportedMediaType(
-            f"The body came {named}; send it as `{JSON}`.",
-            f"Le corps est arrivé {nomme} ; envoyez-le en `{JSON}`.",
-            rule="content-type",
-        )
+    if media_type not in FORMATS:
+        raise unsupported_body(content_type, NAMES)
     _check_version(parameters, UnsupportedMediaType)
+    check_charset(parameters)
+    return FORMATS[media_type]
+
+
+@lru_cache(maxsize=256)
+def patch_type(content_type: str) -> str:
+    """Returns the media type of a patch; raises UnsupportedMediaType where there is no patch of this type."""
+    media_type, parameters = _split(content_type)
+    if media_type not in PATCH_FORMATS and media_type not in FORMATS:
+        names = ", ".join(f"`{name}`" for name in PATCH_FORMATS)
+        raise unsupported_body(content_type, f"{names}, or a `Parameters` as {NAMES}")
+    check_charset(parameters)
+    return media_type
+
+
+def check_charset(parameters: dict[str, str]) -> None:
+    """Raises UnsupportedMediaType for the parameters of a media type that name another charset than UTF-8."""
     charset = parameters.get("charset", "utf-8").lower()
     if charset not in ("utf-8", "utf8"):
         raise UnsupportedMediaType(
@@ -74,6 +117,17 @@ def check_content_type(content_type: str) -> None:
             f"Le jeu de caractères du corps est `{charset}` ; FHIR est en UTF-8.",
             rule="charset",
         )
+
+
+def unsupported_body(content_type: str, names: str) -> UnsupportedMediaType:
+    """Returns the error for a body of another type than `names`, which may be none."""
+    named = f"as `{content_type}`" if content_type else "without `Content-Type`"
+    nomme = f"en `{content_type}`" if content_type else "sans `Content-Type`"
+    return UnsupportedMediaType(
+        f"The body came {named}; send it as one of {names}.",
+        f"Le corps est arrivé {nomme} ; envoyez-le comme l'un de {names}.",
+        rule="content-type",
+    )
 
 
 @lru_cache(maxsize=1024)

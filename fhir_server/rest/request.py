@@ -6,20 +6,25 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fhir_server.errors import MalformedContent, TooLarge, UnsupportedMediaType
+from fhir_server.interactions.patch import PATCH_MEDIA_TYPES, PATCH_TYPES, Patch, fhirpath_patch
+from fhir_server.rest.formats import JSON, Format
 from fhir_server.rest.negotiation import (
     Preferences,
-    check_accept,
     check_content_type,
-    check_format,
+    choose_format,
+    format_sent,
+    names_a_format,
     parse_boolean,
+    parse_format,
+    patch_type,
     preferences,
 )
-from fhir_server.spec.json_format import decode
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+ACCEPT_PATCH = ", ".join(PATCH_MEDIA_TYPES).encode()
 GENERAL = ("_format", "_pretty")
 """Query parameters of every request; taken out before interactions see the query."""
 LISTS = {b"accept", b"accept-language", b"if-match", b"if-none-match", b"prefer"}
@@ -70,18 +75,26 @@ class Request:
         """Fills `preferences` and `query`; raises NotAcceptable or InvalidContent for what cannot be answered."""
         self.preferences = preferences(self.header(b"accept-language"), self.header(b"prefer"), default_language)
         raw = self._scope["query_string"].decode("latin-1")
+        general: dict[str, str] = {}
         if raw:
-            self.query, self.general = split_query(raw)
-            self._heed(self.general)
-        if "_format" not in self.general and (accept := self.header(b"accept")):
-            check_accept(accept)
+            self.query, general = split_query(raw)
+        if "_format" not in general:
+            accept = self.header(b"accept")
+            # A Binary has content of any type, which is what the client may be asking for.
+            is_content = self.segments[:1] == ["Binary"] and not names_a_format(accept)
+            wanted = choose_format(accept) if accept and not is_content else None
+            format_ = wanted or format_sent(self.header(b"content-type"))
+            if format_ is not JSON:
+                self.preferences = replace(self.preferences, format=format_)
+        self._heed(general)
 
     def _heed(self, general: dict[str, str]) -> None:
+        if "_format" in general:
+            self.preferences = replace(self.preferences, format=parse_format(general["_format"]))
         if "_pretty" in general:
             pretty = parse_boolean("_pretty", general["_pretty"])
             self.preferences = replace(self.preferences, pretty=pretty)
-        if "_format" in general:
-            check_format(general["_format"])
+        self.general |= general
 
     async def body(self) -> bytes:
         """Returns the body; raises TooLarge as soon as it is over the limit, MalformedContent where it breaks off."""
@@ -115,8 +128,17 @@ class Request:
 
         Raises UnsupportedMediaType, TooLarge, MalformedContent and InvalidContent for what is none.
         """
-        check_content_type(self.header(b"content-type"))
-        resource = decode(await self.body())
+        format_ = check_content_type(self.header(b"content-type"))
+        return self._resource(format_, await self.body())
+
+    async def optional_resource(self) -> dict[str, Any] | None:
+        """Returns the resource in the body, None where there is no body; raises what `resource` raises."""
+        body = await self.body()
+        return self._resource(check_content_type(self.header(b"content-type")), body) if body else None
+
+    @staticmethod
+    def _resource(format_: Format, body: bytes) -> dict[str, Any]:
+        resource = format_.read(body)
         if not isinstance(resource.get("resourceType"), str):
             raise MalformedContent(
                 "The body is not a FHIR resource: it has no `resourceType`.",
@@ -124,6 +146,15 @@ class Request:
                 rule="resource-type",
             )
         return resource
+
+    async def patch(self) -> Patch:
+        """Returns the patch in the body, of whatever kind its media type says.
+
+        Raises UnsupportedMediaType for another type, and what `resource` raises for a body that is none.
+        """
+        content_type = self.header(b"content-type")
+        read = PATCH_TYPES.get(patch_type(content_type))
+        return read(await self.body()) if read else fhirpath_patch(await self.resource())
 
     async def form(self) -> list[tuple[str, str]]:
         """Returns the parameters of a `POST …/_search`, those of the URL first."""

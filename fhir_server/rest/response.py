@@ -9,8 +9,9 @@ from typing import Any
 from fhir_server.errors import FhirError
 from fhir_server.interactions.write_request import WriteResult
 from fhir_server.outcome import build_error_outcome, build_outcome
-from fhir_server.rest.negotiation import CONTENT_TYPE, Preferences
-from fhir_server.spec.json_format import encode, encode_pretty
+from fhir_server.rest.formats import JSON
+from fhir_server.rest.negotiation import Preferences
+from fhir_server.spec.json_format import RawJson
 from fhir_server.store import StoredVersion
 
 
@@ -21,23 +22,24 @@ class Response:
     status: int
     body: bytes = b""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    content_type: bytes = CONTENT_TYPE
+    content_type: bytes = JSON.content_type
 
 
-def write_body(content: dict[str, Any], preferences: Preferences) -> bytes:
-    """Returns FHIR JSON, indented where `_pretty=true`."""
-    return encode_pretty(content) if preferences.pretty else encode(content)
-
-
-def answer_resource(content: dict[str, Any], preferences: Preferences, status: int = 200) -> Response:
-    """Returns an answer without a version: a bundle, the CapabilityStatement, an outcome."""
-    return Response(status, write_body(content, preferences))
+def answer_resource(
+    content: dict[str, Any] | RawJson,
+    preferences: Preferences,
+    status: int = 200,
+    headers: list[tuple[bytes, bytes]] | None = None,
+) -> Response:
+    """Returns `content` in the format that the client prefers, indented where `_pretty=true`."""
+    format_ = preferences.format
+    return Response(status, format_.write(content, preferences.pretty), headers or [], format_.content_type)
 
 
 def answer_version(version: StoredVersion, preferences: Preferences) -> Response:
     """Returns a stored version with its `ETag` and `Last-Modified`."""
-    body = write_body(version.resource or {}, preferences)
-    return Response(200, body, version_headers(version.version_id, version.last_updated))
+    headers = version_headers(version.version_id, version.last_updated)
+    return answer_resource(RawJson(version.json or b"{}"), preferences, 200, headers)
 
 
 def answer_write(result: WriteResult, base_url: str, preferences: Preferences) -> Response:
@@ -50,10 +52,10 @@ def answer_write(result: WriteResult, base_url: str, preferences: Preferences) -
             headers.append((b"location", f"{base_url}/{path}".encode()))
     if preferences.returns == "OperationOutcome":
         status = 200 if result.status == 204 else result.status
-        return Response(status, write_body(build_outcome(result.warnings, preferences.language), preferences), headers)
+        return answer_resource(build_outcome(result.warnings, preferences.language), preferences, status, headers)
     if preferences.returns == "minimal" or result.resource is None:
         return Response(result.status, b"", headers)
-    return Response(result.status, write_body(result.resource, preferences), headers)
+    return answer_resource(result.resource, preferences, result.status, headers)
 
 
 def answer_error(error: FhirError, preferences: Preferences) -> Response:
@@ -61,7 +63,7 @@ def answer_error(error: FhirError, preferences: Preferences) -> Response:
     headers: list[tuple[bytes, bytes]] = []
     if error.retry_after_s is not None:
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
-    return Response(error.status, write_body(build_error_outcome(error, preferences.language), preferences), headers)
+    return answer_resource(build_error_outcome(error, preferences.language), preferences, error.status, headers)
 
 
 def version_headers(version_id: int, last_updated: datetime | None) -> list[tuple[bytes, bytes]]:

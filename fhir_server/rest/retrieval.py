@@ -1,17 +1,22 @@
 """What a GET below the base URL means, whether it comes over HTTP or as an entry of a bundle."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 from fhir_server.errors import InvalidContent, ResourceNotFound
 from fhir_server.interactions.addresses import check_id, check_type
+from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.history import HistoryQuery, history
 from fhir_server.interactions.read import read, vread
 from fhir_server.interactions.search import search
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.negotiation import Preferences
+from fhir_server.rest.operations import Call, is_operation, operate_in_bundle
 from fhir_server.rest.request import split_query
+from fhir_server.spec.json_format import encode
+from fhir_server.spec.subset import Subset, subset_of_read
 from fhir_server.store import StoredVersion
 
 Query = Sequence[tuple[str, str]]
@@ -27,7 +32,8 @@ async def retrieve(
     repository = endpoint.repository
     match segments:
         case ["metadata"]:
-            return endpoint.capabilities(base_url)
+            subset = _read_subset([pair for pair in query if pair != ("mode", "full")], "CapabilityStatement")
+            return subset.of(endpoint.capabilities(base_url))
         case ["_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url))
         case [resource_type]:
@@ -42,24 +48,44 @@ async def retrieve(
         case [resource_type, "_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url, check_type(resource_type)))
         case [resource_type, id_]:
-            check_type(resource_type)
-            refuse_query(query)
-            return await read(repository.store, resource_type, check_id(id_))
+            subset = _read_subset(query, check_type(resource_type))
+            return _left(await read(repository.store, resource_type, check_id(id_)), subset)
         case [resource_type, id_, "_history"]:
             parsed = HistoryQuery.parse(query, base_url, check_type(resource_type), check_id(id_))
             return await history(repository, parsed)
         case [resource_type, id_, "_history", version_id]:
-            check_type(resource_type)
-            refuse_query(query)
-            return await vread(repository.store, resource_type, check_id(id_), version_id)
+            subset = _read_subset(query, check_type(resource_type))
+            return _left(await vread(repository.store, resource_type, check_id(id_), version_id), subset)
     raise unknown_url(segments)
 
 
-async def retrieve_for_bundle(endpoint: Endpoint, url: str, base_url: str, preferences: Preferences) -> dict[str, Any]:
-    """Returns the resource for the GET of a bundle's entry; raises what `retrieve` raises."""
-    path, _, text = url.removeprefix(base_url).partition("?")
+def _read_subset(query: Query, resource_type: str) -> Subset:
+    """Returns what `_summary` and `_elements` of a read ask for; refuses every other parameter."""
+    others = [name for name, _ in query if name not in ("_summary", "_elements")]
+    if others:
+        names = ", ".join(f"`{name}`" for name in others)
+        raise InvalidContent(
+            f"A read takes `_format`, `_pretty`, `_summary` and `_elements`, not {names}.",
+            f"Une lecture admet `_format`, `_pretty`, `_summary` et `_elements`, pas {names}.",
+            rule="parameter-unknown",
+        )
+    return subset_of_read(query, (resource_type,))
+
+
+def _left(version: StoredVersion, subset: Subset) -> StoredVersion:
+    return version if subset.is_whole else replace(version, json=encode(subset.of(version.resource or {})))
+
+
+async def retrieve_for_bundle(
+    endpoint: Endpoint, entry: Entry, base_url: str, preferences: Preferences, *, is_transaction: bool
+) -> dict[str, Any]:
+    """Returns the resource for an entry of a bundle that reads, or calls an operation; raises what these raise."""
+    path, _, text = entry.url.removeprefix(base_url).partition("?")
     query, _ = split_query(text)
     segments = [unquote(part) for part in path.strip("/").split("/")] if path.strip("/") else []
+    if is_operation(segments):
+        call = Call(segments, entry.method, query, entry.body, base_url, preferences)
+        return await operate_in_bundle(endpoint, call, is_transaction=is_transaction)
     found = await retrieve(endpoint, segments, query, base_url, preferences)
     return (found.resource or {}) if isinstance(found, StoredVersion) else found
 

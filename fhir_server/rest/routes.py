@@ -6,52 +6,70 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
-from fhir_server.errors import InteractionUnknown, InvalidContent, MalformedContent, NotSupported
+from fhir_server.errors import InteractionUnknown, MalformedContent
 from fhir_server.interactions.addresses import (
-    check_id,
-    check_resource,
     check_type,
-    parse_if_match,
-    parse_if_none_exist,
 )
-from fhir_server.interactions.apply import apply
+from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
-from fhir_server.interactions.write_request import WriteRequest
+from fhir_server.rest.binaries import answer_content, wants_content
 from fhir_server.rest.endpoint import Endpoint
-from fhir_server.rest.request import Request
-from fhir_server.rest.response import Response, answer_resource, answer_version, answer_write, version_headers
+from fhir_server.rest.operations import Call, is_operation, operate, operation_methods
+from fhir_server.rest.request import ACCEPT_PATCH, Request
+from fhir_server.rest.response import Response, answer_resource, answer_version, version_headers
 from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, unknown_url
+from fhir_server.rest.writes import create, delete, patch, update
 from fhir_server.store import StoredVersion
 
 
 async def dispatch(endpoint: Endpoint, request: Request) -> Response:
     """Returns the answer to `request`; raises the FhirError of what is refused."""
+    if request.method not in allowed_methods(request.segments):
+        raise _not_here(request)
+    if is_operation(request.segments) and request.method != "OPTIONS":
+        return await _operation(endpoint, request)
     match request.method:
         case "GET" | "HEAD":
             return await _get(endpoint, request)
         case "POST":
             return await _post(endpoint, request)
         case "PUT":
-            return await _put(endpoint, request)
+            return await update(endpoint, request)
+        case "PATCH":
+            return await patch(endpoint, request)
         case "DELETE":
-            return await _delete(endpoint, request)
-    raise _not_here(request)
+            return await delete(endpoint, request)
+    return _options(request)
+
+
+def _options(request: Request) -> Response:
+    """Tells the methods of a URL, and the kinds of patch it takes (RFC 5789)."""
+    allowed = allowed_methods(request.segments)
+    headers = [(b"allow", ", ".join(allowed).encode())]
+    if "PATCH" in allowed:
+        check_type(request.segments[0])
+        headers.append((b"accept-patch", ACCEPT_PATCH))
+    return Response(204, b"", headers)
 
 
 async def _get(endpoint: Endpoint, request: Request) -> Response:
-    if not request.segments:
-        raise _not_here(request)
     found = await retrieve(endpoint, request.segments, request.query, request.base_url, request.preferences)
     if not isinstance(found, StoredVersion):
-        for link in found.get("link", ()) if request.general else ():
-            # The next page looks like this one.
-            link["url"] += ("&" if "?" in link["url"] else "?") + urlencode(request.general)
-        return answer_resource(found, request.preferences)
+        return _answer_bundle(request, found)
     if _is_unchanged(request, found):
         return Response(304, b"", version_headers(found.version_id, found.last_updated))
+    if found.resource_type == "Binary" and wants_content(request):
+        return answer_content(found)
     return answer_version(found, request.preferences)
+
+
+def _answer_bundle(request: Request, found: dict[str, Any]) -> Response:
+    for link in found.get("link", ()) if request.general else ():
+        # The next page looks like this one.
+        link["url"] += ("&" if "?" in link["url"] else "?") + urlencode(request.general)
+    return answer_resource(found, request.preferences)
 
 
 def _is_unchanged(request: Request, found: StoredVersion) -> bool:
@@ -82,17 +100,16 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
                 lenient=request.preferences.lenient,
                 language=request.preferences.language,
             )
-            return answer_resource(found, request.preferences)
+            return _answer_bundle(request, found)
         case [resource_type]:
-            check_type(resource_type)
-            resource = await request.resource()
-            check_resource(resource, resource_type, None)
-            _refuse_condition_of_create(request)
-            sent = request.header(b"if-none-exist")
-            condition = parse_if_none_exist(sent, resource_type) if sent else None
-            write = WriteRequest("POST", resource_type, resource=resource, if_none_exist=condition)
-            return await _write(endpoint, request, write)
+            return await create(endpoint, request, resource_type)
     raise _not_here(request)
+
+
+async def _operation(endpoint: Endpoint, request: Request) -> Response:
+    body = await request.optional_resource() if request.method == "POST" else None
+    call = Call(request.segments, request.method, request.query, body, request.base_url, request.preferences)
+    return _answer_bundle(request, await operate(endpoint, call))
 
 
 async def _bundle(endpoint: Endpoint, request: Request) -> Response:
@@ -105,107 +122,40 @@ async def _bundle(endpoint: Endpoint, request: Request) -> Response:
             rule="bundle-expected",
         )
 
-    async def read(url: str) -> dict[str, Any]:
-        return await retrieve_for_bundle(endpoint, url, request.base_url, request.preferences)
+    async def read(entry: Entry) -> dict[str, Any]:
+        is_transaction = bundle.get("type") == "transaction"
+        return await retrieve_for_bundle(
+            endpoint, entry, request.base_url, request.preferences, is_transaction=is_transaction
+        )
 
     chosen = request.preferences
     options = BundleOptions(chosen.language, chosen.returns == "representation", chosen.returns == "OperationOutcome")
     return answer_resource(await process_bundle(endpoint.repository, bundle, read, options), chosen)
 
 
-async def _put(endpoint: Endpoint, request: Request) -> Response:
-    if_match = request.header(b"if-match")
-    version_id = parse_if_match(if_match) if if_match else None
-    must_be_new = request.header(b"if-none-match") == "*"
-    match request.segments:
-        case [resource_type, id_]:
-            check_type(resource_type)
-            check_id(id_)
-            refuse_query(request.query)
-            resource = await request.resource()
-            check_resource(resource, resource_type, id_)
-            write = WriteRequest("PUT", resource_type, id_, resource, if_match=version_id, must_be_new=must_be_new)
-            return await _write(endpoint, request, write)
-        case [resource_type]:
-            check_type(resource_type)
-            resource = await request.resource()
-            check_resource(resource, resource_type, None)
-            condition = _required_condition(request, "PUT")
-            write = WriteRequest(
-                "PUT",
-                resource_type,
-                resource=resource,
-                condition=condition,
-                if_match=version_id,
-                must_be_new=must_be_new,
-            )
-            return await _write(endpoint, request, write)
-    raise _not_here(request)
-
-
-async def _delete(endpoint: Endpoint, request: Request) -> Response:
-    if_match = request.header(b"if-match")
-    version_id = parse_if_match(if_match) if if_match else None
-    match request.segments:
-        case [resource_type, id_]:
-            refuse_query(request.query)
-            write = WriteRequest("DELETE", check_type(resource_type), check_id(id_), if_match=version_id)
-            return await _write(endpoint, request, write)
-        case [resource_type]:
-            condition = _required_condition(request, "DELETE")
-            write = WriteRequest("DELETE", check_type(resource_type), condition=condition, if_match=version_id)
-            return await _write(endpoint, request, write)
-    raise _not_here(request)
-
-
-async def _write(endpoint: Endpoint, request: Request, write: WriteRequest) -> Response:
-    [result] = await apply(endpoint.repository, [write])
-    return answer_write(result, request.base_url, request.preferences)
-
-
-def _refuse_condition_of_create(request: Request) -> None:
-    if request.query:
-        raise InvalidContent(
-            "A create has no search parameters; the condition of a conditional create is the header `If-None-Exist`.",
-            "Une création n'a pas de paramètres de recherche ; la condition d'une création conditionnelle est l'en-tête"
-            " `If-None-Exist`.",
-            rule="parameter-unknown",
-        )
-
-
-def _required_condition(request: Request, method: str) -> str:
-    """An update or delete of a whole type without a condition is a mistake, never an intention."""
-    if not request.query:
-        raise NotSupported(
-            f"`{method}` on a type needs a condition, such as `{request.segments[0]}?identifier=system|value`.",
-            f"`{method}` sur un type demande une condition, comme `{request.segments[0]}?identifier=system|valeur`.",
-            rule="condition-empty",
-        )
-    return urlencode(request.query, safe=":/|,$")
-
-
 def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that a URL has, for the `Allow` of a 405."""
+    if is_operation(segments):
+        return operation_methods(segments)
     match segments:
         case [] | [_, "_search"]:
-            return ("POST",)
+            return ("POST", "OPTIONS")
         case ["metadata" | "_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _]:
-            return ("GET", "HEAD")
+            return ("GET", "HEAD", "OPTIONS")
         case [_]:
-            return ("GET", "HEAD", "POST", "PUT", "DELETE")
+            return ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [_, _]:
-            return ("GET", "HEAD", "PUT", "DELETE")
+            return ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
     return ()
 
 
 def _not_here(request: Request) -> Exception:
-    segments: Sequence[str] = [unquote_plus(segment) for segment in request.segments]
-    path = "/".join(segments) or "/"
-    known = request.method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
-    if not known or len(segments) <= 4:
-        return InteractionUnknown(
-            f"`{request.method}` is not supported on `{path}`; `metadata` lists what is.",
-            f"`{request.method}` n'est pas pris en charge sur `{path}` ; `metadata` indique ce qui l'est.",
-            rule="interaction-unknown",
-        )
-    return unknown_url(segments)
+    """Returns the error for a method that a URL does not have, or for a URL that has none at all."""
+    path = "/".join(map(unquote_plus, request.segments)) or "/"
+    if not allowed_methods(request.segments):
+        return unknown_url(request.segments)
+    return InteractionUnknown(
+        f"`{request.method}` is not supported on `{path}`; `metadata` lists what is.",
+        f"`{request.method}` n'est pas pris en charge sur `{path}` ; `metadata` indique ce qui l'est.",
+        rule="interaction-unknown",
+    )

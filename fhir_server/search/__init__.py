@@ -2,18 +2,26 @@
 
 from fhir_server.search.bundle import build_bundle
 from fhir_server.search.conditional import find_ids, find_ids_of_each, parse_condition, single_key
-from fhir_server.search.execute import Page, execute
+from fhir_server.search.criteria import Clause
+from fhir_server.search.execute import execute
+from fhir_server.search.page import Found, Page
+from fhir_server.search.pages import sign, verify
 from fhir_server.search.parse import parse_search
 from fhir_server.search.plan import plan
 from fhir_server.search.query import build_filter
-from fhir_server.search.request import DEFAULT_COUNT, MAX_COUNT, MAX_INCLUDED, Clause, SearchRequest
+from fhir_server.search.reader import Reader
+from fhir_server.search.record import Record, read_records
+from fhir_server.search.request import DEFAULT_COUNT, MAX_COUNT, MAX_INCLUDED, SearchRequest
 
 __all__ = [
     "DEFAULT_COUNT",
     "MAX_COUNT",
     "MAX_INCLUDED",
     "Clause",
+    "Found",
     "Page",
+    "Reader",
+    "Record",
     "SearchRequest",
     "build_bundle",
     "build_filter",
@@ -23,5 +31,8 @@ __all__ = [
     "parse_condition",
     "parse_search",
     "plan",
+    "read_records",
+    "sign",
     "single_key",
+    "verify",
 ]

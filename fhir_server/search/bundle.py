@@ -5,17 +5,22 @@ https://hl7.org/fhir/R4/bundle.html#searchset, https://hl7.org/fhir/R4/search.ht
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from fhir_server.outcome import build_outcome
+from fhir_server.search.subset import subsetted
+from fhir_server.spec.json_format import RawJson
 
 if TYPE_CHECKING:
-    from fhir_server.search.execute import Page
+    from fhir_server.search.page import Found, Page
     from fhir_server.search.request import SearchRequest
 
+_MATCH, _INCLUDE = {"mode": "match"}, {"mode": "include"}
 _READABLE = ":/|,$"
 """Characters that stay as they are in the query of a link, for those who read it."""
+_PLAIN = re.compile(r"[A-Za-z0-9_.~:/|,$-]*").fullmatch
 
 
 def build_bundle(
@@ -23,8 +28,11 @@ def build_bundle(
 ) -> dict[str, Any]:
     """Returns the searchset; `base_url` is without a slash at the end, `self_path` as in `Patient`.
 
+    Resources stand in it as `RawJson`; `json_format.unpacked` decodes them for who has to look inside.
+
     The links hold the parameters that were understood, so a lenient client sees what was ignored.
     """
+    page = subsetted(page, request.subset)
     links = [{"relation": "self", "url": _url(request, base_url, self_path, request.page)}]
     if page.next_page is not None:
         links.append({"relation": "next", "url": _url(request, base_url, self_path, page.next_page)})
@@ -32,8 +40,8 @@ def build_bundle(
     if page.total is not None:
         bundle["total"] = page.total
     bundle["link"] = links
-    entries = [_entry(resource, base_url, "match") for resource in page.matches]
-    entries.extend(_entry(resource, base_url, "include") for resource in page.included)
+    entries: list[dict[str, Any]] = [_entry(found, base_url, _MATCH) for found in page.matches]
+    entries.extend(_entry(found, base_url, _INCLUDE) for found in page.included)
     if page.warnings:
         entries.append({"resource": build_outcome(page.warnings, language), "search": {"mode": "outcome"}})
     if entries:
@@ -41,15 +49,20 @@ def build_bundle(
     return bundle
 
 
-def _entry(resource: dict[str, Any], base_url: str, mode: str) -> dict[str, Any]:
+def _entry(found: Found, base_url: str, search: dict[str, str]) -> dict[str, Any]:
     return {
-        "fullUrl": f"{base_url}/{resource['resourceType']}/{resource['id']}",
-        "resource": resource,
-        "search": {"mode": mode},
+        "fullUrl": f"{base_url}/{found.resource_type}/{found.id_}",
+        "resource": RawJson(found.json),
+        "search": search,
     }
+
+
+def _quoted(text: str) -> str:
+    # Most names and values need no quoting, and the library takes its time to find that out.
+    return text if _PLAIN(text) else quote_plus(text, safe=_READABLE)
 
 
 def _url(request: SearchRequest, base_url: str, self_path: str, token: str | None) -> str:
     parameters = [*request.parameters, *([("_page", token)] if token else [])]
-    query = urlencode(parameters, safe=_READABLE)
+    query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters)
     return f"{base_url}/{self_path}?{query}" if query else f"{base_url}/{self_path}"

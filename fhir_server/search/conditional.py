@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from fhir_server.errors import InvalidContent
-from fhir_server.search.execute import MAX_TIME_MS
+from fhir_server.search.conditions import clause_condition
+from fhir_server.search.criteria import Clause
 from fhir_server.search.parse import parse_search
-from fhir_server.search.plan import plan
-from fhir_server.search.query import build_filter, clause_condition
+from fhir_server.search.reader import MAX_TIME_MS, Reader
 from fhir_server.search.request import SearchRequest
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
 
@@ -54,15 +54,9 @@ async def find_ids(
     max_time_ms: int = MAX_TIME_MS,
 ) -> list[str]:
     """Returns the ids of the resources that a condition means, `limit` at most: two show that it is not selective."""
-    planned = plan(request, registry)
-    documents = await store.find(
-        request.resource_type,
-        build_filter(planned),
-        limit=limit,
-        projection={"_id": 1},
-        hint=planned.hint,
-        max_time_ms=max_time_ms,
-    )
+    reader = Reader(store, registry, max_time_ms)
+    query = await reader.query(request.resource_type, request.clauses)
+    documents = await reader.find(query, limit=limit, projection={"_id": 1})
     return [document["_id"] for document in documents]
 
 
@@ -75,7 +69,7 @@ async def find_ids_of_each(
     for request, key in zip(requests, keys, strict=True):
         if key is not None:
             together[request.resource_type][key] = None
-    asked = [_ask(name, list(wanted), store) for name, wanted in together.items()]
+    asked = [_ask(name, list(wanted), store, registry) for name, wanted in together.items()]
     answers = dict(zip(together, await asyncio.gather(*asked), strict=True))
     return await asyncio.gather(
         *(
@@ -87,11 +81,13 @@ async def find_ids_of_each(
     )
 
 
-async def _ask(resource_type: str, keys: list[str], store: ResourceStore) -> dict[str, list[str]] | None:
+async def _ask(
+    resource_type: str, keys: list[str], store: ResourceStore, registry: SearchParameterRegistry
+) -> dict[str, list[str]] | None:
     """Returns ids by key, or None where some keys match so many resources that they have to be asked for alone."""
-    documents = await store.find(
-        resource_type, {"k": {"$in": keys}}, projection={"_id": 1, "k": 1}, limit=2 * len(keys) + 1
-    )
+    reader = Reader(store, registry)
+    query = await reader.query(resource_type, also={"k": {"$in": keys}})
+    documents = await reader.find(query, projection={"_id": 1, "k": 1}, limit=2 * len(keys) + 1)
     if len(documents) > 2 * len(keys):
         return None
     found: dict[str, list[str]] = {key: [] for key in keys}
@@ -107,7 +103,10 @@ async def _ready(ids: list[str]) -> list[str]:
 
 def single_key(request: SearchRequest, registry: SearchParameterRegistry) -> str | None:
     """Returns the one key of the index document that a condition asks for, or None where it asks for more or less."""
-    if len(request.clauses) != 1 or request.clauses[0].modifier is not None:
+    if len(request.clauses) != 1:
         return None
-    condition = clause_condition(request.clauses[0], registry)
-    return condition.keys[0] if len(condition.keys) == 1 and not condition.others else None
+    (clause,) = request.clauses
+    if not isinstance(clause, Clause) or clause.modifier is not None:
+        return None
+    condition = clause_condition(clause, registry)
+    return condition.keys[0] if len(condition.keys) == 1 and not condition.others and condition.check is None else None

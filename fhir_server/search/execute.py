@@ -7,16 +7,17 @@ client asked for `accurate`. A page that holds all matches is its own count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fhir_server.errors import TooCostly
 from fhir_server.outcome import Issue
 from fhir_server.search.include import include
+from fhir_server.search.page import Page, found
 from fhir_server.search.pages import sign, verify
-from fhir_server.search.plan import plan
-from fhir_server.search.query import build_filter
+from fhir_server.search.reader import MAX_TIME_MS, RELATION_LIMITS, Reader, RelationLimits
 from fhir_server.search.sort import projection, sort_values
+from fhir_server.store import BODY
 
 if TYPE_CHECKING:
     from fhir_server.index import SearchParameterRegistry
@@ -24,21 +25,9 @@ if TYPE_CHECKING:
     from fhir_server.search.request import SearchRequest
     from fhir_server.store import ResourceStore
 
-MAX_TIME_MS = 10_000
 COUNT_TIME_MS = 2_000
 ESTIMATE_LIMIT = 1_000
 """`_total=estimate` counts up to here: the total then means "at least"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of results; `total` None is unknown, `next_page` is the token of the next page, None on the last."""
-
-    matches: tuple[dict[str, Any], ...] = ()
-    included: tuple[dict[str, Any], ...] = ()
-    total: int | None = None
-    next_page: str | None = None
-    warnings: tuple[Issue, ...] = ()
 
 
 async def execute(
@@ -48,55 +37,54 @@ async def execute(
     *,
     page_key: bytes,
     max_time_ms: int = MAX_TIME_MS,
+    relations: RelationLimits = RELATION_LIMITS,
 ) -> Page:
     """Returns one page of the search; `page_key` is the secret that signs page tokens.
 
     Raises TooCostly when MongoDB takes longer than `max_time_ms`, InvalidContent for a token that is not this search's.
     """
-    planned = plan(request, registry)
-    warnings = [*request.warnings, *_explained(request, planned)]
+    reader = Reader(store, registry, max_time_ms, relations=relations)
+    query = await reader.query(request.resource_type, request.clauses, order=request.order)
+    warnings = [*request.warnings, *_explained(request, query.plan)]
     if request.count == 0:
-        condition = build_filter(planned)
-        counted = await store.count(request.resource_type, condition, max_time_ms=max_time_ms)
-        return Page(total=counted, warnings=tuple(warnings))
+        return Page(total=await _count(request, reader), warnings=tuple(warnings))
     last, total = verify(request, page_key) if request.page else (None, None)
     with_keys = bool(request.includes)
-    documents = await store.find(
-        request.resource_type,
-        build_filter(planned, order=request.order, last=last),
-        sort=[(key.field, key.direction) for key in request.order],
+    documents = await reader.find(
+        query,
+        order=request.order,
+        last=last,
         limit=request.count + 1,
-        projection={"resource": 1, **({"k": 1} if with_keys else {}), **projection(request.order)},
-        hint=planned.hint,
-        max_time_ms=max_time_ms,
+        projection={**BODY, **({"k": 1} if with_keys else {}), **projection(request.order)},
     )
     more, documents = len(documents) > request.count, documents[: request.count]
     if last is None and request.total != "none":
-        total = len(documents) if not more else await _total(request, planned, store, warnings, max_time_ms)
+        total = len(documents) if not more else await _total(request, reader, warnings)
     token = sign(request, sort_values(request.order, documents[-1]), total, page_key) if more else None
-    page = Page(tuple(document["resource"] for document in documents), (), total, token, tuple(warnings))
+    matches = tuple(found(request.resource_type, document) for document in documents)
+    page = Page(matches, (), total, token, tuple(warnings))
     if with_keys and documents:
-        included, issues = await include(request, documents, store, registry, max_time_ms=max_time_ms)
+        documents = [{**document, "t": request.resource_type} for document in documents]
+        included, issues = await include(request, documents, reader)
         page = replace(page, included=included, warnings=(*page.warnings, *issues))
     return page
 
 
-async def _total(
-    request: SearchRequest,
-    planned: SearchPlan,
-    store: ResourceStore,
-    warnings: list[Issue],
-    max_time_ms: int,
-) -> int | None:
+async def _total(request: SearchRequest, reader: Reader, warnings: list[Issue]) -> int | None:
     limit = ESTIMATE_LIMIT if request.total == "estimate" else 0
-    budget = max_time_ms if request.total == "accurate" else min(COUNT_TIME_MS, max_time_ms)
+    budget = None if request.total == "accurate" else COUNT_TIME_MS
     try:
-        return await store.count(request.resource_type, build_filter(planned), limit=limit, max_time_ms=budget)
+        return await _count(request, reader, limit, budget)
     except TooCostly:
         if request.total == "accurate":
             raise
         warnings.append(_UNCOUNTED)
         return None
+
+
+async def _count(request: SearchRequest, reader: Reader, limit: int = 0, max_time_ms: int | None = None) -> int:
+    query = await reader.query(request.resource_type, request.clauses, counting=True)
+    return await reader.count(query, limit=limit, max_time_ms=max_time_ms)
 
 
 def _explained(request: SearchRequest, planned: SearchPlan) -> list[Issue]:

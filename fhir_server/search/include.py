@@ -15,19 +15,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.outcome import Issue
+from fhir_server.search.page import Found, found
 from fhir_server.search.request import MAX_INCLUDED, Include
+from fhir_server.search.sort import DEFAULT_ORDER
 from fhir_server.spec.definitions import resource_types
+from fhir_server.store import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from fhir_server.index import SearchParameter, SearchParameterRegistry
+    from fhir_server.search.reader import Reader
     from fhir_server.search.request import SearchRequest
-    from fhir_server.store import ResourceStore
 
 MAX_ROUNDS = 5
-_FIELDS = {"resource": 1, "k": 1}
-_NEWEST_FIRST = (("date", -1), ("_id", 1))
+_FIELDS = {**BODY, "k": 1}
 
 _Key = tuple[str, str]
 
@@ -36,11 +38,9 @@ _Key = tuple[str, str]
 class _Inclusion:
     """What is included so far, and where it comes from."""
 
-    store: ResourceStore
-    registry: SearchParameterRegistry
-    max_time_ms: int
+    reader: Reader
     seen: set[_Key]
-    found: list[dict[str, Any]] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
     is_cut: bool = False
 
     def add(self, documents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ class _Inclusion:
                 self.is_cut = True
                 break
             self.seen.add(key)
-            self.found.append(document["resource"])
+            self.found.append(found(document["t"], document))
             new.append(document)
         return new
 
@@ -62,13 +62,10 @@ class _Inclusion:
 async def include(
     request: SearchRequest,
     documents: Sequence[dict[str, Any]],
-    store: ResourceStore,
-    registry: SearchParameterRegistry,
-    *,
-    max_time_ms: int,
-) -> tuple[tuple[dict[str, Any], ...], list[Issue]]:
-    """Returns the resources to include for the matches, whose documents carry `k`, and warnings."""
-    state = _Inclusion(store, registry, max_time_ms, {_key(document) for document in documents})
+    reader: Reader,
+) -> tuple[tuple[Found, ...], list[Issue]]:
+    """Returns the resources to include for the matches, whose documents carry `k` and their type `t`, and warnings."""
+    state = _Inclusion(reader, {_key(document) for document in documents})
     includes, sources = request.includes, documents
     for _ in range(MAX_ROUNDS):
         groups = await asyncio.gather(*(_fetch(each, sources, state) for each in includes))
@@ -87,9 +84,9 @@ async def _fetch(asked: Include, documents: Sequence[dict[str, Any]], state: _In
     ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
     canonicals: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for document in documents:
-        resource_type = document["resource"]["resourceType"]
+        resource_type = document["t"]
         if asked.source in ("*", resource_type):
-            for parameter, text in _references(document, _parameters(resource_type, asked, state.registry)):
+            for parameter, text in _references(document, _parameters(resource_type, asked, state.reader.registry)):
                 _sort_target(parameter, text, asked.target, ids, canonicals)
     reads = [_find(state, name, {"_id": {"$in": _new(name, found, state)}}) for name, found in ids.items()]
     reads += [_find(state, name, _by_canonical(list(found))) for name, found in canonicals.items()]
@@ -99,14 +96,14 @@ async def _fetch(asked: Include, documents: Sequence[dict[str, Any]], state: _In
 async def _fetch_referring(
     asked: Include, documents: Sequence[dict[str, Any]], state: _Inclusion
 ) -> list[dict[str, Any]]:
-    keys = [_key(document) for document in documents if asked.target in (None, document["resource"]["resourceType"])]
+    keys = [_key(document) for document in documents if asked.target in (None, document["t"])]
     if not keys:
         return []
-    types = await state.store.collections.existing_types() if asked.source == "*" else [asked.source]
+    types = await state.reader.store.collections.existing_types() if asked.source == "*" else [asked.source]
     reads = []
     for name in types:
         homes = dict.fromkeys(
-            (home.code, home.target) for each in _parameters(name, asked, state.registry) for home in each.homes
+            (home.code, home.target) for each in _parameters(name, asked, state.reader.registry) for home in each.homes
         )
         wanted = [f"{code}={kind}/{id_}" for code, target in homes for kind, id_ in keys if target in (None, kind)]
         if wanted:
@@ -117,14 +114,10 @@ async def _fetch_referring(
 async def _find(state: _Inclusion, resource_type: str, condition: dict[str, Any]) -> list[dict[str, Any]]:
     # One more than may be added shows that there are more.
     limit = MAX_INCLUDED + 1 - len(state.found)
-    return await state.store.find(
-        resource_type,
-        condition,
-        sort=_NEWEST_FIRST if "k" in condition else (),
-        limit=limit,
-        projection=_FIELDS,
-        max_time_ms=state.max_time_ms,
-    )
+    query = await state.reader.query(resource_type, also=condition)
+    order = DEFAULT_ORDER if "k" in condition else ()
+    documents = await state.reader.find(query, order=order, limit=limit, projection=_FIELDS)
+    return [{**document, "t": resource_type} for document in documents]
 
 
 def _parameters(resource_type: str, asked: Include, registry: SearchParameterRegistry) -> list[SearchParameter]:
@@ -182,7 +175,7 @@ def _by_canonical(canonicals: list[str]) -> dict[str, Any]:
 
 
 def _key(document: dict[str, Any]) -> _Key:
-    return document["resource"]["resourceType"], document["resource"]["id"]
+    return document["t"], document["_id"]
 
 
 _CUT = Issue(

@@ -3,37 +3,36 @@
 https://hl7.org/fhir/R4/search.html
 
 Repeated parameters are joined by AND, commas within a value by OR; a backslash takes its meaning from `,` `|` `$`.
-Chains, `_has`, composite and special parameters, `_text`, `_content`, `_list`, `_filter`, `_query`, `_contained`,
-`_elements` and `_summary` (but `count`) are refused.
+Special parameters, `_text`, `_content`, `_query` and functional lists are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fhir_server.errors import InvalidContent
-from fhir_server.index import TYPES, SearchParameter, SearchParameterRegistry
-from fhir_server.index.entries import split
 from fhir_server.outcome import Issue
-from fhir_server.search.refusals import invalid_value, unknown_parameter, unsupported
-from fhir_server.search.request import Clause, SearchRequest, Value
+from fhir_server.search.clauses import IgnorableError, parse_clause
+from fhir_server.search.filter_criteria import filter_criterion
+from fhir_server.search.lists import parse_list
+from fhir_server.search.refusals import invalid_value, no_named_query, unsupported
+from fhir_server.search.relations import Step, follow
+from fhir_server.search.request import SearchRequest
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
 from fhir_server.search.sort import DEFAULT_ORDER
+from fhir_server.search.subset import settled
 
 if TYPE_CHECKING:
     from fhir_server.errors import FhirError
+    from fhir_server.index import SearchParameterRegistry
+    from fhir_server.search.criteria import Criterion
 
-# Valid FHIR of which this server does not do (yet) what it says.
-_REFUSED = frozenset(
-    {"_has", "_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType", "_elements", "near"}
-)
 # Answered by the layer that negotiates.
 _ELSEWHERE = frozenset({"_format", "_pretty"})
 MAX_CLAUSES = 100
 """Search parameters of one request; one parameter may still have thousands of values."""
-_AFTER_PREFIX = frozenset("0123456789+-.")
 
 
 def parse_search(
@@ -49,7 +48,7 @@ def parse_search(
     of the links. Raises NotSupported and InvalidContent otherwise, and always for modifiers and values that are wrong.
     """
     request = SearchRequest(resource_type, order=DEFAULT_ORDER)
-    clauses: list[Clause] = []
+    clauses: list[Criterion] = []
     understood: list[tuple[str, str]] = []
     warnings: list[Issue] = []
     if len(query) > MAX_CLAUSES:
@@ -60,7 +59,7 @@ def parse_search(
             rule="parameter-many",
         )
     for name, value in query:
-        base, _, modifier = name.partition(":")
+        base = name.partition(":")[0]
         if base == "_page":
             request = replace(request, page=value)
             continue
@@ -68,72 +67,47 @@ def parse_search(
             if base in RESULT_PARAMETERS:
                 request = RESULT_PARAMETERS[base](request, name, value, registry)
             elif base not in _ELSEWHERE:
-                clauses.append(parse_clause(resource_type, base, modifier or None, value, registry))
-        except _IgnorableError as ignorable:
+                clauses.append(parse_criterion(resource_type, name, value, registry))
+        except IgnorableError as ignorable:
             if not lenient:
                 raise ignorable.error from None
             warnings.append(_warning(ignorable.error))
             continue
         understood.append((name, value))
-    return replace(request, clauses=tuple(clauses), parameters=tuple(understood), warnings=tuple(warnings))
+    request = replace(request, clauses=tuple(clauses), parameters=tuple(understood), warnings=tuple(warnings))
+    return settled(request)
 
 
-class _IgnorableError(Exception):
-    def __init__(self, error: FhirError) -> None:
-        super().__init__(error.english)
-        self.error = error
+def parse_criterion(resource_type: str, name: str, value: str, registry: SearchParameterRegistry) -> Criterion:
+    """Returns what `name=value` asks of resources of the type; `name` may be a chain or `_has`, with a modifier.
+
+    Raises as `parse_clause`, and NotSupported for a chain that leads nowhere, with where it could lead.
+    """
+
+    def leaf(target: str, last: str) -> Criterion:
+        code, _, modifier = last.partition(":")
+        special = _SPECIAL.get(code)
+        if special is None:
+            return parse_clause(target, code, modifier or None, value, registry)
+        if modifier:
+            raise unsupported(last, (code,))
+        if not value:
+            raise IgnorableError(invalid_value(code, value, "it has no value", "il n'a pas de valeur"))
+        return special(target, value, registry)
+
+    return follow(resource_type, [Step(each) for each in name.split(".")], leaf, registry)
 
 
-def parse_clause(
-    resource_type: str, name: str, modifier: str | None, value: str, registry: SearchParameterRegistry
-) -> Clause:
-    """Returns one clause; `name` is without its modifier."""
-    code, dot, _ = name.partition(".")
-    if name in _REFUSED:
-        raise unsupported(name, registry.for_type(resource_type))
-    parameter = registry.find(resource_type, code)
-    if parameter is None:
-        if registry.is_unavailable(resource_type, code):
-            raise unsupported(code, registry.for_type(resource_type))
-        valid = (*registry.for_type(resource_type), *RESULT_PARAMETERS)
-        raise _IgnorableError(unknown_parameter(code, resource_type, valid))
-    if dot or (modifier is not None and "." in modifier):
-        raise unsupported(f"{name}:{modifier}" if modifier else name)
-    if not value:
-        raise _IgnorableError(invalid_value(name, value, "it has no value", "il n'a pas de valeur"))
-    if "\0" in value:
-        raise invalid_value(name, "\\0", "it has a null character", "il contient un caractère nul")
-    _check_modifier(parameter, modifier)
-    if modifier == "missing":
-        if value not in ("true", "false"):
-            expected = "`true` or `false` is expected", "`true` ou `false` est attendu"
-            raise invalid_value(f"{name}:missing", value, *expected)
-        return Clause(parameter, (Value(value),), modifier)
-    return Clause(parameter, tuple(_value(parameter, name, text) for text in split(value, ",")), modifier)
+def _query(resource_type: str, value: str, registry: SearchParameterRegistry) -> Criterion:
+    raise no_named_query(value)
 
 
-def valid_modifiers(parameter: SearchParameter) -> frozenset[str]:
-    """Returns the modifiers that a parameter can have."""
-    if parameter.code in ("_id", "_lastUpdated"):
-        return frozenset({"not"}) if parameter.code == "_id" else frozenset()
-    known: frozenset[str] = TYPES[parameter.type].MODIFIERS
-    return known | frozenset(parameter.targets) if parameter.type == "reference" else known
-
-
-def _check_modifier(parameter: SearchParameter, modifier: str | None) -> None:
-    valid = valid_modifiers(parameter)
-    if modifier is not None and modifier not in valid:
-        raise unsupported(f"{parameter.code}:{modifier}", (f"{parameter.code}:{each}" for each in valid))
-
-
-def _value(parameter: SearchParameter, name: str, text: str) -> Value:
-    if not text:
-        expected = "a value between commas is empty", "une valeur entre virgules est vide"
-        raise invalid_value(name, text, *expected)
-    prefix, rest = text[:2], text[2:]
-    if prefix in TYPES[parameter.type].PREFIXES and rest[:1] in _AFTER_PREFIX and rest:
-        return Value(rest, prefix)
-    return Value(text)
+_SPECIAL: Mapping[str, Callable[[str, str, SearchParameterRegistry], Criterion]] = {
+    "_filter": filter_criterion,
+    "_list": parse_list,
+    "_query": _query,
+}
+"""Parameters with values that are no list of values of one type."""
 
 
 def _warning(error: FhirError) -> Issue:

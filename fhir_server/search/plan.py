@@ -1,32 +1,38 @@
-"""SearchRequest → SearchPlan: which clauses an index answers, and which are checked on what it finds.
+"""Criteria → SearchPlan: which clauses an index answers, and which are checked on what it finds.
 
 | Index (see `index.MONGODB_INDEXES`) | Taken for                                                            |
 |-------------------------------------|----------------------------------------------------------------------|
-| `_id`                               | `_id=…`                                                              |
+| `_id`                               | `_id=…`, and reverse chains that few resources fulfil                |
 | `k, date, _id`                      | clauses with whole keys; the most telling one goes first, a patient  |
 |                                     | together with a token (`index.entries.PAIRED`) before all others     |
 | left to MongoDB                     | ranges: dates, numbers, beginnings of strings, `system|`             |
 | `date, _id`                         | nothing that narrows: the default order is read, the rest is checked |
+
+Relations to other resources come looked up (`resolve`): as keys or ids where few resources fulfil them, else as stages
+that join those resources to what the rest finds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fhir_server.index.entries import pair_conditions
-from fhir_server.search.query import clause_condition
+from fhir_server.search.conditions import Asked, ask
+from fhir_server.search.criteria import All, Chain, Clause, Resolved, resolved_in
 from fhir_server.search.sort import DEFAULT_ORDER
 
 if TYPE_CHECKING:
-    from fhir_server.index import Condition, SearchParameterRegistry
-    from fhir_server.search.request import Clause, SearchRequest
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from fhir_server.index import SearchParameter, SearchParameterRegistry
+    from fhir_server.search.criteria import Criterion
+    from fhir_server.search.request import SearchRequest, SortKey
 
 BY_KEY = (("k", 1), ("date", -1), ("_id", 1))
 BY_DATE = (("date", -1), ("_id", 1))
 
 Hint = tuple[tuple[str, int], ...]
-_Asked = tuple["Clause", "Condition"]
 
 # Of clauses with whole keys, those that tend to leave least come first.
 _RANKS = {"reference": 2, "uri": 2, "string": 3, "token": 4}
@@ -34,75 +40,124 @@ _RANKS = {"reference": 2, "uri": 2, "string": 3, "token": 4}
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """`scans` are answered by a MongoDB index, the most telling first; `filters` are checked on what the scans return.
+    """`scans` are answered by a MongoDB index, the most telling first; `filters` are checked on what the scans return,
+    `joins` on what other collections hold beside it.
 
-    `conditions` are what the scans, then the filters ask of the index document, before `:not` and `:missing=true`.
-    `pair` are keys of which every match has one: of one patient and a token; `hint` is the index to take, None leaves
-    it to MongoDB.
+    `also` are conditions from elsewhere. `pair` are keys of which every match has one: of one patient and a token;
+    `hint` is the index to take, None leaves it to MongoDB.
     """
 
-    scans: tuple[Clause, ...]
-    filters: tuple[Clause, ...]
-    conditions: tuple[Condition, ...] = ()
+    scans: tuple[Asked, ...]
+    filters: tuple[Asked, ...]
+    joins: tuple[Asked, ...] = ()
+    also: tuple[dict[str, Any], ...] = ()
     pair: tuple[str, ...] = ()
     hint: Hint | None = None
 
     def explain(self) -> str:
         """Returns the line shown for `_explain=true`, such as `scan code; filter date, status`."""
-        scans, filters = (", ".join(map(str, clauses)) or "nothing" for clauses in (self.scans, self.filters))
-        return f"scan {scans}; filter {filters}"
+        scans, filters = (", ".join(map(str, asked)) or "nothing" for asked in (self.scans, self.filters))
+        joins = f"; join {', '.join(map(str, self.joins))}" if self.joins else ""
+        found = [each for asked in (*self.scans, *self.filters, *self.joins) for each in resolved_in(asked.criterion)]
+        notes = "".join(f"; {each}: {each.note}" for each in found)
+        return f"scan {scans}; filter {filters}{joins}{notes}"
 
 
 def plan(request: SearchRequest, registry: SearchParameterRegistry) -> SearchPlan:
-    """Returns how the request is answered. Raises InvalidContent for values that are none of their type."""
-    asked = [(clause, clause_condition(clause, registry)) for clause in request.clauses]
-    positive = [each for each in asked if each[0].modifier not in ("not", "missing")]
-    by_id = [each for each in positive if each[0].parameter.code == "_id"]
+    """Returns how a request without relations is answered. Raises InvalidContent for values that are none of their
+    type.
+    """
+    return plan_criteria(request.clauses, registry, order=request.order)
+
+
+def plan_criteria(
+    criteria: Sequence[Criterion],
+    registry: SearchParameterRegistry,
+    *,
+    order: Sequence[SortKey] = DEFAULT_ORDER,
+    also: tuple[dict[str, Any], ...] = (),
+) -> SearchPlan:
+    """Returns how resources are found that fulfil all criteria, whose relations have been looked up, and `also`."""
+    asked = [ask(each, registry) for each in _apart(criteria)]
+    narrowing = [each for each in asked if each.narrows]
+    by_id = [each for each in narrowing if each.is_by_id]
     if by_id:
-        return _plan(by_id, asked)
-    whole = [each for each in positive if each[1].keys and not each[1].others]
+        return _plan(by_id, asked, also)
+    whole = [each for each in narrowing if each.is_by_key]
     if whole:
-        patient = next((found for each in whole if (found := _patient(*each, registry))), None)
-        whole.sort(key=lambda each: _rank(each[0], registry))
-        return _plan(whole, asked, _pair(patient, whole) if patient else (), BY_KEY)
-    if positive:
-        return _plan(positive, asked)
-    return _plan([], asked, hint=BY_DATE if request.order == DEFAULT_ORDER else None)
+        patient = next((found for each in whole if (found := _patient(each, registry))), None)
+        whole.sort(key=lambda each: _rank(each, registry))
+        return _plan(whole, asked, also, _pair(patient, whole) if patient else (), None if also else BY_KEY)
+    if narrowing or also:
+        return _plan(narrowing, asked, also)
+    return _plan([], asked, also, hint=BY_DATE if tuple(order) == DEFAULT_ORDER else None)
 
 
-def _plan(scans: list[_Asked], asked: list[_Asked], pair: tuple[str, ...] = (), hint: Hint | None = None) -> SearchPlan:
-    filters = [each for each in asked if each not in scans]
+def _apart(criteria: Iterable[Criterion]) -> Iterator[Criterion]:
+    """Yields criteria one by one that have to hold together."""
+    for each in criteria:
+        if isinstance(each, All):
+            yield from _apart(each.criteria)
+        else:
+            yield each
+
+
+def _plan(
+    scans: list[Asked],
+    asked: list[Asked],
+    also: tuple[dict[str, Any], ...],
+    pair: tuple[str, ...] = (),
+    hint: Hint | None = None,
+) -> SearchPlan:
+    others = [each for each in asked if each not in scans]
     return SearchPlan(
-        tuple(clause for clause, _ in scans),
-        tuple(clause for clause, _ in filters),
-        tuple(condition for _, condition in (*scans, *filters)),
+        tuple(scans),
+        tuple(each for each in others if not each.is_joined),
+        tuple(each for each in others if each.is_joined),
+        also,
         pair,
         hint,
     )
 
 
-def _pair(patient: str, whole: list[_Asked]) -> tuple[str, ...]:
+def _pair(patient: str, whole: list[Asked]) -> tuple[str, ...]:
     """Returns the keys of this patient with the first clause that is paired, nothing where none is."""
-    for clause, condition in whole:
-        if clause.modifier is None and (keys := pair_conditions(patient, condition)):
+    for each in whole:
+        is_plain = isinstance(each.criterion, Clause) and each.criterion.modifier is None
+        if is_plain and (keys := pair_conditions(patient, each.condition)):
             return keys
     return ()
 
 
-def _patient(clause: Clause, condition: Condition, registry: SearchParameterRegistry) -> str | None:
-    """Returns the id of the patient that every match of the clause belongs to, if there is one."""
-    if clause.modifier == "identifier" or not registry.is_patient(clause.parameter):
+def _patient(asked: Asked, registry: SearchParameterRegistry) -> str | None:
+    """Returns the id of the patient that every match belongs to, if there is one."""
+    parameter = _parameter(asked)
+    if parameter is None or not registry.is_patient(parameter):
         return None
-    targets = [key.partition("=")[2] for key in condition.keys]
+    targets = [key.partition("=")[2] for key in asked.condition.keys]
     if len(targets) == 1 and targets[0].startswith("Patient/"):
         return targets[0][len("Patient/") :]
     return None
 
 
-def _rank(clause: Clause, registry: SearchParameterRegistry) -> int:
-    parameter = clause.parameter
-    if parameter.types == {"Identifier"} or clause.modifier == "identifier":
+def _parameter(asked: Asked) -> SearchParameter | None:
+    """Returns the parameter that the keys are values of, or None."""
+    match asked.criterion:
+        case Clause(modifier=modifier, parameter=parameter) if modifier != "identifier":
+            return parameter
+        case Resolved(relation=Chain(parameter=parameter)):
+            return parameter
+    return None
+
+
+def _rank(asked: Asked, registry: SearchParameterRegistry) -> int:
+    parameter = _parameter(asked)
+    if isinstance(asked.criterion, Clause) and (
+        asked.criterion.modifier == "identifier" or asked.criterion.parameter.types == {"Identifier"}
+    ):
         return 0
+    if parameter is None:
+        return 5
     if registry.is_patient(parameter):
         return 1
     if parameter.types and parameter.types <= {"code", "boolean"}:

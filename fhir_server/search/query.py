@@ -1,42 +1,34 @@
-"""SearchPlan → MongoDB filter.
-
-Conditions of the parameter types come from their modules in `index`; here they are joined, negated, and given to the
-fields that are not in the index document: `_id` and `at`.
-"""
+"""SearchPlan → MongoDB filter, or pipeline where documents of other collections are joined."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index import TYPES, Condition, any_of
-from fhir_server.index.date import instant_condition
-from fhir_server.index.entries import any_key, unescape
-from fhir_server.index.reference import any_reference
+from fhir_server.search.criteria import resolved_in
 from fhir_server.search.sort import after
 from fhir_server.spec.dates import EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fhir_server.index import SearchParameter, SearchParameterRegistry
     from fhir_server.search.plan import SearchPlan
-    from fhir_server.search.request import Clause, SortKey
+    from fhir_server.search.request import SortKey
 
-_ARRAYS = {"date": "d", "number": "n", "quantity": "n"}
+Stage = dict[str, Any]
 
 
-def build_filter(
-    plan: SearchPlan, *, order: Sequence[SortKey] = (), last: Sequence[Any] | None = None
-) -> dict[str, Any]:
-    """Returns the MongoDB filter of a plan; with `last`, of what comes after that place in the order."""
-    clauses = (*plan.scans, *plan.filters)
-    parts = [_mongodb(clause, condition) for clause, condition in zip(clauses, plan.conditions, strict=True)]
+def build_filter(plan: SearchPlan, *, order: Sequence[SortKey] = (), last: Sequence[Any] | None = None) -> Stage:
+    """Returns the MongoDB filter of a plan, but for what is joined; with `last`, of what comes after that place in the
+    order.
+    """
+    parts = [asked.mongodb() for asked in (*plan.scans, *plan.filters)]
+    parts.extend(plan.also)
     if last is not None:
         parts.append(after(order, last))
-    whole: dict[str, Any] = {}
+    whole: Stage = {}
     if plan.pair:
         parts.insert(0, {"k": plan.pair[0]} if len(plan.pair) == 1 else {"k": {"$in": list(plan.pair)}})
-    elif not plan.scans:
+    elif not plan.scans and not plan.also:
         # True for every resource: it lets MongoDB read an index where nothing narrows.
         whole["date"] = {"$gte": EARLIEST}
     if len(parts) == 1 and not whole.keys() & parts[0].keys():
@@ -44,37 +36,34 @@ def build_filter(
     return {**whole, "$and": parts} if parts else whole
 
 
-def clause_condition(clause: Clause, registry: SearchParameterRegistry) -> Condition:
-    """Returns what one of the clause's values asks for, before `:not` is applied."""
-    parameter = clause.parameter
-    if clause.modifier == "missing":
-        return Condition(others=_present(parameter))
-    conditions = [_value_condition(clause, value.text, value.prefix, registry) for value in clause.values]
-    return conditions[0] if len(conditions) == 1 else any_of(conditions)
+def build_pipeline(
+    plan: SearchPlan,
+    *,
+    order: Sequence[SortKey] = (),
+    computed: Sequence[Stage] = (),
+    last: Sequence[Any] | None = None,
+    limit: int = 0,
+) -> list[Stage]:
+    """Returns the pipeline of a plan whose matches, or whose order, depend on documents of other collections.
+
+    `computed` are the stages that compute what is sorted by. What is sorted by the document's own fields is sorted
+    before anything is joined, so that joining ends with the page.
+    """
+    place = after(order, last) if last is not None else None
+    pipeline: list[Stage] = [{"$match": build_filter(plan, order=order, last=None if computed else last)}]
+    sort: list[Stage] = [{"$sort": {key.field: key.direction for key in order}}] if order else []
+    if computed:
+        pipeline += [*joined(plan), *computed, *([{"$match": place}] if place else []), *sort]
+    else:
+        pipeline += [*sort, *joined(plan)]
+    if limit:
+        pipeline.append({"$limit": limit})
+    return pipeline
 
 
-def _mongodb(clause: Clause, condition: Condition) -> dict[str, Any]:
-    found = condition.mongodb()
-    if clause.modifier == "not" or (clause.modifier == "missing" and clause.values[0].text == "true"):
-        return {"$nor": [found]}
-    return found
-
-
-def _value_condition(clause: Clause, text: str, prefix: str, registry: SearchParameterRegistry) -> Condition:
-    parameter, context = clause.parameter, registry.context
-    if parameter.code == "_id":
-        return Condition(others=({"_id": unescape(text)},))
-    if parameter.code == "_lastUpdated":
-        return instant_condition("at", prefix, text, context)
-    module = TYPES[parameter.type]
-    found: Condition = module.condition(parameter, prefix if module.PREFIXES else clause.modifier, text, context)
-    return found
-
-
-def _present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
-    if parameter.type == "reference":
-        return any_reference(parameter)
-    array = _ARRAYS.get(parameter.type)
-    if array is None:
-        return tuple(any_key(home.code) for home in parameter.homes)
-    return tuple({array: {"$elemMatch": {"p": home.code}}} for home in parameter.homes)
+def joined(plan: SearchPlan) -> list[Stage]:
+    """Returns the stages that join what the plan's relations need, and keep the documents that fulfil them."""
+    if not plan.joins:
+        return []
+    stages = [stage for asked in plan.joins for found in resolved_in(asked.criterion) for stage in found.stages]
+    return [*stages, {"$match": {"$and": [asked.mongodb() for asked in plan.joins]}}]

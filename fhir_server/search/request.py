@@ -6,11 +6,14 @@ https://hl7.org/fhir/R4/search.html
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.spec.subset import WHOLE, Subset
 
 if TYPE_CHECKING:
     from fhir_server.index import SearchParameter
     from fhir_server.outcome import Issue
+    from fhir_server.search.criteria import Criterion
 
 DEFAULT_COUNT = 20
 MAX_COUNT = 1000
@@ -19,36 +22,30 @@ MAX_INCLUDED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """One of the values that a comma separates; `prefix` is `eq` where none is written or the type has none."""
-
-    text: str
-    prefix: str = "eq"
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One `code[:modifier]=value,value`: any of the values has to match.
-
-    `chain` are the parameters after the dots of `subject.name`, outermost first; empty without a chain.
-    """
-
-    parameter: SearchParameter
-    values: tuple[Value, ...]
-    modifier: str | None = None
-    chain: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        modifier = f":{self.modifier}" if self.modifier else ""
-        return ".".join((f"{self.parameter.code}{modifier}", *self.chain))
-
-
-@dataclass(frozen=True, slots=True)
 class SortKey:
-    """One key of `_sort`: the field of the MongoDB document, and its direction, 1 or -1."""
+    """One key of `_sort`: the field of the MongoDB document, and its direction, 1 or -1.
+
+    Where no document has such a field, `value` is the expression that computes it, from the resources that `link` leads
+    to if there is one.
+    """
 
     field: str
     direction: int
+    value: Any = None
+    link: SortLink | None = None
+
+    @property
+    def is_computed(self) -> bool:
+        """True where the field is not one of the document's own."""
+        return self.value is not None or self.link is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SortLink:
+    """The way from a resource to those whose values it is sorted by: a reference, and the expression for each type."""
+
+    parameter: SearchParameter
+    ends: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +66,19 @@ class Include:
 class SearchRequest:
     """Everything a client asked for.
 
-    `parameters` are the names and values that were understood, in their order, without `_page`: they make the links.
-    `total` is none, estimate, accurate, or empty where the client did not say. `count` 0 asks for the total alone.
+    All of the `clauses` have to hold. `parameters` are the names and values that were understood, in their order,
+    without `_page`: they make the links. `total` is none, estimate, accurate, or empty where the client did not say.
+    `count` 0 asks for the total alone; `subset` is what `_summary` and `_elements` leave of each resource.
     """
 
     resource_type: str
-    clauses: tuple[Clause, ...] = ()
+    clauses: tuple[Criterion, ...] = ()
     order: tuple[SortKey, ...] = ()
     includes: tuple[Include, ...] = ()
     count: int = DEFAULT_COUNT
     total: str = ""
     page: str = ""
     explain: bool = False
+    subset: Subset = WHOLE
     parameters: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Issue, ...] = ()

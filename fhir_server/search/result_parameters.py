@@ -43,16 +43,31 @@ def _total(request: SearchRequest, name: str, value: str, registry: SearchParame
 
 def _summary(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
     _without_modifier(name)
-    if value == "false":
-        return request
-    if value != "count":
-        raise unsupported(f"_summary={value}", ("_summary=count", "_summary=false"))
-    return replace(request, count=0)
+    subset = request.subset.with_summary(value)
+    return replace(request, subset=subset, count=0 if value == "count" else request.count)
+
+
+def _elements(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
+    _without_modifier(name)
+    known = request.resource_type in resource_types()
+    types = (request.resource_type,) if known else resource_types()
+    return replace(request, subset=request.subset.with_elements(value, types))
 
 
 def _explain(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
     _without_modifier(name)
     return replace(request, explain=value == "true")
+
+
+def _contained(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
+    _without_modifier(name)
+    if value != _OUTSIDE[name]:
+        raise unsupported(f"{name}={value}", (f"{name}={_OUTSIDE[name]}",))
+    return request
+
+
+_OUTSIDE = {"_contained": "false", "_containedType": "container"}
+"""What R4 takes where nothing is said: only resources of their own are matches, never contained ones."""
 
 
 def _include(request: SearchRequest, name: str, value: str, registry: SearchParameterRegistry) -> SearchRequest:
@@ -91,7 +106,10 @@ RESULT_PARAMETERS: Mapping[str, _Reader] = {
     "_sort": _sort,
     "_total": _total,
     "_summary": _summary,
+    "_elements": _elements,
     "_explain": _explain,
+    "_contained": _contained,
+    "_containedType": _contained,
     "_include": _include,
     "_revinclude": _include,
 }

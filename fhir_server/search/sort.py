@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/search.html#sort
 
 Without `_sort` the newest come first: by the low end of the type's main date (Observation.effective,
 Encounter.period, …), then by id. Of several values the lowest counts in ascending order, the highest in descending
-order; resources without a value come first in ascending order and last in descending order.
+order; resources without a value come first in ascending order and last in descending order. References are sorted as
+text, `Type/id`. A key may follow one reference: `_sort=subject:Patient.family`.
 
 Pages continue after the last key of the page before (keyset), so they neither shift nor slow down while others write.
 """
@@ -13,10 +14,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index import TYPES
-from fhir_server.search.refusals import invalid_value, unsupported
-from fhir_server.search.request import SortKey
+from fhir_server.search.refusals import invalid_value, not_a_reference, unknown_parameter, unsupported
+from fhir_server.search.request import SortKey, SortLink
+from fhir_server.search.sort_fields import computed_value, field_of, is_sortable
 from fhir_server.spec.dates import EARLIEST
+from fhir_server.spec.definitions import resource_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,14 +35,18 @@ def parse_sort(resource_type: str, value: str, registry: SearchParameterRegistry
     Raises NotSupported for a parameter that does not sort, InvalidContent for an empty or repeated one.
     """
     keys: list[SortKey] = []
+    codes: list[str] = []
     for text in value.split(","):
         code, direction = (text[1:], -1) if text.startswith("-") else (text, 1)
         if not code:
             raise invalid_value("_sort", value, "a parameter name is missing", "il manque un nom de paramètre")
-        field = _field(resource_type, code, direction, registry)
-        if field in [key.field for key in keys]:
+        if code in codes:
             raise invalid_value("_sort", value, f"`{code}` is repeated", f"`{code}` est répété")
-        keys.append(SortKey(field, direction))
+        key = _key(f"o{len(keys)}", resource_type, code, direction, registry)
+        # Another name for the same values orders nothing further.
+        if key.is_computed or key.field not in [each.field for each in keys]:
+            keys.append(key)
+        codes.append(code)
     if len(keys) == 1 and keys[0].field in ("date", "at"):
         # The direction that an index on both fields has, forwards or backwards.
         by_date = keys[0].field == "date"
@@ -78,33 +84,57 @@ def projection(order: Sequence[SortKey]) -> dict[str, int]:
 
 def sortable_codes(resource_type: str, registry: SearchParameterRegistry) -> list[str]:
     """Returns the parameters that `_sort` takes."""
-    return [code for code, parameter in registry.for_type(resource_type).items() if _is_sortable(parameter)]
+    return [code for code, parameter in registry.for_type(resource_type).items() if is_sortable(parameter)]
 
 
-def _field(resource_type: str, code: str, direction: int, registry: SearchParameterRegistry) -> str:
-    if code == "_id":
-        return "_id"
-    if code == "_lastUpdated":
-        return "at"
-    parameter = registry.find(resource_type, code)
-    if parameter is None or not _is_sortable(parameter):
-        raise unsupported(f"_sort={code}", sortable_codes(resource_type, registry))
-    home = parameter.homes[0].code
-    main = registry.main_date(resource_type)
-    if main is not None and main.code == home:
-        return "date"
-    return f"s.{home}.{'l' if direction == 1 else 'h'}"
-
-
-def _is_sortable(parameter: SearchParameter) -> bool:
-    if parameter.code in ("_id", "_lastUpdated"):
-        return True
+def _key(name: str, resource_type: str, code: str, direction: int, registry: SearchParameterRegistry) -> SortKey:
+    """Returns the key that a code stands for; `name` is its field where it is computed."""
+    head, dot, rest = code.partition(".")
+    if dot:
+        return SortKey(name, direction, link=_link(resource_type, code, head, rest, direction, registry))
+    parameter = _sortable(resource_type, code, registry)
+    field = field_of(parameter, direction, registry)
     return (
-        len(parameter.homes) == 1
-        and parameter.type in TYPES
-        and parameter.type != "reference"
-        and (parameter.type != "uri" or not parameter.code.startswith("_"))
+        SortKey(field, direction) if field else SortKey(name, direction, computed_value(parameter, direction, registry))
     )
+
+
+def _link(
+    resource_type: str, code: str, head: str, rest: str, direction: int, registry: SearchParameterRegistry
+) -> SortLink:
+    name, colon, target = head.partition(":")
+    references = [each.code for each in registry.for_type(resource_type).values() if each.type == "reference"]
+    parameter = registry.find(resource_type, name)
+    if parameter is None:
+        raise unknown_parameter(name, resource_type, references)
+    if parameter.type != "reference":
+        raise not_a_reference(f"_sort={code}", name, resource_type, references)
+    if "." in rest:
+        raise unsupported(f"_sort={code}", (f"_sort={head}.{end}" for end in _ends(parameter, target, registry)))
+    possible = parameter.targets or tuple(sorted(resource_types()))
+    if colon and target not in possible:
+        raise unsupported(f"_sort={code}", (f"_sort={name}:{each}.{rest}" for each in possible))
+    ends = [
+        (each, computed_value(end, direction, registry))
+        for each in ((target,) if colon else possible)
+        if (end := registry.find(each, rest)) is not None and is_sortable(end)
+    ]
+    if not ends:
+        raise unsupported(f"_sort={code}", (f"_sort={head}.{end}" for end in _ends(parameter, target, registry)))
+    return SortLink(parameter, tuple(ends))
+
+
+def _ends(parameter: SearchParameter, target: str, registry: SearchParameterRegistry) -> set[str]:
+    """Returns what a chained sort through the parameter can end with."""
+    targets = (target,) if target else parameter.targets
+    return {code for each in targets for code in sortable_codes(each, registry)}
+
+
+def _sortable(resource_type: str, code: str, registry: SearchParameterRegistry) -> SearchParameter:
+    parameter = registry.find(resource_type, code)
+    if parameter is None or not is_sortable(parameter):
+        raise unsupported(f"_sort={code}", sortable_codes(resource_type, registry))
+    return parameter
 
 
 def _beyond(key: SortKey, value: Any) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ def patient_of(resource: dict[str, Any], base_urls: Sequence[str] = ()) -> str |
 def patient_paths(resource_type: str) -> tuple[tuple[str, ...], ...]:
     """Returns the elements that lead to the patient, what it is about first; empty outside the compartment."""
     paths: list[tuple[str, ...]] = []
-    for code in () if resource_type in _OF_MANY else _compartment().get(resource_type, ()):
+    for code in () if resource_type in _OF_MANY else patient_parameters().get(resource_type, ()):
         for path in _paths_of(resource_type, code):
             if path not in paths:
                 paths.append(path)
@@ -62,7 +62,8 @@ def _paths_of(resource_type: str, code: str) -> Iterator[tuple[str, ...]]:
 
 
 @cache
-def _compartment() -> dict[str, list[str]]:
+def patient_parameters() -> dict[str, list[str]]:
+    """Returns, for each type of the patient compartment, the search parameters that lead to the patient."""
     rows: list[dict[str, list[str]]] = [row["resource"] for row in table("compartments") if row["code"] == "Patient"]
     return rows[0]
 

@@ -18,6 +18,9 @@ from fhir_server.errors import InvalidContent, MalformedContent
 DEPTH_LIMIT = 64
 """Nesting that no real resource needs; deeper content is refused before anything walks it."""
 
+RawJson = msgspec.Raw
+"""Bytes of JSON that stand in content for what they say, and are written as they are; `unpacked` decodes them."""
+
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _place = re.compile(r"(?:byte|position) (\d+)")
@@ -29,20 +32,52 @@ def decode(data: bytes) -> dict[str, Any]:
     Raises MalformedContent when it is not JSON or not an object, InvalidContent when a name stands twice in an object
     or the nesting is deeper than `DEPTH_LIMIT`.
     """
+    content = _decode(data)
+    if type(content) is not dict:
+        raise MalformedContent(
+            "The body is JSON, but not an object.", "Le corps est du JSON, mais pas un objet.", rule="json-object"
+        )
+    return content
+
+
+def decode_array(data: bytes) -> list[Any]:
+    """Returns the JSON array in `data`; raises what `decode` does."""
+    content = _decode(data)
+    if type(content) is not list:
+        raise MalformedContent(
+            "The body is JSON, but not an array.", "Le corps est du JSON, mais pas un tableau.", rule="json-array"
+        )
+    return content
+
+
+def _decode(data: bytes) -> Any:
     try:
         content = _decoder.decode(data)
     except RecursionError:
         raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError) as error:
         raise _not_json(error) from None
-    if type(content) is not dict:
-        raise MalformedContent(
-            "The body is JSON, but not an object.", "Le corps est du JSON, mais pas un objet.", rule="json-object"
-        )
-    if _may_be_deep(data):
-        _check_depth(content.values(), DEPTH_LIMIT)
+    if _may_be_deep(data) and type(content) in (dict, list):
+        _check_depth(content.values() if type(content) is dict else content, DEPTH_LIMIT)
     if _may_have_lost_names(data, content):
         _refuse_repeated_names(data)
+    return content
+
+
+def decode_trusted(data: bytes) -> dict[str, Any]:
+    """Returns the JSON object in `data`, which `encode` has made."""
+    content: dict[str, Any] = _decoder.decode(data)
+    return content
+
+
+def unpacked(content: Any) -> Any:
+    """Returns content with every `RawJson` in it decoded, for those who look at what it says."""
+    if isinstance(content, RawJson):
+        return _decoder.decode(content)
+    if isinstance(content, dict):
+        return {name: unpacked(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [unpacked(value) for value in content]
     return content
 
 
@@ -53,7 +88,12 @@ def encode(content: Any) -> bytes:
 
 def encode_pretty(content: Any) -> bytes:
     """Returns JSON indented by two spaces."""
-    return msgspec.json.format(_encoder.encode(content), indent=2)
+    return format_pretty(_encoder.encode(content))
+
+
+def format_pretty(data: bytes) -> bytes:
+    """Returns the same JSON indented by two spaces."""
+    return msgspec.json.format(data, indent=2)
 
 
 def is_same_content(one: Any, other: Any) -> bool:
@@ -84,7 +124,7 @@ def _check_depth(values: Iterable[Any], depth: int) -> None:
             _check_depth(value, depth - 1)
 
 
-def _may_have_lost_names(data: bytes, content: dict[str, Any]) -> bool:
+def _may_have_lost_names(data: bytes, content: Any) -> bool:
     """False where every colon of `data` is in `content` too: a name that stood twice would have lost one.
 
     A colon written as an escape would make up for it, so such content is looked at in any case.

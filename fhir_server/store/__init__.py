@@ -5,22 +5,40 @@ Its package README says how it is built; the documents' shapes are in `collectio
 
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
+from fhir_server.store.codec import json_of
+from fhir_server.store.collections import BODY
 from fhir_server.store.embedded import EmbeddedMongod
+from fhir_server.store.gathering import Branch, Gathered
 from fhir_server.store.history import HistoryPage
+from fhir_server.store.index_state import IndexState, IndexStates
+from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
+from fhir_server.store.jobs import Job, Jobs, LeaseLost
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
+    "BODY",
     "Batches",
+    "Branch",
     "Change",
     "Claim",
     "Create",
     "Delete",
     "EmbeddedMongod",
+    "Gathered",
     "HistoryPage",
+    "IndexState",
+    "IndexStates",
+    "Job",
+    "JobHandler",
+    "JobRun",
+    "JobRunner",
+    "Jobs",
     "Key",
+    "LeaseLost",
     "ResourceStore",
     "StoredVersion",
     "Update",
     "WriteConflict",
+    "json_of",
     "open_store",
 ]

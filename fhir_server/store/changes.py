@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from fhir_server.spec.json_format import decode_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from fhir_server.store.codec import Encoded
 
@@ -15,11 +18,12 @@ Key: TypeAlias = tuple[str, str]
 """Resource type and id."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that `resource` can be kept once it is decoded
 class StoredVersion:
-    """One version of a resource; `resource` is None where the version is a deletion. `method` is the HTTP verb.
+    """One version of a resource; `json` is the resource as it is sent, None where the version is a deletion.
 
-    `document` is a current version as it is stored, undecoded: a change that hands it back saves reading it again.
+    `method` is the HTTP verb. `document` is a current version as it is stored, undecoded, where it was read to be
+    changed: a change that hands it back saves reading it again.
     """
 
     resource_type: str
@@ -27,8 +31,18 @@ class StoredVersion:
     version_id: int
     last_updated: datetime
     method: str
-    resource: dict[str, Any] | None
+    json: bytes | None
     document: Encoded | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_deletion(self) -> bool:
+        """True where the resource was deleted in this version."""
+        return self.json is None
+
+    @cached_property
+    def resource(self) -> dict[str, Any] | None:
+        """The resource as JSON values, decoded when it is first asked for; None for a deletion."""
+        return None if self.json is None else decode_trusted(self.json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,13 @@ class Delete:
 
 
 Change: TypeAlias = Create | Update | Delete
+
+
+def instant_of(change: Change) -> datetime:
+    """Returns the instant of the version that a change makes."""
+    if isinstance(change, Delete):
+        return change.last_updated
+    return datetime.fromisoformat(change.resource["meta"]["lastUpdated"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
 from fhir_server.errors import InvalidContent, TooLarge
+from fhir_server.spec.json_format import encode as encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,12 +124,21 @@ def decode(document: Encoded) -> dict[str, Any]:
     return bson.decode(document, CODEC_OPTIONS)
 
 
-def with_id(document: Encoded, new_id: Mapping[str, Any]) -> RawBSONDocument:
-    """Returns an encoded document with another `_id`, without decoding it; its own is text and stands first."""
+def json_of(document: Mapping[str, Any]) -> bytes | None:
+    """Returns the JSON of the resource in a document that was read with `collections.BODY`, None where it has none."""
+    body = document.get("body")
+    return body if body is None or type(body) is bytes else encode_json(body)
+
+
+def with_id(document: Encoded, new_id: Mapping[str, Any], **added: Any) -> RawBSONDocument:
+    """Returns an encoded document with another `_id` and fields added behind it, without decoding it.
+
+    Its own `_id` is text and stands first.
+    """
     if document[4:9] != b"\x02_id\x00":
         raise ValueError("the document does not begin with an `_id` that is text")
     rest = document[13 + _LENGTH.unpack_from(document, 9)[0] :]
-    body = b"\x03_id\x00" + bson.encode(new_id) + rest
+    body = bson.encode({"_id": new_id, **added})[4:-1] + rest
     return RawBSONDocument(_LENGTH.pack(len(body) + 4) + body, RAW_CODEC_OPTIONS)
 
 

@@ -4,15 +4,20 @@
 
     {_id: "7f3a", v: 2, at: ISODate("2026-03-01T09:30:00.123Z"), m: "PUT",
      resource: {resourceType: "Observation", id: "7f3a", meta: {versionId: "2", …}, …},
+     json: BinData(0, "{\"resourceType\":\"Observation\",…}"),
      patient: "p1", date: ISODate("2026-02-28T00:00:00Z"), k: ["code:75626-2", "subject=Patient/p1"], …}
 
-`v` is the version, `at` its instant (meta.lastUpdated), `m` the HTTP verb that made it; the rest is the index document,
-which the package `index` describes, and whose keys are given to the store as `indexes`.
+`v` is the version, `at` its instant (meta.lastUpdated), `m` the HTTP verb that made it. `json` is `resource` as it is
+sent: answers are put together from it, undecoded; it is absent where it would be over 1 MiB (`units.LARGEST_JSON`), or
+was written by an older server. The rest is the index document, which the package `index` describes, and whose keys
+are given to the store as `indexes`.
 
 `<ResourceType>.history`: the versions that are no longer current, and the deletions.
 
-    {_id: {id: "7f3a", v: 1}, v: 1, at: …, m: "POST", patient: "p1", resource: {…}}
-    {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", patient: "p1", gone: "7f3a"}
+    {_id: {id: "7f3a", v: 1}, until: …, v: 1, at: …, m: "POST", patient: "p1", resource: {…}, json: …}
+    {_id: {id: "7f3a", v: 3}, v: 3, at: …, m: "DELETE", until: …, patient: "p1", gone: "7f3a"}
+
+A version was current from `at` up to, not including, `until`; a deletion only at its instant.
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
 version n of a resource is in one of the two collections for each n from 1 to the newest. While an update is under way,
@@ -22,18 +27,32 @@ and after one that failed, the current version may stand in both.
 
     {_id: "Patient?identifier=urn:oid:1.2.250.1.213.1.4.8|…", t: "Patient", r: "7f3a"}
 
-`meta`: one document, the version of this very layout.
+`jobs`: work that outlives its request, taken by one process at a time.
+
+    {_id: "5c0e…", kind: "patient-purge", state: "running", at: …, request: {patient: "p1"}, key: "purge:p1",
+     cancellable: false, due: ISODate("…"), token: "77aa…", attempts: 1, done: 120, total: 400, checkpoint: {…}}
+    {_id: "5c0f…", kind: "patient-purge", state: "done", at: …, request: {…}, …, result: {…}, ended: …, expires: …}
+
+`due` is the instant from which it may be taken: at once where it is queued, the end of the lease where it is running;
+it, `key` (which one job only may have) and `token` (who has taken it) are gone once it has ended; MongoDB removes it at
+`expires`.
+
+`meta`: the version of this very layout, the types that have a collection of current versions (a type stands there
+before its first resource is written), and what each type's resources are indexed by (`index_state`).
 
     {_id: "layout", version: 1, indexes: "9f86d081884c7d65"}
+    {_id: "types", names: ["Observation", "Patient"]}
+    {_id: "index", version: 10, revision: 4, types: {CareTeam: {"date": "5f3c0a…", "start": "77aa12…", …}, …}}
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from fhir_server.store.failures import translated
 
@@ -47,13 +66,23 @@ IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
 """Fields and directions of one index, such as `(("k", 1), ("date", -1), ("_id", 1))`."""
 
 CLAIMS = "claims"
+JOBS = "jobs"
 META = "meta"
+TYPES = "types"
 HISTORY_SUFFIX = ".history"
-VERSION_FIELDS = {"v": 1, "at": 1, "m": 1, "patient": 1, "resource": 1}
-"""The projection that reads a version as history keeps it, without what is indexed of it."""
+BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
+"""The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
+VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, **BODY}
+"""The projection that reads a version without what is indexed of it."""
+
+WHOLE_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "patient": 1, "resource": 1, "json": 1}
+"""The projection that reads a version as history keeps it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
+_BY_INSTANT_OF_HISTORY: IndexKeys = (*_BY_INSTANT, ("until", -1))
+"""`until` is in it so that what was current at a time is found on the keys, without reading what was not."""
 _DELETIONS = "gone"
+DELETION_LASTS = timedelta(milliseconds=1)
 
 
 def history_name(resource_type: str) -> str:
@@ -73,6 +102,8 @@ class Collections:
         self._database = database
         self._indexes = tuple(tuple(keys) for keys in indexes)
         self._ready: dict[str, asyncio.Future[None]] = {}
+        self.known_types: frozenset[str] = frozenset()
+        """Types that are known to have a collection; others may have got theirs since, by another process."""
 
     @property
     def fingerprint(self) -> str:
@@ -93,14 +124,22 @@ class Collections:
             raise translated(error) from error
         return sorted(name for name in names if is_resource_collection(name))
 
+    async def register_types(self) -> None:
+        """Writes down the types that there are, for `known_types` of every process; done at each start."""
+        await self._register(await self.existing_types())
+
+    def learn_types(self, names: Iterable[str]) -> None:
+        """Takes over what another process has written down."""
+        self.known_types = self.known_types.union(names)
+
     def specifications(self, name: str) -> list[dict[str, Any]]:
         """Returns the indexes of a collection as the command `createIndexes` takes them."""
         if name.endswith(HISTORY_SUFFIX):
             deletions = {"key": {_DELETIONS: 1}, "name": _DELETIONS, "sparse": True}
-            return [_specification(_BY_INSTANT), deletions]
+            return [_specification(_BY_INSTANT_OF_HISTORY), deletions]
         if is_resource_collection(name):
             return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
-        return []
+        return list(_INDEXES_OF_OTHERS.get(name, ()))
 
     def _is_ready(self, name: str) -> bool:
         made = self._ready.get(name)
@@ -123,9 +162,28 @@ class Collections:
         except PyMongoError as error:
             if getattr(error, "code", None) != _NAMESPACE_EXISTS:
                 raise translated(error) from error
+        if is_resource_collection(name):
+            await self._register([name])
+
+    async def _register(self, names: Sequence[str]) -> None:
+        change = {"$addToSet": {"names": {"$each": list(names)}}}
+        try:
+            await self._database[META].update_one({"_id": TYPES}, change, upsert=True)
+        except DuplicateKeyError:  # another process was faster to make the document
+            await self._database[META].update_one({"_id": TYPES}, change)
+        except PyMongoError as error:
+            raise translated(error) from error
+        self.learn_types(names)
 
 
 _NAMESPACE_EXISTS = 48
+_INDEXES_OF_OTHERS: dict[str, tuple[dict[str, Any], ...]] = {
+    JOBS: (
+        {"key": {"due": 1, "_id": 1}, "name": "due"},
+        {"key": {"key": 1}, "name": "key", "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},
+        {"key": {"expires": 1}, "name": "expires", "expireAfterSeconds": 0},
+    ),
+}
 
 
 def _specification(keys: IndexKeys) -> dict[str, Any]:

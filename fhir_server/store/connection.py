@@ -11,6 +11,7 @@ from pymongo.write_concern import WriteConcern
 from fhir_server.errors import StoreUnavailable
 from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.driver import lighten
+from fhir_server.store.lending import LendingClient
 
 if TYPE_CHECKING:
     from fhir_server.store.collections import Database
@@ -22,7 +23,7 @@ _SUPPORTED = range(6, 9)
 _SOCKET_TIMEOUT_MS = 60_000
 
 
-def connect(uri: str, *, selection_timeout_s: float = 5.0) -> AsyncMongoClient[dict[str, Any]]:
+def connect(uri: str, *, selection_timeout_s: float = 5.0) -> LendingClient:
     """Returns a client for the event loop that runs; nothing is sent yet.
 
     Raises StoreUnavailable if `uri` is not a connection string of MongoDB.
@@ -30,7 +31,7 @@ def connect(uri: str, *, selection_timeout_s: float = 5.0) -> AsyncMongoClient[d
     lighten()
     timeout_ms = round(selection_timeout_s * 1000)
     try:
-        return AsyncMongoClient(
+        return LendingClient(
             uri,
             serverSelectionTimeoutMS=timeout_ms,
             connectTimeoutMS=timeout_ms,

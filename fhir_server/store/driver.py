@@ -1,6 +1,7 @@
 """The driver, made light where every request goes through it.
 
-Commands of the hot paths (`read`, `insert`, `TransactionCommands`) go straight to a connection of the driver's pool.
+Commands of the hot paths (`insert`, `TransactionCommands`) go straight to a connection of the driver's pool, reads over
+connections that stay with the reader (`lending`).
 The driver still selects servers, authenticates, watches the topology and knows sessions; its layers for cursors, bulk
 writes and retries, which cost more than the commands, are left out, and who calls retries where that is right.
 
@@ -20,17 +21,20 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import bson
 from bson.codec_options import DEFAULT_CODEC_OPTIONS
-from pymongo import ReadPreference, _csot, network_layer
+from bson.raw_bson import RawBSONDocument
+from pymongo import _csot, network_layer
 from pymongo.asynchronous import pool
 from pymongo.common import MAX_MESSAGE_SIZE
 from pymongo.errors import AutoReconnect, ProtocolError, PyMongoError, ServerSelectionTimeoutError
+
+from fhir_server.store.lending import LendingClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from bson.codec_options import CodecOptions
-    from bson.raw_bson import RawBSONDocument
     from pymongo.asynchronous.client_session import AsyncClientSession
     from pymongo.asynchronous.pool import AsyncConnection
     from pymongo.network_layer import PyMongoProtocol
@@ -84,12 +88,14 @@ def _seconds_left(connection: AsyncConnection) -> float | None:
 
 
 async def read(database: Database, command: Mapping[str, Any], codec: CodecOptions[Document]) -> Document:
-    """Returns the reply to a command that reads, sent once, without the driver's layers for retries and sessions."""
+    """Returns the reply to a command that reads, sent once, over a connection that `lending` keeps."""
     client = database.client
-    name = next(iter(command))
-    async with await client._conn_for_reads(ReadPreference.PRIMARY, None, name) as (connection, preference):
-        reply = await connection.command(database.name, dict(command), preference, cast("Any", codec), client=client)
-    return cast("Document", reply)
+    if not isinstance(client, LendingClient):
+        return await database.command(dict(command), codec_options=codec)
+    reply = await client.read(database.name, command)
+    if codec.document_class is RawBSONDocument:
+        return cast("Document", RawBSONDocument(reply, cast("Any", codec)))
+    return bson.decode(reply, codec)
 
 
 async def insert(database: Database, name: str, documents: Sequence[RawBSONDocument]) -> Mapping[str, Any]:

@@ -30,6 +30,7 @@ async def migrate(database: Database, collections: Collections) -> None:
         found = await database[META].find_one({"_id": "layout"})
         if found is None:
             await _stamp_new(database, stamp)
+            await collections.register_types()
             return
         _check_version(found["version"])
         if found["indexes"] != collections.fingerprint:
@@ -39,6 +40,7 @@ async def migrate(database: Database, collections: Collections) -> None:
                 name for type_ in types for name in (type_, history_name(type_)) if name in existing
             )
             await database[META].update_one({"_id": "layout"}, {"$set": stamp})
+        await collections.register_types()
     except PyMongoError as error:
         raise translated(error) from error
 

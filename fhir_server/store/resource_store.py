@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import PyMongoError
 
-from fhir_server.store.codec import CODEC_OPTIONS, RAW_CODEC_OPTIONS, decode
+from fhir_server.store.amendments import amend
+from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.collections import Collections
 from fhir_server.store.commit import Commits
 from fhir_server.store.connection import check_server, connect, database_of
 from fhir_server.store.failures import translated
+from fhir_server.store.gathering import Branch, Gathered, gather
 from fhir_server.store.history import History, HistoryPage, Span
+from fhir_server.store.jobs import Jobs
 from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
 from fhir_server.store.queries import MAX_TIME_MS, run
+from fhir_server.store.reindexing import replace_index
 from fhir_server.store.resources import Resources
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ class ResourceStore:
         self._resources = Resources(self.database, known)
         self._history = History(self.database, self._resources, self.collections)
         self._commits = Commits(self.database, self.collections, known)
+        self.jobs = Jobs(self.database, self.collections)
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""
@@ -75,6 +80,26 @@ class ResourceStore:
         """Stores all of the changes and claims, or none; see `Commits.commit` for what it raises."""
         await self._commits.commit(changes, claims)
 
+    async def amend(self, version: StoredVersion, resource: Mapping[str, Any], index: Mapping[str, Any]) -> bool:
+        """Changes the `meta` of a version without a new one; False where it is no longer as `version` says."""
+        return await amend(self.database, version, resource, index)
+
+    async def replace_index(
+        self,
+        resource_type: str,
+        documents: Sequence[tuple[StoredVersion, Mapping[str, Any]]],
+        fields: Collection[str],
+    ) -> None:
+        """Replaces the index documents of versions that are still as they say; see `reindexing`."""
+        await replace_index(self.database, resource_type, documents, fields)
+
+    async def estimate(self, resource_type: str) -> int:
+        """Returns about how many current versions there are of a type, without counting them."""
+        try:
+            return await self.database[resource_type].estimated_document_count()
+        except PyMongoError as error:
+            raise translated(error) from error
+
     async def read(self, resource_type: str, id_: str) -> StoredVersion | None:
         """Returns the current version, be it a deletion; None if there never was one."""
         return await self._resources.read(resource_type, id_)
@@ -82,6 +107,10 @@ class ResourceStore:
     async def read_many(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
         """Returns the current versions, deletions among them; what never was is left out."""
         return await self._resources.read_many(keys)
+
+    async def read_to_change(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
+        """Returns what `read_many` does, with the `document` of each current version."""
+        return await self._resources.read_to_change(keys)
 
     async def existing(self, keys: Collection[Key]) -> set[Key]:
         """Returns those of the keys that have a current version which is not a deletion."""
@@ -95,21 +124,23 @@ class ResourceStore:
         """Returns the id of the resource that has claimed the key, or None."""
         return await self._resources.find_claim(key)
 
-    async def history(
+    async def history(  # noqa: PLR0913 -- the parts of one query, all but two by name
         self,
         resource_type: str | None = None,
         id_: str | None = None,
         *,
         since: datetime | None = None,
         at_or_before: datetime | None = None,
+        current_in: tuple[datetime, datetime] | None = None,
         count: int,
         after: str | None = None,
     ) -> HistoryPage:
         """Returns a page of history: of one resource, of a type, or of all types, newest first.
 
-        `since` and `at_or_before` belong to the span. Raises InvalidContent if `after` is not a `next_after`.
+        `since` and `at_or_before` belong to the span; `current_in` is a time, [low, high), in which the versions were
+        current. Raises InvalidContent if `after` is not a `next_after`.
         """
-        span = Span(since, at_or_before)
+        span = Span(since, at_or_before, current_in)
         if resource_type is not None and id_ is not None:
             return await self._history.of_instance(resource_type, id_, span=span, count=count, after=after)
         return await self._history.of_types(resource_type, span=span, count=count, after=after)
@@ -128,11 +159,35 @@ class ResourceStore:
         """Returns the documents of current versions that fulfil a MongoDB condition; `limit` 0 is none."""
         command = _find_command(resource_type, condition, sort, limit, projection, hint)
         command |= {"batchSize": limit + 1 if limit else 1001, "maxTimeMS": max_time_ms}
-        # Undecoded, since the driver leaves our types out where it decodes the reply to a command.
-        cursor = (await run(self.database, command, RAW_CODEC_OPTIONS))["cursor"]
+        cursor = (await run(self.database, command, CODEC_OPTIONS))["cursor"]
         if not cursor["id"]:
-            return [decode(document.raw) for document in cursor["firstBatch"]]
+            found: list[dict[str, Any]] = cursor["firstBatch"]
+            return found
         return await self._find_all(command, cursor["id"])
+
+    async def aggregate(
+        self,
+        resource_type: str,
+        pipeline: Sequence[Mapping[str, Any]],
+        *,
+        limit: int = 0,
+        hint: Sequence[tuple[str, int]] | None = None,
+        max_time_ms: int = MAX_TIME_MS,
+    ) -> list[dict[str, Any]]:
+        """Returns what a pipeline over the current versions of a type yields, `limit` documents at most; 0 is none."""
+        options: dict[str, Any] = {"hint": dict(hint)} if hint is not None else {}
+        options["maxTimeMS"] = max_time_ms
+        cursor = {"batchSize": limit + 1 if limit else 1001}
+        command = {"aggregate": resource_type, "pipeline": list(pipeline), "cursor": cursor, **options}
+        found = (await run(self.database, command, CODEC_OPTIONS))["cursor"]
+        if not found["id"]:
+            documents: list[dict[str, Any]] = found["firstBatch"]
+            return documents
+        await run(self.database, {"killCursors": resource_type, "cursors": [found["id"]]}, CODEC_OPTIONS)
+        try:
+            return await (await self.database[resource_type].aggregate(list(pipeline), **options)).to_list()
+        except PyMongoError as error:
+            raise translated(error) from error
 
     async def count(
         self, resource_type: str, condition: Mapping[str, Any], *, limit: int = 0, max_time_ms: int = MAX_TIME_MS
@@ -146,6 +201,17 @@ class ResourceStore:
         reply = await run(self.database, command, CODEC_OPTIONS)
         counted = reply["cursor"]["firstBatch"]
         return int(counted[0][_COUNTED]) if counted else 0
+
+    async def gather(
+        self,
+        branches: Sequence[Branch],
+        projection: Mapping[str, Any],
+        *,
+        limit: int,
+        max_time_ms: int = MAX_TIME_MS,
+    ) -> Gathered:
+        """Returns documents of several types in one round trip, in the order of the branches; see `gathering`."""
+        return await gather(self.database, self.collections, branches, projection, limit=limit, max_time_ms=max_time_ms)
 
     async def explain(
         self,

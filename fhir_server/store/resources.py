@@ -9,10 +9,12 @@ from collections import defaultdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bson.raw_bson import RawBSONDocument
+
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Key, StoredVersion
-from fhir_server.store.codec import CODEC_OPTIONS, decode, text_id
-from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, history_name
+from fhir_server.store.codec import CODEC_OPTIONS, RAW_CODEC_OPTIONS, decode, json_of, text_id
+from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, WHOLE_FIELDS, history_name
 from fhir_server.store.queries import MAX_TIME_MS, fetch, run
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Resources:
     def __init__(self, database: Database, known: KnownKeys) -> None:
         self._database = database
         self._known = known
+        self._whole: dict[str, _Reads] = {}
         self._current: dict[str, _Reads] = {}
         self._existing: Batches[Collection[Key], set[Key]] = Batches(self._send_existing)
         self._deleted: dict[str, _Reads] = {}
@@ -45,7 +48,7 @@ class Resources:
         found = (await self._current_of(resource_type).submit((id_,))).get(id_)
         if found is None:
             found = (await self._deleted_of(resource_type).submit((id_,))).get(id_)
-        return None if found is None else stored_version(resource_type, id_, decode(found), found)
+        return None if found is None else stored_version(resource_type, id_, decode(found))
 
     async def read_many(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
         """Returns the current versions, deletions among them; what never was is left out."""
@@ -53,7 +56,17 @@ class Resources:
         missing = [key for key in keys if key not in found]
         if missing:
             found |= await self._fetch_many(self._deleted_of, missing)
-        return {key: stored_version(*key, decode(document), document) for key, document in found.items()}
+        return {key: stored_version(*key, decode(document)) for key, document in found.items()}
+
+    async def read_to_change(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
+        """Returns what `read_many` does, with the `document` of each current version."""
+        found = await self._fetch_many(self._whole_of, keys)
+        versions = {key: _version_to_change(*key, document) for key, document in found.items()}
+        missing = [key for key in keys if key not in found]
+        if missing:
+            deleted = await self._fetch_many(self._deleted_of, missing)
+            versions |= {key: stored_version(*key, decode(document)) for key, document in deleted.items()}
+        return versions
 
     async def existing(self, keys: Collection[Key]) -> set[Key]:
         """Returns those of the keys that have a current version that is not a deletion; not all are asked for."""
@@ -104,6 +117,12 @@ class Resources:
         batches = self._current.get(resource_type)
         if batches is None:
             batches = self._current[resource_type] = Batches(self._sender(resource_type, VERSION_FIELDS, text_id))
+        return batches
+
+    def _whole_of(self, resource_type: str) -> _Reads:
+        batches = self._whole.get(resource_type)
+        if batches is None:
+            batches = self._whole[resource_type] = Batches(self._sender(resource_type, WHOLE_FIELDS, text_id))
         return batches
 
     def _deleted_of(self, resource_type: str) -> _Reads:
@@ -174,17 +193,27 @@ def _existing_pipeline(resource_type: str, ids: Iterable[str]) -> list[dict[str,
     return [{"$match": {"_id": {"$in": list(ids)}}}, {"$project": {"_id": 1, "t": {"$literal": resource_type}}}]
 
 
-def stored_version(
-    resource_type: str, id_: str, document: Mapping[str, Any], encoded: Encoded | None = None
-) -> StoredVersion:
-    """Returns a document of the current or the older versions as what callers of the store see."""
-    resource = document.get("resource")
+def _version_to_change(resource_type: str, id_: str, encoded: Encoded) -> StoredVersion:
+    document = RawBSONDocument(bytes(encoded), RAW_CODEC_OPTIONS)
+    json = document.get("json")
     return StoredVersion(
         resource_type=resource_type,
         id_=id_,
         version_id=document["v"],
         last_updated=document["at"],
         method=document["m"],
-        resource=resource,
-        document=None if resource is None else encoded,
+        json=json if json is not None else json_of({"body": decode(document["resource"].raw)}),
+        document=document.raw,
+    )
+
+
+def stored_version(resource_type: str, id_: str, document: Mapping[str, Any]) -> StoredVersion:
+    """Returns a document of the current or the older versions as what callers of the store see."""
+    return StoredVersion(
+        resource_type=resource_type,
+        id_=id_,
+        version_id=document["v"],
+        last_updated=document["at"],
+        method=document["m"],
+        json=json_of(document),
     )

@@ -21,9 +21,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import PyMongoError, WriteError
 from pymongo.read_concern import ReadConcern
 
-from fhir_server.store.changes import Create, Delete, Update, WriteConflict
+from fhir_server.store.changes import Create, Delete, Update, WriteConflict, instant_of
 from fhir_server.store.codec import RAW_CODEC_OPTIONS, encode, text_id, with_id
-from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, history_name
+from fhir_server.store.collections import CLAIMS, DELETION_LASTS, WHOLE_FIELDS, history_name
 from fhir_server.store.connection import DURABLE
 from fhir_server.store.driver import commands_of
 from fhir_server.store.failures import outcome_unknown
@@ -158,7 +158,7 @@ async def _read_stored(
             else:
                 wanted[change.resource_type].append(change.id_)
     for resource_type, ids in wanted.items():
-        for document in await fetch(database, resource_type, ids, VERSION_FIELDS, transaction=transaction):
+        for document in await fetch(database, resource_type, ids, WHOLE_FIELDS, transaction=transaction):
             stored.current[resource_type, text_id(document.raw)] = document
         gone = [id_ for id_ in ids if (resource_type, id_) not in stored.current]
         if gone:
@@ -209,14 +209,17 @@ def _add_history(plan: _Plan, unit: Unit, write: Write, old: RawBSONDocument) ->
     change = write.change
     name = history_name(change.resource_type)
     conflict: tuple[ConflictKind, str, str] = ("version", change.resource_type, change.id_)
-    older = with_id(old.raw, {"id": change.id_, "v": old["v"]})
-    plan.inserts[name].append(_Insert(unit, older, conflict))
+    key = {"id": change.id_, "v": old["v"]}
+    older = with_id(old.raw, key, until=instant_of(change))
+    # A copy may stand there already, of an update that failed.
+    plan.replacements[name].append({"q": {"_id": key}, "u": older, "upsert": True})
     if isinstance(change, Delete):
         deletion = {
             "_id": {"id": change.id_, "v": write.version},
             "v": write.version,
             "at": change.last_updated,
             "m": "DELETE",
+            "until": change.last_updated + DELETION_LASTS,
             "patient": old.get("patient"),
             "gone": change.id_,
         }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.spec.json_format import encode as encode_json
 from fhir_server.store.changes import Change, Claim, Create, Delete, Update
 from fhir_server.store.codec import encode
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from bson.raw_bson import RawBSONDocument
+
+LARGEST_JSON = 1024 * 1024
+"""Bytes of JSON that are kept beside a resource; a larger one would bring documents near MongoDB's limit of 16 MiB."""
 
 _BYTES_PER_WEIGHT = 16 * 1024
 
@@ -60,7 +64,7 @@ def build_unit(changes: Sequence[Change], claims: Sequence[Claim]) -> Unit:
 def build_document(change: Create | Update) -> dict[str, Any]:
     """Returns the document of a current version; its shape is in `collections`."""
     meta: Mapping[str, Any] = change.resource["meta"]
-    return {
+    document = {
         "_id": change.id_,
         "v": int(meta["versionId"]),
         "at": datetime.fromisoformat(meta["lastUpdated"]),
@@ -68,6 +72,18 @@ def build_document(change: Create | Update) -> dict[str, Any]:
         "resource": change.resource,
         **change.index,
     }
+    json = _json(change.resource)
+    if json is not None:
+        document["json"] = json
+    return document
+
+
+def _json(resource: Mapping[str, Any]) -> bytes | None:
+    try:
+        json = encode_json(resource)
+    except (OverflowError, ValueError, UnicodeError):  # `codec.encode` says what is wrong, if anything is
+        return None
+    return json if len(json) <= LARGEST_JSON else None
 
 
 def _write(change: Change) -> Write:

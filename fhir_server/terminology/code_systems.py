@@ -47,6 +47,12 @@ class CodeSystemContent:
                 known.display = known.display or concept.display
                 known.properties.update(concept.properties)
 
+    def find(self, code: str) -> str | None:
+        """Returns the code as the system writes it, None where it has no such code."""
+        if code in self.concepts or self.is_case_sensitive:
+            return code if code in self.concepts else None
+        return next((known for known in self.concepts if known.casefold() == code.casefold()), None)
+
     def ancestors(self, code: str) -> set[str]:
         """Returns every code above `code`, without itself."""
         found: set[str] = set()

@@ -7,7 +7,7 @@ enumerated: nobody here can say that a code is not in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, cached_property
 from typing import Any
 
@@ -40,6 +40,10 @@ class CodeSet:
     @property
     def systems(self) -> tuple[str, ...]:
         return tuple(self._codes)
+
+    def in_system(self, system: str) -> Collection[str]:
+        """Returns the codes of one system."""
+        return self._codes.get(system, {}).keys()
 
     def contains(self, system: str | None, code: str) -> bool:
         """True where the value set holds `code` of `system`; with None, where it holds the code of any system."""
@@ -97,6 +101,27 @@ class Terminology:
             codes = self._expand(url)
             self._code_sets[url] = None if codes is None else CodeSet(url, codes)
         return self._code_sets[url]
+
+    def members(self, value_set: str) -> dict[str, frozenset[str]] | None:
+        """Returns the codes of a value set by system, given by canonical or as `ValueSet/id`; None as `codes` does."""
+        kind, slash, id_ = value_set.partition("/")
+        if slash and kind == "ValueSet":
+            value_set = self._canonical_of(id_)
+        codes = self.codes(value_set)
+        return None if codes is None else {system: frozenset(codes.in_system(system)) for system in codes.systems}
+
+    def related(self, system: str, code: str, *, above: bool) -> frozenset[str] | None:
+        """Returns `code` and all codes above, or else below it; None where the system or the code is not known."""
+        content = self.code_system(system)
+        if content is None or (known := content.find(code)) is None:
+            return None
+        if above:
+            return frozenset({known} | content.ancestors(known))
+        return frozenset({known} | {each for each in content.concepts if known in content.ancestors(each)})
+
+    def _canonical_of(self, id_: str) -> str:
+        own = (row["url"] for row in self._registry.resources("ValueSet") if row.get("id") == id_ and "url" in row)
+        return next(own, f"http://hl7.org/fhir/ValueSet/{id_}")
 
     def _expand(self, url: str) -> Displays | None:
         own = {row["url"]: row for row in self._registry.resources("ValueSet") if "url" in row}

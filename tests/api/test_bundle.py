@@ -173,7 +173,7 @@ async def test_overlapping_entries_are_refused(client: Client, patient: Resource
     ("wrong", "status", "code", "rule"),
     [
         ({}, 400, "invalid", "bundle-request"),
-        ({"request": {"method": "PATCH", "url": "Patient/1"}}, 400, "not-supported", "bundle-method"),
+        ({"request": {"method": "OPTIONS", "url": "Patient/1"}}, 400, "not-supported", "bundle-method"),
         ({"request": {"method": "POST", "url": "Patient"}}, 400, "invalid", "bundle-resource"),
         ({"request": {"method": "DELETE", "url": "Patient/a b"}}, 400, "invalid", "id-format"),
         ({"request": {"method": "DELETE", "url": "Patient/1/2"}}, 400, "invalid", "bundle-url"),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client
+from tests.support.matching import REGISTRY
 
 VALUES = {"date": "2020", "number": "1", "quantity": "1", "reference": "Patient/1", "uri": "urn:x"}
 
@@ -15,12 +16,19 @@ async def test_statement_is_valid(client: Client) -> None:
     assert answer.status_code == 201, answer.text
 
 
+def value_for(resource_type: str, told: dict[str, Any]) -> str:
+    parameter = REGISTRY.find(resource_type, told["name"])
+    parts = parameter.repetitions[0].parts if parameter and parameter.repetitions else ()
+    types = [part.parameter.type for part in parts] or [told["type"]]
+    return "$".join(VALUES.get(each, "x") for each in types)
+
+
 @pytest.mark.parametrize("resource_type", ["Patient", "Observation", "Encounter", "CareTeam", "RiskAssessment"])
 async def test_parameters_and_includes_that_are_told_of_work(client: Client, resource_type: str) -> None:
     statement = (await client.get("metadata")).json()
     [told] = [one for one in statement["rest"][0]["resource"] if one["type"] == resource_type]
     asked: list[dict[str, Any]] = [
-        {parameter["name"]: VALUES.get(parameter["type"], "x")} for parameter in told["searchParam"]
+        {parameter["name"]: value_for(resource_type, parameter)} for parameter in told["searchParam"]
     ]
     asked += [{"_include": name} for name in told["searchInclude"]]
     asked += [{"_revinclude": name} for name in told["searchRevInclude"][:20]]

@@ -63,12 +63,12 @@ async def test_condition_in_utf_8(client: Client, patient: Resource, unique: str
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "Patient/1", "GET, HEAD, PUT, DELETE"),
-        ("TRACE", "Patient", "GET, HEAD, POST, PUT, DELETE"),
-        ("DELETE", "metadata/1/2", ""),
-        ("PUT", "Patient/1/_history/1", "GET, HEAD"),
-        ("GET", "", "POST"),
-        ("DELETE", "", "POST"),
+        ("POST", "Patient/1", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+        ("TRACE", "Patient", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        ("DELETE", "metadata", "GET, HEAD, OPTIONS"),
+        ("PUT", "Patient/1/_history/1", "GET, HEAD, OPTIONS"),
+        ("GET", "", "POST, OPTIONS"),
+        ("DELETE", "", "POST, OPTIONS"),
     ],
 )
 async def test_methods_of_a_url(client: Client, method: str, path: str, allowed: str) -> None:

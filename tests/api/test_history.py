@@ -72,6 +72,43 @@ async def test_since(client: Client, patient: Resource, unique: str) -> None:
     assert since == [f"Patient/{unique}/2"]
 
 
+async def test_since_that_leaves_nothing(client: Client, patient: Resource, unique: str) -> None:
+    await client.update(patient | {"id": unique})
+    bundle = (await client.get(f"Patient/{unique}/_history?_since=2999-01-01T00:00:00Z")).json()
+    assert (bundle["total"], "entry" in bundle) == (0, False), "it is there, with no version since"
+
+
+async def test_at(client: Client, patient: Resource, unique: str) -> None:
+    stamps = [
+        (await client.update(patient | {"id": unique, "birthDate": str(year)})).json()["meta"]["lastUpdated"]
+        for year in (1950, 1951, 1952)
+    ]
+    url = f"Patient/{unique}/_history"
+    for at, versions in (
+        (stamps[1], [2]),
+        (f"ge{stamps[1]}", [3, 2]),
+        (f"lt{stamps[1]}", [1]),
+        (f"le{stamps[1]}", [2, 1]),
+        (stamps[0][:4], [3, 2, 1]),
+        ("1999", []),
+    ):
+        bundle = (await client.get(url, params={"_at": at})).json()
+        assert names(bundle.get("entry", [])) == [f"Patient/{unique}/{version}" for version in versions], at
+        assert f"_at={at}" in bundle["link"][0]["url"]
+    of_type = await walk(client, f"Patient/_history?_at={stamps[1]}&_count=5")
+    assert f"Patient/{unique}/2" in names(of_type)
+    assert f"Patient/{unique}/1" not in names(of_type)
+
+
+@pytest.mark.parametrize(
+    ("query", "rule", "code"),
+    [("_at=yesterday", "parameter-at", "invalid"), ("_at=ne2020", "parameter-at", "invalid"),
+     ("_sort=_lastUpdated", "history-sort", "not-supported")],
+)  # fmt: skip
+async def test_refusals_name_what_is_valid(client: Client, query: str, rule: str, code: str) -> None:
+    assert_refused(await client.get(f"Patient/_history?{query}"), 400, code, rule=rule)
+
+
 @pytest.mark.parametrize("query", ["_count=x", "_since=2023-02", "_page=forged", "nonsense=1"])
 async def test_wrong_parameters(client: Client, patient: Resource, query: str) -> None:
     created = (await client.create(patient)).json()

@@ -42,8 +42,27 @@ QUANTITY = {"valueQuantity": {"value": Decimal(12), "system": "http://unitsofmea
 CONCEPT = {"valueCodeableConcept": {"coding": [{"system": "http://snomed.info/sct", "code": "260385009"}]}}
 
 
+COMPONENTS = {
+    "meta": {
+        **TYPICAL["meta"],
+        "tag": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}],
+    },
+    "component": [
+        {
+            "code": {
+                "coding": [{"system": "http://loinc.org", "code": f"72109-{number}", "display": f"Question {number}"}]
+            },
+            "valueQuantity": {"value": Decimal(number), "system": "http://unitsofmeasure.org", "code": "{score}"},
+        }
+        for number in range(6)
+    ],
+}
+
+
 @pytest.mark.mongo
-@pytest.mark.parametrize("value", [QUANTITY, CONCEPT], ids=["quantity", "concept"])
+@pytest.mark.parametrize(
+    "value", [QUANTITY, CONCEPT, QUANTITY | COMPONENTS], ids=["quantity", "concept", "six components"]
+)
 async def test_an_observation_costs_few_index_keys(
     mongodb_uri: str, value: dict[str, Any], record_property: Callable[[str, object], None]
 ) -> None:

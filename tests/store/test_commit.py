@@ -46,7 +46,8 @@ async def test_number_keeps_its_digits(store: ResourceStore, number: Decimal | i
     assert found is not None
     assert found.resource is not None
     assert str(found.resource["value"]) == str(number)
-    assert type(found.resource["value"]) is type(number)
+    # On the wire nothing tells a Decimal without point and exponent from an integer.
+    assert type(found.resource["value"]) is (int if str(number).lstrip("-").isdigit() else Decimal)
 
 
 async def test_integer_beyond_64_bits_keeps_its_digits(store: ResourceStore) -> None:

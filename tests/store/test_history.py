@@ -102,6 +102,37 @@ async def test_history_of_the_system_within_instants(
     assert await pages(lived, count=2, **span) == (expected, {None})
 
 
+@pytest.mark.parametrize("count", [1, 2, 50])
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (2.5, 2.6, {"Observation/a/2", "Observation/b/1"}),
+        (2, 3, {"Observation/a/2", "Observation/b/1"}),
+        (1.5, 2.5, {"Observation/a/2", "Observation/b/1", "Observation/a/1"}),
+        (4.5, 9, {"Observation/a/4", "Patient/a/1", "Observation/b/2", "Observation/a/3"}),
+        (5, 5.1, {"Observation/a/4", "Patient/a/1", "Observation/b/2"}),
+        (6, 7, {"Patient/a/1", "Observation/b/2"}),
+        (-2, -1, set()),
+        (-2, 99, set(ALL)),
+    ],
+)
+async def test_versions_that_were_current_in_a_time(
+    lived: ResourceStore, low: float, high: float, expected: set[str], count: int
+) -> None:
+    in_order = [entry for entry in ALL if entry in expected]
+    time = {"current_in": (instant(low), instant(high))}
+    assert await pages(lived, count=count, **time) == (in_order, {None})
+    of_a = [entry for entry in in_order if entry.startswith("Observation/a/")]
+    assert await pages(lived, "Observation", "a", count=count, **time) == (of_a, {len(of_a)})
+
+
+async def test_deletion_that_was_undone_was_current_at_its_instant_only(lived: ResourceStore) -> None:
+    await lived.commit([update("a", 4, minutes=8)])
+    for time, expected in (((4.5, 6), [4, 3]), ((6, 7), []), ((7, 9), [5])):
+        found = await pages(lived, "Observation", "a", count=5, current_in=tuple(map(instant, time)))
+        assert found[0] == [f"Observation/a/{version}" for version in expected]
+
+
 async def test_page_continues_where_it_ended_though_more_was_stored(lived: ResourceStore) -> None:
     first = await lived.history("Observation", count=2)
     await lived.commit([create("c", minutes=9)])
@@ -116,9 +147,12 @@ async def test_foreign_page_key_is_refused(lived: ResourceStore, key: tuple[str,
         await lived.history(*key, count=2, after=after)
 
 
+SPANS = [Span(), Span(instant(1), instant(4)), Span(current_in=(instant(1), instant(4)))]
+
+
 @pytest.mark.parametrize("name", ["Observation", history_name("Observation")])
 @pytest.mark.parametrize("is_first", [True, False])
-@pytest.mark.parametrize("span", [Span(), Span(instant(1), instant(4))], ids=["open", "limited"])
+@pytest.mark.parametrize("span", SPANS, ids=["open", "limited", "time"])
 async def test_history_of_a_type_is_read_through_an_index(
     lived: ResourceStore, name: str, is_first: bool, span: Span
 ) -> None:

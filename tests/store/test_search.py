@@ -50,6 +50,11 @@ def observation(number: int) -> dict[str, Any]:
         "performer": [{"reference": f"Practitioner/gp{number % 2}"}],
         "effectiveDateTime": f"{START + timedelta(days=number):%Y-%m-%d}",
     }
+    if number % 10 == 0:
+        resource["component"] = [
+            {"code": {"coding": [{"system": LOINC, "code": code}]}, "valueQuantity": {"value": value}}
+            for code, value in (("systolic", Decimal(120 + number)), ("diastolic", Decimal(70)))
+        ]
     if number % 4:
         resource["valueQuantity"] = {"value": Decimal(number) / 2, "system": UCUM, "code": "mg"}
     else:
@@ -110,7 +115,7 @@ async def run(store: ResourceStore, query: str, page: str = "", *, lenient: bool
 
 
 async def ids(store: ResourceStore, query: str) -> list[str]:
-    return [resource["id"] for resource in (await run(store, query)).matches]
+    return [found.id_ for found in (await run(store, query)).matches]
 
 
 GRAMMAR = [
@@ -142,6 +147,13 @@ GRAMMAR = [
     "Observation?value-string=etage 1",
     "Observation?value-string:exact=Étage 4",
     "Observation?value-string:contains=AGE",
+    "Observation?code-value-quantity=code-1$gt3",
+    "Observation?code-value-quantity=http://loinc.org|code-1$3.5,code-2$1",
+    "Observation?code-value-quantity=http://loinc.org|$3.5",
+    "Observation?patient=p1&combo-code-value-quantity=code-1$lt10",
+    "Observation?component-code-value-quantity=systolic$gt125",
+    "Observation?component-code-value-quantity=systolic$70",
+    "Observation?combo-code-value-quantity:missing=true",
     "Observation?_id=o01,o02",
     "Observation?_id:not=o01",
     "Observation?_lastUpdated=ge2026-03-01T09:40:00Z",
@@ -255,7 +267,7 @@ async def test_pages_together_are_the_whole_result(network: ResourceStore, query
     while rounds == 0 or page:
         answer = await run(network, f"{query}&_count={count}".replace("?&", "?"), page)
         assert answer.total == len(whole)
-        found += [resource["id"] for resource in answer.matches]
+        found += [each.id_ for each in answer.matches]
         page, rounds = answer.next_page or "", rounds + 1
     assert found == whole
     assert rounds == -(-len(whole) // count)
@@ -340,7 +352,7 @@ INCLUDES = [
 @pytest.mark.parametrize(("query", "expected"), INCLUDES)
 async def test_includes(network: ResourceStore, query: str, expected: list[str]) -> None:
     page = await run(network, query)
-    found = [f"{resource['resourceType']}/{resource['id']}" for resource in page.included]
+    found = [f"{each.resource_type}/{each.id_}" for each in page.included]
     assert sorted(found) == expected
     assert len(set(found)) == len(found)
     assert page.total == len(page.matches)
@@ -350,7 +362,7 @@ async def test_includes(network: ResourceStore, query: str, expected: list[str])
 async def test_includes_are_bounded(network: ResourceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fhir_server.search.include.MAX_INCLUDED", 3)
     page = await run(network, "Patient?_id=p1&_revinclude=Observation:subject")
-    assert [resource["id"] for resource in page.included] == ["o37", "o33", "o29"]
+    assert [found.id_ for found in page.included] == ["o37", "o33", "o29"]
     assert [issue.rule for issue in page.warnings] == ["included-cut"]
     monkeypatch.undo()
     monkeypatch.setattr("fhir_server.search.include.MAX_ROUNDS", 1)

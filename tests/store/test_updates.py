@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +13,8 @@ from pymongo import AsyncMongoClient
 
 from fhir_server.store import Claim, ResourceStore, Update, WriteConflict
 from fhir_server.store.units import build_unit
-from fhir_server.store.updates import Updates
-from tests.store.changes import create, delete, index, resource, update
+from fhir_server.store.updates import Updates, _Kept
+from tests.store.changes import create, delete, index, instant, resource, update
 
 if TYPE_CHECKING:
     from fhir_server.store import StoredVersion
@@ -22,9 +23,7 @@ pytestmark = pytest.mark.mongo
 
 
 async def current(store: ResourceStore, id_: str) -> StoredVersion:
-    found = await store.read("Observation", id_)
-    assert found is not None
-    return found
+    return (await store.read_to_change([("Observation", id_)]))["Observation", id_]
 
 
 async def quick_update(store: ResourceStore, id_: str, **elements: Any) -> Update:
@@ -58,7 +57,7 @@ async def test_an_update_that_was_overtaken_after_it_succeeded_is_no_loser(store
     await store.commit([await quick_update(store, "b", status="amended")])
     updates = Updates(store.database, store.collections, max_weight=10, linger_s=0)
     sent = [(number, build_unit([change], ()).writes[0]) for number, change in enumerate((lost, won))]
-    assert list(await updates._find_losers("Observation", sent)) == [0]
+    assert list(await updates._find_losers("Observation", sent, ())) == [0]
 
 
 async def test_updates_of_deleted_resources_conflict(store: ResourceStore) -> None:
@@ -85,12 +84,40 @@ async def test_a_copy_of_the_current_version_in_history_is_not_shown(store: Reso
     assert await versions(store, "a") == [2, 1]
 
 
+async def test_a_transaction_may_find_that_copy(store: ResourceStore) -> None:
+    await store.commit([create("a")])
+    updates = Updates(store.database, store.collections, max_weight=10, linger_s=0)
+    await store.collections.ensure(("Observation.history",))
+    await updates._keep_replaced("Observation", build_unit([await quick_update(store, "a")], ()).writes, {"w": 1})
+    await store.commit([update("a", 1)], [Claim("key", "Observation", "a")])
+    assert await versions(store, "a") == [2, 1]
+
+
+async def test_who_lost_leaves_history_as_the_winner_made_it(store: ResourceStore) -> None:
+    await store.commit([create("a")])
+    loser = replace(await quick_update(store, "a"), resource=resource("Observation", "a", 2, 9))
+    await store.commit([await quick_update(store, "a", minutes=5)])
+    with pytest.raises(WriteConflict):
+        await store.commit([loser])
+    [kept] = await store.database["Observation.history"].find({}).to_list()
+    assert (kept["_id"], kept["until"].replace(tzinfo=UTC)) == ({"id": "a", "v": 1}, instant(5))
+
+
+async def test_who_comes_after_an_erasure_brings_nothing_back(store: ResourceStore) -> None:
+    await store.commit([create("a")])
+    late = await quick_update(store, "a")
+    await store.database["Observation"].delete_one({"_id": "a"})
+    with pytest.raises(WriteConflict):
+        await store.commit([late])
+    assert await store.database["Observation.history"].count_documents({}) == 0
+
+
 async def test_a_new_primary_gets_the_replaced_versions_again(store: ResourceStore) -> None:
     await store.commit([create("a")])
     await store.collections.ensure(("Observation.history",))
     change = await quick_update(store, "a")
     updates = Updates(store.database, store.collections, max_weight=10, linger_s=0)
-    assert await updates._replace("Observation", build_unit([change], ()).writes, ObjectId()) == {}
+    assert await updates._replace("Observation", build_unit([change], ()).writes, _Kept(ObjectId(), ())) == {}
     assert await versions(store, "a") == [2, 1]
 
 

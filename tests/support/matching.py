@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fhir_server.index import Indexer, SearchParameterRegistry
+from fhir_server.conformance import DefinitionRegistry
+from fhir_server.index import Indexer, SearchParameterRegistry, ValueContext
 from fhir_server.search import build_filter, parse_search, plan
 from fhir_server.spec.definitions import table
+from fhir_server.terminology import Terminology
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
-REGISTRY = SearchParameterRegistry(table("search_parameters"))
+TERMINOLOGY = Terminology(DefinitionRegistry([]))
+REGISTRY = SearchParameterRegistry(table("search_parameters"), ValueContext(concepts=TERMINOLOGY))
 INDEXER = Indexer(REGISTRY)
 
 

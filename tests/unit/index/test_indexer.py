@@ -10,7 +10,7 @@ import pytest
 from fhir_server.errors import InvalidContent
 from fhir_server.fhirpath import compile_expression
 from fhir_server.index import TYPES
-from fhir_server.index.entries import Draft, pair_keys
+from fhir_server.index.entries import Draft, collation_key, pair_keys
 from fhir_server.index.indexer import evaluate
 from fhir_server.search import parse_search, plan
 from fhir_server.spec.dates import EARLIEST
@@ -49,6 +49,7 @@ def test_an_observation_is_indexed() -> None:
             "subject=Patient/p1",
             "@p1|code:75626-2",
         ],
+        "i": REGISTRY.stamp("Observation"),
         "d": [{"p": "date", "l": low, "h": datetime(2026, 3, 1, 9, 30, 1, tzinfo=UTC)}],
         "n": [
             {
@@ -66,11 +67,17 @@ def test_an_observation_is_indexed() -> None:
             "code": {"l": "75626-2", "h": "75626-2"},
             "value-quantity": {"l": Decimal("12"), "h": Decimal("12")},
         },
+        "x": {"code": ["<audit"]},
     }
 
 
 def test_a_resource_without_anything_is_indexed() -> None:
-    assert INDEXER.document({"resourceType": "Basic", "id": "b"}) == {"patient": None, "date": EARLIEST, "k": []}
+    assert INDEXER.document({"resourceType": "Basic", "id": "b"}) == {
+        "patient": None,
+        "date": EARLIEST,
+        "k": [],
+        "i": REGISTRY.stamp("Basic"),
+    }
 
 
 def test_the_range_to_sort_by_takes_in_all_values() -> None:
@@ -79,7 +86,7 @@ def test_the_range_to_sort_by_takes_in_all_values() -> None:
         "name": [{"family": "Martin"}, {"family": "Zola"}, {"family": "Élie"}],
     }
     document = INDEXER.document(resource)
-    assert document["s"]["family"] == {"l": "elie", "h": "zola"}
+    assert document["s"]["family"] == {"l": collation_key("Élie"), "h": "zola"}
     assert document["x"]["family"] == ["Martin", "Zola", "Élie"]
 
 
@@ -111,7 +118,7 @@ def test_walking_indexes_what_fhirpath_finds_in_the_official_examples() -> None:
     indexed = 0
     for name, resource in official_examples().items():
         resource_type = resource["resourceType"]
-        draft = Draft()
+        draft = Draft(contained={each["id"]: each["resourceType"] for each in resource.get("contained", ())})
         for parameter in REGISTRY.for_type(resource_type).values():
             if parameter.code in ("_id", "_lastUpdated") or not parameter.is_indexed:
                 continue
@@ -142,11 +149,11 @@ def test_the_official_examples_are_found_by_their_own_keys() -> None:
             if key.startswith("@"):
                 continue
             code, kind, value = next(key.partition(sign) for sign in _kinds(key))
-            if known[code].type == "token" and kind == "=" and value.count("|") == 1:
+            if known[code].type == "token" and kind == "=" and value.count("|") == 1 and value != "|":
                 value = quote(value.replace(",", "\\,").replace("$", "\\$"))
                 assert search(resource_type, f"{code}={value}", {"x": resource}) == {"x"}, (name, key)
                 found += 1
-    assert found > 1500
+    assert found > 1400
 
 
 @pytest.mark.parametrize("value", ["audit", "urn:a|audit", "urn:b|other,urn:a|audit"])

@@ -1,11 +1,11 @@
 """Number and quantity search, both halves together."""
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_server.errors import InvalidContent
@@ -96,7 +96,17 @@ OBSERVATIONS: dict[str, dict[str, Any]] = {
         ("value-quantity=5.4||verres", {"word"}),
         (f"value-quantity=5.4|{UCUM}|", {"mg", "g"}),
         ("value-quantity=5.4||", {"mg", "g", "word", "bare"}),
-        (f"value-quantity=gt5.4|{UCUM}|mg", {"above"}),
+        (f"value-quantity=gt5.4|{UCUM}|mg", {"above", "g"}),
+        ("value-quantity=5400||mg", {"g"}),
+        ("value-quantity=0.0054||g", {"mg"}),
+        (f"value-quantity=5400000|{UCUM}|ug", {"g"}),
+        ("value-quantity=5400|http://elsewhere|mg", set()),
+        ("value-quantity=ne5.4||mg", {"g", "below", "above"}),
+        ("value-quantity=lt1||g", {"mg", "below", "above"}),
+        ("combo-value-quantity=0.00540||g", {"mg", "component"}),
+        ("component-value-quantity=0.00540||g", {"component"}),
+        ("component-value-quantity=0.00541||g", set()),
+        ("value-quantity=5.4||[pH]", set()),
         (f"value-quantity=lt5.4|{UCUM}|mg", {"below"}),
         ("value-quantity=lt-1000||mg", {"below"}),
         ("value-quantity=ap5", {"mg", "g", "word", "bare", "below"}),
@@ -158,3 +168,57 @@ def test_every_indexed_number_is_found_by_its_own_value(number: Decimal) -> None
         assert search("Observation", f"value-quantity={prefix}{text}|{UCUM}|mg", observations) == {"x"}
     for prefix in ("ne", "gt", "lt", "sa", "eb"):
         assert search("RiskAssessment", f"probability={prefix}{text}", risks) == set()
+
+
+PAIRS = [
+    ("37", "Cel", "98.6", "[degF]"),
+    ("120", "mm[Hg]", "16.0", "kPa"),
+    ("5.5", "mmol/L", "5.5", "mol/m3"),
+    ("90", "/min", "90", "{beats}/min"),
+    ("1.5", "h", "90", "min"),
+    ("100", "kg", "0.100", "t"),
+    ("60", "U/L", "1.0", "ukat/L"),
+]
+
+
+@pytest.mark.parametrize(("value", "code", "other", "unit"), PAIRS)
+def test_units_of_one_dimension_are_converted(value: str, code: str, other: str, unit: str) -> None:
+    observation = {"x": quantity(value, system=UCUM, code=code)}
+    assert search("Observation", f"value-quantity={other}|{UCUM}|{unit}", observation) == {"x"}
+    assert search("Observation", f"value-quantity=ap{other}||{unit}", observation) == {"x"}
+    component = {"x": {"component": [{**observation["x"], "code": {"coding": [{"code": "c"}]}}]}}
+    assert search("Observation", f"component-code-value-quantity=c${other}||{unit}", component) == {"x"}
+
+
+@pytest.mark.parametrize(("code", "other"), [("mg", "mL"), ("{score}", "%"), ("[pH]", "1"), ("mg", "zz")])
+def test_other_units_are_not(code: str, other: str) -> None:
+    observation = {"x": quantity("1", system=UCUM, code=code)}
+    assert search("Observation", f"value-quantity=gt-1000000||{other}", observation) == set()
+
+
+MASSES = {"ug": 0, "mg": 3, "g": 6, "kg": 9}
+
+
+@settings(max_examples=40)
+@given(
+    NUMBERS.filter(lambda number: abs(number.adjusted()) < 30),
+    st.sampled_from(list(MASSES)),
+    st.sampled_from(list(MASSES)),
+)
+def test_a_mass_is_found_in_every_unit(number: Decimal, sent: str, asked: str) -> None:
+    observation = {"x": {"valueQuantity": {"value": number, "system": UCUM, "code": sent}}}
+    value = number.scaleb(MASSES[sent] - MASSES[asked], Context(prec=60))
+    for prefix in ("", "ge", "le"):
+        assert search("Observation", f"value-quantity={prefix}{quote(str(value))}||{asked}", observation) == {"x"}
+    for prefix in ("ne", "gt", "lt", "sa", "eb"):
+        assert search("Observation", f"value-quantity={prefix}{quote(str(value))}||{asked}", observation) == set()
+
+
+def test_what_overflows_in_its_base_unit_is_kept_at_the_largest_number() -> None:
+    entry = INDEXER.document({"resourceType": "Observation", **quantity("8" * 34 + "E6111", system=UCUM, code="Yg")})[
+        "n"
+    ]
+    assert entry[0]["h"] == INFINITE
+    assert INDEXER.document({"resourceType": "Observation", **quantity("1", comparator="<", system=UCUM, code="kg")})[
+        "n"
+    ][0] == {"p": "value-quantity~g", "l": NEGATIVE_INFINITE, "h": Decimal(1000)}

@@ -22,6 +22,12 @@ OBSERVATIONS: dict[str, dict[str, Any]] = {
     "logical": {"subject": {"identifier": {"system": "urn:oid:1.2", "value": "7"}, "type": "Patient"}},
     "empty": {"subject": {"display": "somebody", "identifier": {"system": "urn:oid:1.2"}}},
     "broken": {"subject": {"reference": "nowhere at all"}},
+    "identified": {"subject": {"reference": "Patient/9", "identifier": {"value": "8"}}},
+    "contained-patient": {
+        "contained": [{"resourceType": "Patient", "id": "p"}],
+        "subject": {"reference": "#p"},
+    },
+    "none": {"subject": {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason"}]}},
 }
 
 
@@ -40,8 +46,12 @@ OBSERVATIONS: dict[str, dict[str, Any]] = {
         ("subject=urn:uuid:0c3151bd", {"urn"}),
         ("subject:identifier=urn:oid:1.2|7", {"logical"}),
         ("patient:identifier=urn:oid:1.2|7", {"logical"}),
-        ("subject:missing=true", {"contained", "empty"}),
-        ("patient:missing=false", {"relative", "versioned"}),
+        ("patient:identifier=|8", {"identified"}),
+        ("patient=http://elsewhere/fhir/Patient/1", {"foreign"}),
+        ("patient=http://elsewhere/fhir/Group/1", set()),
+        ("subject:missing=true", {"none"}),
+        ("patient:missing=true", {"group", "urn", "contained", "empty", "broken", "none"}),
+        ("patient:missing=false", {"relative", "versioned", "foreign", "logical", "identified", "contained-patient"}),
         ("subject=Patient/1,Group/1", {"relative", "versioned", "group"}),
         ("subject=nowhere", set()),
         ("subject=Nothing/1", set()),

@@ -1,0 +1,29 @@
+"""One call of an operation, and what it may answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fhir_server.operations.inputs import Inputs
+
+if TYPE_CHECKING:
+    from fhir_server.interactions.repository import Repository
+    from fhir_server.operations.operation import Level
+
+Result: TypeAlias = "dict[str, Any]"
+"""A resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What is called on what, with checked inputs."""
+
+    repository: Repository
+    base_url: str
+    language: str
+    level: Level
+    resource_type: str | None = None
+    id_: str | None = None
+    version_id: str | None = None
+    inputs: Inputs = field(default_factory=Inputs)

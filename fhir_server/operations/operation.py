@@ -1,0 +1,56 @@
+"""What an operation is: its definition as facts, and the function that does it.
+
+https://hl7.org/fhir/R4/operationdefinition.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from fhir_server.operations.invocation import Invocation, Result
+
+Level: TypeAlias = Literal["system", "type", "instance", "version"]
+"""Where an operation is called: on `[base]`, `[base]/[type]`, `[type]/[id]`, `[type]/[id]/_history/[vid]`."""
+
+HL7 = "http://hl7.org/fhir/OperationDefinition/"
+OURS = "https://cnrms.fr/ig/fhir/msma/OperationDefinition/"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One input: its FHIR type, whether it must be there, and whether it may be repeated."""
+
+    name: str
+    type: str
+    is_required: bool = False
+    repeats: bool = False
+
+    @property
+    def element(self) -> str:
+        """The element of `Parameters.parameter` that carries it, such as `valueMeta`."""
+        return f"value{self.type[0].upper()}{self.type[1:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation; `types` are those it is called on, empty for all.
+
+    `searches` where search parameters are inputs too, `is_job` where its work goes on after the answer.
+    """
+
+    canonical: str
+    code: str
+    levels: frozenset[Level]
+    run: Callable[[Invocation], Awaitable[Result]]
+    parameters: tuple[Parameter, ...] = ()
+    types: frozenset[str] = frozenset()
+    affects_state: bool = False
+    searches: bool = False
+    is_job: bool = False
+
+    def is_offered(self, level: Level, resource_type: str | None) -> bool:
+        """True where it can be called on this level of this type (None: the system)."""
+        return level in self.levels and (not self.types or level == "system" or resource_type in self.types)

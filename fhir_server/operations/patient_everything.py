@@ -1,0 +1,74 @@
+"""`$everything`: a patient's whole record, the patient first, then all that stands in the patient's compartment, then
+what these refer to, each resource once.
+
+https://hl7.org/fhir/R4/patient-operation-everything.html
+
+Without parameters the record is read together with those that others ask for; else, and where it is larger than a page,
+page by page.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from fhir_server.interactions.read import read
+from fhir_server.operations.invocation import Invocation
+from fhir_server.operations.operation import HL7, Operation
+from fhir_server.operations.record_pages import RecordPage, read_page
+from fhir_server.operations.record_selection import PARAMETERS, selection_of
+from fhir_server.search import Found, Reader
+from fhir_server.spec.json_format import RawJson
+
+_MATCH, _INCLUDE = {"mode": "match"}, {"mode": "include"}
+_READABLE = ":/|,$"
+
+
+async def run(invocation: Invocation) -> dict[str, Any]:
+    """Returns a searchset; raises ResourceNotFound and ResourceDeleted for a patient who is not there."""
+    repository, patient = invocation.repository, invocation.id_
+    if patient is not None and not invocation.inputs.texts:
+        record = await repository.records.submit(patient)
+        if record is not None and record.members and record.members[0].id_ == patient:
+            return _bundle(invocation, RecordPage(record.members, record.others, len(record.members)))
+    if patient is not None:
+        await read(repository.store, "Patient", patient)
+    reader = Reader(repository.store, repository.search_parameters, repository.limits.query_timeout_ms)
+    selection = selection_of(invocation)
+    return _bundle(invocation, await read_page(selection, reader, repository.page_key))
+
+
+def _bundle(invocation: Invocation, page: RecordPage) -> dict[str, Any]:
+    base_url = invocation.base_url
+    links = [{"relation": "self", "url": _url(invocation, invocation.inputs.texts)}]
+    if page.next_page is not None:
+        without = [(name, text) for name, text in invocation.inputs.texts if name != "_page"]
+        links.append({"relation": "next", "url": _url(invocation, [*without, ("_page", page.next_page)])})
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
+    if page.total is not None:
+        bundle["total"] = page.total
+    bundle["link"] = links
+    entries = [_entry(found, base_url, _MATCH) for found in page.members]
+    entries += [_entry(found, base_url, _INCLUDE) for found in page.others]
+    return bundle | {"entry": entries} if entries else bundle
+
+
+def _entry(found: Found, base_url: str, mode: dict[str, str]) -> dict[str, Any]:
+    url = f"{base_url}/{found.resource_type}/{found.id_}"
+    return {"fullUrl": url, "resource": RawJson(found.json), "search": mode}
+
+
+def _url(invocation: Invocation, parameters: list[tuple[str, str]]) -> str:
+    path = "/".join(part for part in (invocation.resource_type, invocation.id_, "$everything") if part)
+    query = urlencode(parameters, safe=_READABLE)
+    return f"{invocation.base_url}/{path}?{query}" if query else f"{invocation.base_url}/{path}"
+
+
+OPERATION = Operation(
+    canonical=f"{HL7}Patient-everything",
+    code="everything",
+    levels=frozenset({"type", "instance"}),
+    run=run,
+    parameters=PARAMETERS,
+    types=frozenset({"Patient"}),
+)

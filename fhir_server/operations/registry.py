@@ -1,0 +1,43 @@
+"""Which operations there are, and where. https://hl7.org/fhir/R4/operations.html"""
+
+from __future__ import annotations
+
+from fhir_server.errors import ResourceNotFound
+from fhir_server.operations import patient_everything, resource_meta, resource_meta_add, resource_meta_delete
+from fhir_server.operations.operation import Level, Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    patient_everything.OPERATION,
+    resource_meta.OPERATION,
+    resource_meta_add.OPERATION,
+    resource_meta_delete.OPERATION,
+)
+
+
+def find_operation(code: str, level: Level, resource_type: str | None) -> Operation:
+    """Returns the operation of that name on a level of a type; `code` is without `$`.
+
+    Raises ResourceNotFound, naming those that can be called there, where there is none.
+    """
+    for operation in OPERATIONS:
+        if operation.code == code and operation.is_offered(level, resource_type):
+            return operation
+    here = [f"`${operation.code}`" for operation in OPERATIONS if operation.is_offered(level, resource_type)]
+    listed, liste = (
+        (f"those are {', '.join(here)}", f"il y a {', '.join(here)}") if here else ("none is", "il n'y en a pas")
+    )
+    raise ResourceNotFound(
+        f"There is no operation `${code}` here; {listed}. `metadata` lists all.",
+        f"Il n'y a pas d'opération `${code}` ici ; {liste}. `metadata` les indique toutes.",
+        rule="operation-unknown",
+    )
+
+
+def offered(resource_type: str | None) -> list[tuple[str, str]]:
+    """Returns (name, canonical) of what a CapabilityStatement says of a type, or of the system (None)."""
+    levels: tuple[Level, ...] = ("system",) if resource_type is None else ("type", "instance")
+    return [
+        (operation.code, operation.canonical)
+        for operation in OPERATIONS
+        if any(operation.is_offered(level, resource_type) for level in levels)
+    ]

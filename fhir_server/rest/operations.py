@@ -1,0 +1,134 @@
+"""`$operations` over HTTP and as entries of bundles. https://hl7.org/fhir/R4/operations.html#executing"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.errors import FhirError, InteractionUnknown, MalformedContent, NotSupported, ResourceNotFound
+from fhir_server.interactions.addresses import check_id, check_type
+from fhir_server.interactions.checks import refusal
+from fhir_server.operations import Invocation, Operation, Result, find_operation
+from fhir_server.operations.inputs import from_parameters, from_query, join
+from fhir_server.operations.operation import Level
+from fhir_server.rest.endpoint import Endpoint
+from fhir_server.rest.negotiation import Preferences
+
+METHODS = ("GET", "HEAD", "POST")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What came over HTTP, or in an entry of a bundle; `body` is the Parameters that were posted, if any."""
+
+    segments: Sequence[str]
+    method: str
+    query: Sequence[tuple[str, str]]
+    body: dict[str, Any] | None
+    base_url: str
+    preferences: Preferences
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    level: Level
+    resource_type: str | None = None
+    id_: str | None = None
+    version_id: str | None = None
+
+
+def is_operation(segments: Sequence[str]) -> bool:
+    """True for a URL whose last part begins with `$`."""
+    return bool(segments) and segments[-1].startswith("$")
+
+
+def operation_methods(segments: Sequence[str]) -> tuple[str, ...]:
+    """Returns the methods that the operation at a URL is called by; where there is none, those it might have."""
+    try:
+        return (*_methods(_find(segments)[0]), "OPTIONS")
+    except FhirError:
+        return (*METHODS, "OPTIONS")
+
+
+async def operate(endpoint: Endpoint, call: Call) -> Result:
+    """Returns what the operation answers.
+
+    Raises ResourceNotFound where there is none at this URL, InteractionUnknown for a GET of one that changes something,
+    InvalidContent for inputs that it does not take, and what the operation itself refuses.
+    """
+    operation, target = _find(call.segments)
+    if call.method not in _methods(operation):
+        raise InteractionUnknown(
+            f"`${operation.code}` is called by POST, not by {call.method}.",
+            f"`${operation.code}` s'appelle par POST, pas par {call.method}.",
+            rule="operation-method",
+        )
+    inputs = from_query(operation, call.query)
+    if call.body is not None:
+        _check_parameters(endpoint, call.body)
+        inputs = join(operation, inputs, from_parameters(operation, call.body))
+    invocation = Invocation(
+        endpoint.repository,
+        call.base_url,
+        call.preferences.language,
+        target.level,
+        target.resource_type,
+        target.id_,
+        target.version_id,
+        inputs.complete(operation),
+    )
+    return await operation.run(invocation)
+
+
+async def operate_in_bundle(endpoint: Endpoint, call: Call, *, is_transaction: bool) -> dict[str, Any]:
+    """Returns what the operation of an entry answers.
+
+    Raises NotSupported where it does not go into a bundle: into a transaction nothing that changes something, since it
+    could not be undone with the rest; into none what goes on as a job.
+    """
+    operation, _ = _find(call.segments)
+    if operation.is_job or (is_transaction and operation.affects_state):
+        kind = "a bundle" if operation.is_job else "a transaction"
+        forme = "un bundle" if operation.is_job else "une transaction"
+        raise NotSupported(
+            f"`${operation.code}` cannot be called in {kind}: call it by itself.",
+            f"`${operation.code}` ne peut être appelée dans {forme} : appelez-la seule.",
+            rule="operation-in-bundle",
+        )
+    return await operate(endpoint, call)
+
+
+def _methods(operation: Operation) -> tuple[str, ...]:
+    return ("POST",) if operation.affects_state else METHODS
+
+
+def _find(segments: Sequence[str]) -> tuple[Operation, _Target]:
+    *owner, name = segments
+    match owner:
+        case []:
+            target = _Target("system")
+        case [resource_type]:
+            target = _Target("type", check_type(resource_type))
+        case [resource_type, id_]:
+            target = _Target("instance", check_type(resource_type), check_id(id_))
+        case [resource_type, id_, "_history", version_id]:
+            target = _Target("version", check_type(resource_type), check_id(id_), version_id)
+        case _:
+            raise ResourceNotFound(
+                f"Operations are called on `[base]`, a type, a resource or a version, not on `{'/'.join(owner)}`.",
+                "Une opération s'appelle sur `[base]`, un type, une ressource ou une version, pas sur"
+                f" `{'/'.join(owner)}`.",
+                rule="operation-unknown",
+            )
+    return find_operation(name[1:], target.level, target.resource_type), target
+
+
+def _check_parameters(endpoint: Endpoint, body: dict[str, Any]) -> None:
+    if body.get("resourceType") != "Parameters":
+        raise MalformedContent(
+            f"An operation is sent a `Parameters` resource, not a `{body.get('resourceType')}`.",
+            f"Une opération reçoit une ressource `Parameters`, pas un `{body.get('resourceType')}`.",
+            rule="parameters-expected",
+        )
+    issues = endpoint.repository.validator.validate(body)
+    if any(issue.is_error for issue in issues):
+        raise refusal(issues)

@@ -1,0 +1,191 @@
+"""The one way of search to the store: matches, chains, `_has`, includes, totals and conditions all go through here.
+
+What a caller may see is joined in one place, `Reader.query`, for the resource type that is read: no other module of
+search calls the store (`tests/architecture/test_search_reads.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.errors import TooCostly
+from fhir_server.search.joins import order_stages
+from fhir_server.search.plan import SearchPlan, plan_criteria
+from fhir_server.search.query import build_filter, build_pipeline
+from fhir_server.search.refusals import too_costly
+from fhir_server.search.resolve import resolve
+from fhir_server.search.sort import DEFAULT_ORDER
+from fhir_server.store import Branch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fhir_server.index import SearchParameterRegistry
+    from fhir_server.search.criteria import Criterion
+    from fhir_server.search.request import SortKey
+    from fhir_server.store import Gathered, ResourceStore
+
+MAX_TIME_MS = 10_000
+
+Policy = Callable[[str], "Sequence[Criterion]"]
+"""Resource type → what a resource of that type has to fulfil for the caller to see it."""
+
+
+def everything(_resource_type: str) -> Sequence[Criterion]:
+    """The policy of a caller who may see all."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class RelationLimits:
+    """How much of the inner side of a relation is read before it is joined instead.
+
+    `keys`: most resources that a chain becomes keys of; MongoDB still reads so many ranges of an index in order.
+    `referring`: most resources on the other side of `_has`. `counting`: both, where all is counted and no order is
+    needed. `definitions`: most resources that a chain leads to by their URL; there is no joining beyond.
+    """
+
+    keys: int = 100
+    referring: int = 500
+    counting: int = 10_000
+    definitions: int = 10_000
+
+
+RELATION_LIMITS = RelationLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to the store about resources of one type, with what the caller may see in it."""
+
+    resource_type: str
+    plan: SearchPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is asked of one type where several are read at once: `also` is a MongoDB condition that an index answers.
+
+    Documents come in the `order`, those after `last`, `limit` at most (0 is none).
+    """
+
+    resource_type: str
+    also: Mapping[str, Any]
+    order: Sequence[SortKey] = ()
+    last: Sequence[Any] | None = None
+    limit: int = 0
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads for one request: what its caller may see, within its time budget of `max_time_ms` over all it asks."""
+
+    store: ResourceStore
+    registry: SearchParameterRegistry
+    max_time_ms: int = MAX_TIME_MS
+    policy: Policy = everything
+    relations: RelationLimits = RELATION_LIMITS
+    _started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    async def query(
+        self,
+        resource_type: str,
+        criteria: Sequence[Criterion] = (),
+        *,
+        order: Sequence[SortKey] = DEFAULT_ORDER,
+        also: Mapping[str, Any] | None = None,
+        counting: bool = False,
+    ) -> Query:
+        """Returns the question for resources that fulfil all criteria, `also` (a MongoDB condition) and the policy.
+
+        Relations are looked up, so that `counting` what they leave, or reading a page of it, costs least. Raises
+        InvalidContent for values that are none of their type, TooCostly.
+        """
+        wanted = (*criteria, *self.policy(resource_type))
+        known = await resolve(wanted, resource_type, self, counting=counting)
+        planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
+        return Query(resource_type, planned)
+
+    async def find(
+        self,
+        query: Query,
+        *,
+        order: Sequence[SortKey] = (),
+        last: Sequence[Any] | None = None,
+        limit: int = 0,
+        projection: Mapping[str, Any] | None = None,
+        max_time_ms: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Returns the documents of a query, those after `last` in the order, `limit` at most (0 is none).
+
+        Raises TooCostly, which names the costly part.
+        """
+        planned, budget = query.plan, self._budget(max_time_ms)
+        try:
+            if not planned.joins and not any(key.is_computed for key in order):
+                return await self.store.find(
+                    query.resource_type,
+                    build_filter(planned, order=order, last=last),
+                    sort=[(key.field, key.direction) for key in order],
+                    limit=limit,
+                    projection=projection,
+                    hint=planned.hint,
+                    max_time_ms=budget,
+                )
+            computed = await order_stages(order, self)
+            pipeline = build_pipeline(planned, order=order, computed=computed, last=last, limit=limit)
+            if projection is not None:
+                pipeline.append({"$project": dict(projection)})
+            return await self.store.aggregate(
+                query.resource_type, pipeline, limit=limit, hint=planned.hint, max_time_ms=budget
+            )
+        except TooCostly:
+            raise too_costly(_costly(planned, order)) from None
+
+    async def gather(self, parts: Sequence[Part], *, limit: int, projection: Mapping[str, Any]) -> Gathered:
+        """Returns documents of several types in one round trip, `limit` at most, in the order of the parts.
+
+        Raises TooCostly, which names the types.
+        """
+        branches = []
+        for part in parts:
+            query = await self.query(part.resource_type, order=part.order, also=part.also)
+            stages = build_pipeline(query.plan, order=part.order, last=part.last, limit=part.limit)
+            branches.append(Branch(part.resource_type, stages))
+        budget = self._budget(None)
+        try:
+            return await self.store.gather(branches, projection, limit=limit, max_time_ms=budget)
+        except TooCostly:
+            raise too_costly(", ".join(dict.fromkeys(part.resource_type for part in parts))) from None
+
+    async def count(self, query: Query, *, limit: int = 0, max_time_ms: int | None = None) -> int:
+        """Returns how many resources a query finds; it stops counting at `limit`, 0 is none. Raises TooCostly."""
+        planned, budget = query.plan, self._budget(max_time_ms)
+        try:
+            if not planned.joins:
+                condition = build_filter(planned)
+                return await self.store.count(query.resource_type, condition, limit=limit, max_time_ms=budget)
+            pipeline = [*build_pipeline(planned, limit=limit), {"$count": "n"}]
+            counted = await self.store.aggregate(query.resource_type, pipeline, hint=planned.hint, max_time_ms=budget)
+            return int(counted[0]["n"]) if counted else 0
+        except TooCostly:
+            raise too_costly(_costly(planned, ())) from None
+
+    def _budget(self, max_time_ms: int | None) -> int:
+        """Returns the milliseconds that are left, or `max_time_ms` of them."""
+        left = self.max_time_ms - int((asyncio.get_running_loop().time() - self._started) * 1000)
+        if left <= 0:
+            raise too_costly("_time")
+        return left if max_time_ms is None else min(left, max_time_ms)
+
+
+def _costly(planned: SearchPlan, order: Sequence[SortKey]) -> str:
+    """Returns what of a query costs most: what is joined, an order that is computed, or all that it asks."""
+    if planned.joins:
+        return ", ".join(map(str, planned.joins))
+    if any(key.is_computed for key in order):
+        return "_sort"
+    return ", ".join(map(str, (*planned.scans, *planned.filters))) or "_sort"

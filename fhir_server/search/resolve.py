@@ -1,0 +1,161 @@
+"""Relations → conditions: chains and `_has` are looked up from the inside out.
+
+Where few resources fulfil the inner side, they become whole keys (`subject=Patient/1`) or ids, which an index answers.
+Where many do, the inner side is joined to what the rest of the search finds instead, document by document, so that a
+page costs no more than it shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.errors import InvalidContent
+from fhir_server.index import Condition, any_of
+from fhir_server.index.entries import capped
+from fhir_server.search.canonicals import is_canonical, is_literal, references_to, referred_to
+from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Member, Not, Resolved, ReverseChain
+from fhir_server.search.joins import join_referring, join_targets
+from fhir_server.search.refusals import too_costly
+from fhir_server.spec.references import parse_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from fhir_server.search.reader import Query, Reader
+
+
+async def resolve(
+    criteria: Sequence[Criterion], resource_type: str, reader: Reader, *, counting: bool = False
+) -> tuple[Criterion, ...]:
+    """Returns the criteria with each relation as `Resolved`. Raises what `Reader.query` and `Reader.find` do."""
+    if all(type(each) is Clause for each in criteria):
+        return tuple(criteria)
+    lookup = _Lookup(resource_type, reader, counting)
+    return tuple(await asyncio.gather(*(lookup.known(each) for each in criteria)))
+
+
+class _Lookup:
+    """Looks up the relations of one question."""
+
+    def __init__(self, resource_type: str, reader: Reader, counting: bool) -> None:
+        self._type = resource_type
+        self._reader = reader
+        self._counting = counting
+        self._numbers = count()
+
+    async def known(self, criterion: Criterion) -> Criterion:
+        """Returns the criterion without relations that are not looked up."""
+        match criterion:
+            case Chain():
+                return await self._chain(criterion)
+            case ReverseChain():
+                return await self._reverse(criterion)
+            case Member():
+                return await self._member(criterion)
+            case All(criteria) | Either(criteria):
+                parts = tuple(await asyncio.gather(*(self.known(each) for each in criteria)))
+                return type(criterion)(parts)
+            case Not(inner):
+                return Not(await self.known(inner))
+        return criterion
+
+    async def _chain(self, chain: Chain) -> Resolved:
+        found = await asyncio.gather(*(self._target(chain, *target) for target in await self._stored(chain.targets)))
+        return _together(chain, found)
+
+    async def _stored(self, targets: tuple[tuple[str, Criterion], ...]) -> tuple[tuple[str, Criterion], ...]:
+        """Returns the targets of types that have resources, where asking each of them would be much."""
+        if len(targets) <= _FEW_TYPES:
+            return targets
+        existing = set(await self._reader.store.collections.existing_types())
+        return tuple(target for target in targets if target[0] in existing)
+
+    async def _target(self, chain: Chain, target: str, inner: Criterion) -> Resolved:
+        query = await self._reader.query(target, (inner,))
+        by_url = is_canonical(chain.parameter, target, self._reader.registry)
+        limits = self._reader.relations
+        limit = limits.definitions if by_url else limits.counting if self._counting else limits.keys
+        fields = {"_id": 1, **({"resource.url": 1, "resource.version": 1} if by_url else {})}
+        documents = await self._reader.find(query, limit=limit + 1, projection=fields)
+        if len(documents) > limit and by_url:
+            raise too_costly(chain.name)
+        if len(documents) > limit:
+            return self._join(chain, query, limit)
+        condition = Condition()
+        if is_literal(chain.parameter):
+            condition = Condition(tuple(_keys(chain, target, [document["_id"] for document in documents])))
+        if by_url:
+            condition = any_of([condition, references_to(chain.parameter, documents)])
+        return Resolved(chain, condition, f"{len(documents)} {target}")
+
+    def _join(self, chain: Chain, query: Query, limit: int) -> Resolved:
+        name = f"j{next(self._numbers)}"
+        stages = join_targets(name, chain.parameter, query)
+        return Resolved(chain, _joined(name), f"> {limit} {query.resource_type}, joined", stages)
+
+    async def _reverse(self, reverse: ReverseChain) -> Resolved:
+        source = reverse.parameter.resource_type
+        query = await self._reader.query(source, (reverse.criterion,))
+        limits = self._reader.relations
+        limit = limits.counting if self._counting else limits.referring
+        documents = await self._reader.find(query, limit=limit + 1, projection={"k": 1})
+        by_url = is_canonical(reverse.parameter, self._type, self._reader.registry)
+        if len(documents) > limit:
+            name = f"j{next(self._numbers)}"
+            stages = join_referring(name, reverse.parameter, self._type, query, by_url=by_url)
+            return Resolved(reverse, _joined(name), f"> {limit} {source}, joined", stages)
+        condition = Condition(others=({"_id": {"$in": list(_referred(reverse, self._type, documents))}},))
+        if by_url:
+            condition = any_of([condition, referred_to(reverse.parameter, documents)])
+        return Resolved(reverse, condition, f"{len(documents)} {source}")
+
+    async def _member(self, member: Member) -> Resolved:
+        lists = {"_id": {"$in": list(member.lists)}}
+        query = await self._reader.query("List", also=lists)
+        fields = {"resource.entry.item.reference": 1, "resource.entry.deleted": 1}
+        documents = await self._reader.find(query, projection=fields)
+        entries = [entry for document in documents for entry in document["resource"].get("entry", ())]
+        texts = [entry["item"].get("reference", "") for entry in entries if entry.get("deleted") is not True]
+        ids = list(dict.fromkeys(_ids_of(self._type, texts, self._reader.registry.context.base_urls)))
+        return Resolved(member, Condition(others=({"_id": {"$in": ids}},)), f"{len(ids)} entries")
+
+
+_FEW_TYPES = 10
+
+
+def _keys(chain: Chain, target: str, ids: Sequence[str]) -> Iterator[str]:
+    for home in chain.parameter.homes:
+        if home.target in (None, target):
+            yield from (capped(f"{home.code}={target}/{id_}") for id_ in ids)
+
+
+def _referred(reverse: ReverseChain, target: str, documents: Sequence[dict[str, Any]]) -> dict[str, None]:
+    """Returns the ids of the resources of a type that documents refer to through the parameter."""
+    starts = tuple(f"{home.code}={target}/" for home in reverse.parameter.homes if home.target in (None, target))
+    keys = (key for document in documents for key in document["k"] if key.startswith(starts))
+    return {key.partition("/")[2]: None for key in keys}
+
+
+def _ids_of(resource_type: str, texts: Iterable[str], base_urls: Sequence[str]) -> Iterator[str]:
+    """Yields the ids of those references that lead to resources of the type on this server."""
+    for text in texts:
+        try:
+            reference = parse_reference(text, base_urls)
+        except InvalidContent:
+            continue
+        if reference.is_local and reference.resource_type == resource_type and reference.id_:
+            yield reference.id_
+
+
+def _joined(name: str) -> Condition:
+    return Condition(others=({f"{name}.0": {"$exists": True}},))
+
+
+def _together(chain: Chain, found: Sequence[Resolved]) -> Resolved:
+    if len(found) == 1:
+        return found[0]
+    stages = tuple(stage for each in found for stage in each.stages)
+    notes = ", ".join(each.note for each in found) or "nothing stored"
+    return Resolved(chain, any_of(each.condition for each in found), notes, stages)

@@ -1,0 +1,1 @@
+"""Benchmarks of search, histories and paging; `python -m tests.benchmarks.search`."""

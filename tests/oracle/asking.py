@@ -1,0 +1,77 @@
+"""Asks the server: loads worlds into it, and reads searches from it page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.api.conftest import Client
+from tests.oracle.query import Search
+from tests.oracle.values import Resource
+from tests.oracle.world import Key, World, key_of
+
+BATCH = 100
+
+
+@dataclass
+class Page:
+    """One page of an answer."""
+
+    matches: list[Key] = field(default_factory=list)
+    included: list[Key] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Answer:
+    """All pages of an answer; `total` is that of the first."""
+
+    pages: list[Page] = field(default_factory=list)
+    total: int | None = None
+
+    @property
+    def matches(self) -> list[Key]:
+        """The matches of all pages in their order."""
+        return [key for page in self.pages for key in page.matches]
+
+
+async def load(client: Client, resources: Iterable[Resource]) -> World:
+    """Sends resources in batches and returns the world as the server then has it, its instants included."""
+    sent, stored = list(resources), []
+    for start in range(0, len(sent), BATCH):
+        part = sent[start : start + BATCH]
+        entries = [{"resource": each, "request": {"method": "PUT", "url": "/".join(key_of(each))}} for each in part]
+        answer = await client.bundle(*entries, kind="batch")
+        assert answer.status_code == 200, answer.text
+        for each, entry in zip(part, answer.json()["entry"], strict=True):
+            response = entry["response"]
+            assert response["status"][:3] in ("200", "201"), response
+            stamp = {"lastUpdated": response["lastModified"], "versionId": response["etag"][3:-1]}
+            stored.append({**each, "meta": {**each.get("meta", {}), **stamp}})
+    return World(stored)
+
+
+async def ask(client: Client, search: Search) -> Answer:
+    """Returns the server's whole answer to a search, its next links followed to the end."""
+    answer, url = Answer(), search.url()
+    while url:
+        response = await client.get(url)
+        assert response.status_code == 200, f"{search}: {response.text}"
+        bundle = response.json()
+        if not answer.pages:
+            answer.total = bundle.get("total")
+        answer.pages.append(_page(bundle.get("entry", ())))
+        url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), "")
+    return answer
+
+
+def _page(entries: Sequence[dict[str, Any]]) -> Page:
+    page = Page()
+    for entry in entries:
+        mode, resource = entry["search"]["mode"], entry["resource"]
+        if mode == "outcome":
+            page.warnings += [issue["details"]["coding"][0]["code"] for issue in resource["issue"]]
+        else:
+            (page.matches if mode == "match" else page.included).append(key_of(resource))
+    return page

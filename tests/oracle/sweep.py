@@ -1,0 +1,169 @@
+"""Queries for every search parameter of every type of a world, built from the values that occur in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.oracle import quantities, references, strings
+from tests.oracle.definitions import Parameter, parameters
+from tests.oracle.query import Criterion, Search
+from tests.oracle.text import PREFIXES, escape
+from tests.oracle.tokens import tokens
+from tests.oracle.values import Value
+from tests.oracle.world import World
+
+ABSENT: Mapping[str, str] = {
+    "string": "zzyzx",
+    "token": "no-such-code",
+    "reference": "no-such-id",
+    "date": "1799-12-31",
+    "number": "987654.321",
+    "quantity": "987654.321|http://unitsofmeasure.org|mg",
+    "uri": "http://nowhere.example/absent",
+}
+"""A value that does not occur, by parameter type."""
+ALWAYS = 4
+"""How many searches of each parameter are never left out: `:missing` both ways, what does not occur, what does."""
+
+
+def searches(world: World, *, values: int, step: int) -> Iterator[Search]:
+    """Yields searches for each parameter of each type that is there: what occurs, what does not, and modifiers.
+
+    At most `values` values of each parameter are taken, spread evenly over the world. With a `step` above 1, only
+    every so many of the searches of one parameter, other ones for its neighbour; the first ones always.
+    """
+    for resource_type in world.types:
+        for number, parameter in enumerate(parameters(resource_type).values()):
+            if parameter.type in ABSENT and parameter.code != "_id":
+                criteria = dict.fromkeys(_criteria(parameter, world, values))
+                for place, criterion in enumerate(criteria):
+                    if place < ALWAYS or (place + number) % step == 0:
+                        yield Search(resource_type, (criterion,))
+
+
+def _criteria(parameter: Parameter, world: World, count: int) -> Iterator[Criterion]:
+    code = parameter.code
+    if code != "_lastUpdated":
+        yield Criterion(code, ("true",), "missing")
+        yield Criterion(code, ("false",), "missing")
+    yield Criterion(code, (ABSENT[parameter.type],))
+    values = [
+        value for resource in world.of_type(parameter.resource_type) for value in world.values(parameter, resource)
+    ]
+    for value in values[:: max(1, -(-len(values) // count))]:
+        yield from CRITERIA[parameter.type](parameter, value)
+
+
+def _string(parameter: Parameter, value: Value) -> Iterator[Criterion]:
+    for text in strings.texts(value):
+        begin, middle = text[:12].strip(), text[2:9].strip()
+        if any(each.isalnum() for each in begin):
+            yield Criterion(parameter.code, (escape(begin.upper()),))
+            yield Criterion(parameter.code, (escape(begin[:3]), ABSENT["string"]))
+        if any(each.isalnum() for each in middle):
+            yield Criterion(parameter.code, (escape(middle),), "contains")
+        yield Criterion(parameter.code, (escape(text),), "exact")
+        yield Criterion(parameter.code, (escape(text.swapcase()),), "exact")
+
+
+def _token(parameter: Parameter, value: Value) -> Iterator[Criterion]:
+    code = parameter.code
+    for token in tokens(parameter, value):
+        text = escape(token.code)
+        yield Criterion(code, (text,))
+        yield Criterion(code, (text, ABSENT["token"]))
+        yield Criterion(code, (text,), "not")
+        yield Criterion(code, (text.swapcase(),))
+        for system in token.systems:
+            name = escape(system or "")
+            yield Criterion(code, (f"{name}|{text}",))
+            yield Criterion(code, (f"{name}x|{text}",))
+            yield Criterion(code, (f"{name}|{text}",), "not")
+            if system:
+                yield Criterion(code, (f"{name}|",))
+
+
+def _reference(parameter: Parameter, value: Value) -> Iterator[Criterion]:
+    code, key = parameter.code, references.target(value)
+    if key is not None:
+        yield Criterion(code, ("/".join(key),))
+        yield Criterion(code, (f"{references.BASE_URL}/{'/'.join(key)}",))
+        if key[0] in parameter.targets:
+            yield Criterion(code, (key[1],))
+            yield Criterion(code, (key[1],), key[0])
+    elif isinstance(value.content, str):
+        yield Criterion(code, (escape(value.content),))
+        yield Criterion(code, (escape(value.content.partition("|")[0]),))
+    elif "://" in value.content.get("reference", ""):
+        yield Criterion(code, (escape(value.content["reference"]),))
+    identifier: Any = value.content.get("identifier", {}) if isinstance(value.content, Mapping) else {}
+    if isinstance(identifier, Mapping) and identifier.get("value"):
+        text = f"{escape(identifier.get('system', ''))}|{escape(identifier['value'])}"
+        yield Criterion(code, (text,), "identifier")
+
+
+def _date(parameter: Parameter, value: Value) -> Iterator[Criterion]:
+    for text in _written_dates(value.content):
+        yield Criterion(parameter.code, (text,))
+        for prefix in PREFIXES:
+            if prefix == "ap" and parameter.code == "_lastUpdated":
+                continue  # what is near to now moves while the test runs
+            yield Criterion(parameter.code, (f"{prefix}{text[:10]}",))
+            if len(text) > 10:
+                yield Criterion(parameter.code, (f"{prefix}{text}",))
+
+
+def _written_dates(content: Any) -> Iterator[str]:
+    if isinstance(content, str):
+        if content[:4].isdigit():
+            yield content
+    elif isinstance(content, Mapping):
+        for each in ("start", "end"):
+            if each in content:
+                yield content[each]
+        yield from (event for event in content.get("event", ()) if event)
+
+
+def _number(parameter: Parameter, value: Value) -> Iterator[Criterion]:
+    if not isinstance(value.content, Mapping):
+        for prefix in ("", *PREFIXES):
+            yield Criterion(parameter.code, (f"{prefix}{value.content}",))
+
+
+def _quantity(parameter: Parameter, value: Value) -> Iterator[Criterion]:
+    for amount in quantities.amounts(value):
+        number = amount.extent.low if amount.extent.low is not None else amount.extent.high
+        if number is None:
+            continue
+        text = str(value.content.get("value", float(number)))
+        system, code = escape(amount.unit.get("system") or ""), escape(amount.unit.get("code") or "")
+        for prefix in ("", *PREFIXES):
+            yield Criterion(parameter.code, (f"{prefix}{text}",))
+            if code:
+                yield Criterion(parameter.code, (f"{prefix}{text}|{system}|{code}",))
+        if code:
+            yield Criterion(parameter.code, (f"{text}||{code}",))
+        if amount.unit.get("unit"):
+            yield Criterion(parameter.code, (f"{text}||{escape(amount.unit['unit'])}",))
+
+
+def _uri(parameter: Parameter, value: Value) -> Iterator[Criterion]:
+    text = str(value.content)
+    yield Criterion(parameter.code, (escape(text),))
+    yield Criterion(parameter.code, (escape(text[:-1]),))
+    if text.count("/") > 2:
+        yield Criterion(parameter.code, (escape(text.rpartition("/")[0]),), "below")
+        yield Criterion(parameter.code, (escape(f"{text}/more"),), "above")
+
+
+CRITERIA = {
+    "string": _string,
+    "token": _token,
+    "reference": _reference,
+    "date": _date,
+    "number": _number,
+    "quantity": _quantity,
+    "uri": _uri,
+}
+"""Parameter type → criteria from one value that occurs."""

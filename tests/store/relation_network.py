@@ -1,0 +1,152 @@
+"""A small network of resources that refer to each other, in a store that tests read and do not change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import pytest_asyncio
+
+from fhir_server.index import MONGODB_INDEXES
+from fhir_server.search import Page, execute, parse_search
+from fhir_server.search.reader import RelationLimits
+from fhir_server.store import Create, ResourceStore, open_store
+from tests.support.matching import INDEXER, REGISTRY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+URL = "https://cnrms.fr/ig/fhir/msma/Questionnaire"
+RPPS = "urn:oid:1.2.250.1.71.4.2.1"
+
+KEYS = RelationLimits()
+JOINED = RelationLimits(keys=0, referring=0)
+JOINED_ALL = RelationLimits(keys=0, referring=0, counting=0)
+WAYS = {"keys": KEYS, "joined": JOINED, "joined and counted so": JOINED_ALL}
+"""The ways to look up relations, which have to find the same."""
+
+
+def subject(number: int) -> dict[str, Any]:
+    return {"reference": f"Patient/p{number}"} if number < 6 else {"reference": "Group/g1"}
+
+
+RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
+    "Organization": {
+        "net": {"name": "Réseau", "identifier": [{"system": "urn:finess", "value": "F0"}]},
+        "house": {"name": "Maison", "partOf": {"reference": "Organization/net"}},
+        "other": {"name": "Ailleurs"},
+    },
+    "Practitioner": {
+        f"gp{number}": {
+            "name": [{"family": ["Lefèvre", "Durand", "Ölmez"][number]}],
+            "identifier": [{"system": RPPS, "value": f"1000{number}"}],
+        }
+        for number in range(3)
+    },
+    "PractitionerRole": {
+        f"role{number}": {
+            "practitioner": {"reference": f"Practitioner/gp{number}"},
+            "organization": {"reference": ["Organization/house", "Organization/other"][number % 2]},
+        }
+        for number in range(3)
+    },
+    "Patient": {
+        f"p{number}": {
+            "identifier": [{"system": "urn:ins", "value": f"I{number}"}],
+            "name": [{"family": ["Cote", "Côte", "Coté", "Dupont", "dupont", "Zoé"][number]}],
+            "gender": ["male", "female"][number % 2],
+            **({"birthDate": f"19{50 + number * 7}-01-01"} if number < 5 else {}),
+            **({"managingOrganization": {"reference": "Organization/house"}} if number < 3 else {}),
+            "generalPractitioner": [
+                {"reference": f"PractitionerRole/role{number % 3}"},
+                *([{"reference": "Practitioner/gp2"}] if number == 1 else []),
+            ],
+        }
+        for number in range(6)
+    },
+    "Group": {"g1": {"type": "person", "actual": True, "identifier": [{"system": "urn:ins", "value": "I1"}]}},
+    "CareTeam": {
+        "t0": {
+            "subject": subject(0),
+            "participant": [{"member": {"reference": "PractitionerRole/role0"}}, {"member": subject(0)}],
+        },
+        "t1": {"subject": subject(1), "participant": [{"member": {"reference": "Practitioner/gp1"}}]},
+    },
+    "Observation": {
+        f"o{number:02}": {
+            "status": "amended" if number % 5 == 0 else "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": f"code-{number % 3}"}]},
+            "subject": subject(number % 7),
+            "performer": [{"reference": f"Practitioner/gp{number % 3}"}],
+            "effectiveDateTime": f"{START + timedelta(days=number):%Y-%m-%d}",
+        }
+        for number in range(30)
+    },
+    "AuditEvent": {
+        "a0": {
+            "recorded": "2026-03-01T10:00:00Z",
+            "agent": [{"who": {"reference": "Practitioner/gp0"}, "requestor": True}],
+            "entity": [{"what": {"reference": "Observation/o03"}}, {"what": {"reference": "Patient/p5"}}],
+        },
+        "a1": {
+            "recorded": "2026-03-02T10:00:00Z",
+            "agent": [{"who": {"reference": "Practitioner/gp1"}, "requestor": True}],
+            "entity": [{"what": {"reference": "Observation/o08"}}],
+        },
+    },
+    "List": {
+        "l1": {
+            "status": "current",
+            "mode": "changes",
+            "entry": [
+                {"item": {"reference": "Patient/p0"}},
+                {"item": {"reference": "Patient/p1"}, "deleted": True},
+                {"item": {"reference": "Patient/p3/_history/1"}},
+                {"item": {"reference": "Observation/o05"}},
+                {"item": {"display": "nothing to find"}},
+                {"item": {"reference": "#inside"}},
+                {"item": {"reference": "http://elsewhere/fhir/Patient/p2"}},
+            ],
+        },
+        "l2": {"status": "current", "mode": "working", "entry": [{"item": {"reference": "Patient/p1"}}]},
+        "l3": {"status": "current", "mode": "working"},
+    },
+    "Questionnaire": {
+        "q1": {"url": f"{URL}/audit", "version": "1.0", "status": "retired", "title": "AUDIT ancien"},
+        "q2": {"url": f"{URL}/audit", "version": "2.0", "status": "active", "title": "AUDIT"},
+        "q3": {"url": f"{URL}/cast", "status": "draft", "title": "CAST"},
+    },
+    "QuestionnaireResponse": {
+        "r1": {"questionnaire": f"{URL}/audit|1.0", "status": "completed", "subject": subject(0)},
+        "r2": {"questionnaire": f"{URL}/cast", "status": "in-progress", "subject": subject(1)},
+        "r3": {"questionnaire": f"{URL}/audit", "status": "completed", "subject": subject(2)},
+        "r4": {"questionnaire": f"{URL}/audit|2.0", "status": "amended", "subject": subject(2)},
+    },
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def network(mongodb_uri: str) -> AsyncIterator[ResourceStore]:
+    """A store that holds RESOURCES, read by all tests of this file and changed by none."""
+    async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database="test_relations") as store:
+        await store.client.drop_database("test_relations")
+        changes = []
+        for resource_type, resources in RESOURCES.items():
+            for number, (id_, content) in enumerate(resources.items()):
+                instant = (START + timedelta(minutes=number)).isoformat(timespec="milliseconds")
+                meta = {"versionId": "1", "lastUpdated": instant}
+                whole = {"resourceType": resource_type, "id": id_, "meta": meta, **content}
+                changes.append(Create(resource_type, id_, whole, INDEXER.document(whole)))
+        await store.commit(changes)
+        yield store
+        await store.client.drop_database("test_relations")
+
+
+async def run(store: ResourceStore, query: str, page: str = "", relations: RelationLimits = KEYS) -> Page:
+    resource_type, _, text = query.partition("?")
+    pairs = parse_qsl(text, keep_blank_values=True) + ([("_page", page)] if page else [])
+    return await execute(
+        parse_search(resource_type, pairs, REGISTRY), store, REGISTRY, page_key=b"secret", relations=relations
+    )
