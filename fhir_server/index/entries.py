@@ -14,6 +14,7 @@
 |           | not indexed                                                                                             |
 | `x`       | `{code: [...]}`, checked on what keys lead to, not indexed: strings as sent for `:exact`; of tokens     |
 |           | `<folded text`, `=system|code` where the keys are apart, `#system|code|value` of typed identifiers      |
+| `g`       | the position of a Location as a GeoJSON point; not indexed                                              |
 | `s`       | `{code: {l: lowest, h: highest value}}` to sort by, strings as `collation_key`; not indexed             |
 | `i`       | stamp of the rules that the document was made by (`fingerprint`); not indexed                           |
 
@@ -68,6 +69,7 @@ class Draft:
     dates: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[dict[str, Any]] = field(default_factory=list)
     converted: list[dict[str, Any]] = field(default_factory=list)
+    place: dict[str, Any] | None = None
     checks: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
     contained: dict[str, str] = field(default_factory=dict)

@@ -13,13 +13,13 @@ from typing import Any
 FORMATS: Mapping[str, int] = {
     "document": 1,
     "string": 1,
-    "token": 1,
+    "token": 2,
     "reference": 1,
     "date": 1,
     "number": 1,
-    "quantity": 1,
+    "quantity": 2,
     "uri": 1,
-    "composite": 1,
+    "composite": 2,
     "special": 1,
 }
 """How entries are written, for each search parameter type, and for all (`document`): raised with every change of what

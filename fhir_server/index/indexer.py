@@ -101,12 +101,8 @@ class Indexer:
             "i": rules.stamp,
         }
         parts = (
-            ("d", draft.dates),
-            ("n", draft.numbers),
-            ("q", draft.converted),
-            ("c", draft.tuples),
-            ("x", draft.checks),
-            ("s", order),
+            *(("d", draft.dates), ("n", draft.numbers), ("q", draft.converted), ("c", draft.tuples)),
+            *(("x", draft.checks), ("g", draft.place), ("s", order)),
         )
         for name, entries in parts:
             if entries:

@@ -2,7 +2,7 @@
 
 https://hl7.org/fhir/R4/searchparameter-registry.html
 
-Special parameters are not here, nor those without an expression (`_text`, `_content`, `_query`).
+Of the special parameters `near` is here. Those without an expression (`_text`, `_content`, `_query`) are not.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from fhir_server.errors import NotSupported
-from fhir_server.index import composite, token
+from fhir_server.index import composite, near, token
 from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, repeats_inside, targets_of
 from fhir_server.index.fingerprint import fingerprint, stamp_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
 from fhir_server.spec.definitions import resource_types, table
 
-TYPES: Mapping[str, ModuleType] = {**composite.PART_TYPES, "composite": composite}
+TYPES: Mapping[str, ModuleType] = {**composite.PART_TYPES, "composite": composite, "special": near}
 """Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer`, `condition` and `present`."""
 
 # What "newest first" means, the first that a type has; otherwise its resources have no date of their own.
@@ -31,7 +31,10 @@ _MAIN_DATES = (
 )
 _BASES = ("Resource", "DomainResource")
 _WITHOUT_NARRATIVE = frozenset({"Bundle", "Parameters", "Binary"})
-_EXAMPLE = "http://hl7.org/fhir/SearchParameter/example"
+# HL7's own examples of SearchParameter stand among R4's; one would narrow `Condition.subject` to organizations.
+_EXAMPLES = frozenset(
+    f"http://hl7.org/fhir/SearchParameter/{name}" for name in ("example", "example-extension", "example-reference")
+)
 
 
 class SearchParameterRegistry:
@@ -60,7 +63,7 @@ class SearchParameterRegistry:
         self._indexed: dict[str, dict[str, SearchParameter]] = {}
         self._offered: dict[str, dict[str, SearchParameter]] = {}
         for row in rows:
-            for base in row.get("base", ()) if row["url"] != _EXAMPLE else ():
+            for base in row.get("base", ()) if row["url"] not in _EXAMPLES else ():
                 if row["type"] in TYPES and row.get("expression"):
                     self._rows.setdefault(base, {})[row["code"]] = row
                 else:

@@ -9,6 +9,7 @@ from fhir_server.conformance import DefinitionRegistry
 from fhir_server.index import SearchParameterRegistry
 from fhir_server.interactions.patch import PATCH_MEDIA_TYPES
 from fhir_server.interactions.repository import Limits
+from fhir_server.spec.compartments import compartments
 from fhir_server.spec.definitions import resource_types
 
 Operations = Callable[[str | None], Sequence[tuple[str, str]]]
@@ -23,7 +24,8 @@ TYPE_INTERACTIONS = (
     "create",
     "search-type",
 )
-SYSTEM_INTERACTIONS = ("transaction", "batch", "history-system")
+SYSTEM_INTERACTIONS = ("transaction", "batch", "search-system", "history-system")
+_COMPARTMENT = "http://hl7.org/fhir/CompartmentDefinition/"
 FORMATS = ["application/fhir+json", "application/fhir+xml", "json", "xml"]
 
 
@@ -69,10 +71,21 @@ def build_capabilities(
                     for resource_type in sorted(resource_types())
                 ],
                 "interaction": [{"code": code} for code in SYSTEM_INTERACTIONS],
+                "searchParam": _system_parameters(search_parameters),
+                "compartment": [f"{_COMPARTMENT}{name[0].lower()}{name[1:]}" for name in sorted(compartments())],
                 **_operation_list(operations(None)),
             }
         ],
     }
+
+
+def _system_parameters(registry: SearchParameterRegistry) -> list[dict[str, str]]:
+    """Returns the parameters of a search of the system: those that every resource has."""
+    return [
+        {"name": name, "type": kind} | ({"definition": definition} if definition else {})
+        for name, kind, definition in registry.describe("Basic")
+        if name.startswith("_")
+    ]
 
 
 def with_url(capabilities: dict[str, Any], base_url: str) -> dict[str, Any]:
@@ -120,7 +133,7 @@ def _resource(
         "conditionalCreate": True,
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
-        "conditionalDelete": "single",
+        "conditionalDelete": "multiple",
         "referencePolicy": ["literal", "logical"],
         "searchInclude": ["*", *(f"{resource_type}:{name}" for name in references)],
         "searchRevInclude": reverse[resource_type],

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_server.operations.record_selection import Section, Selection
-from fhir_server.search import Found, Reader, sign, verify
+from fhir_server.search import Found, Place, Reader, place_of, sign
 from fhir_server.search.page import found
 from fhir_server.search.reader import Part
 from fhir_server.search.record import RECORD_FIELDS, Reference, read_others, references_in
@@ -73,14 +73,14 @@ async def read_page(selection: Selection, reader: Reader, page_key: bytes) -> Re
 def _place(selection: Selection, page_key: bytes) -> _Place:
     if not selection.request.page:
         return _Place(0)
-    (section, *values), _ = verify(selection.request, page_key)
+    section, *values = place_of(selection.request, page_key).last or ("0",)
     return _Place(int(section), tuple(values) or None)
 
 
 def _token(selection: Selection, place: _Place | None, page_key: bytes) -> str | None:
     if place is None:
         return None
-    return sign(selection.request, (str(place.section), *(place.values or ())), None, page_key)
+    return sign(selection.request, Place((str(place.section), *(place.values or ()))), page_key)
 
 
 async def _read_members(

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from fhir_server.errors import InvalidContent, ResourceNotFound
+from fhir_server.errors import InvalidContent, NotSupported, ResourceNotFound
 from fhir_server.interactions.addresses import check_id, check_type
 from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.history import HistoryQuery, history
 from fhir_server.interactions.read import read, vread
-from fhir_server.interactions.search import search
+from fhir_server.interactions.search import Caller, search, search_compartment, search_system
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.negotiation import Preferences
 from fhir_server.rest.operations import Call, is_operation, operate_in_bundle
@@ -32,19 +32,10 @@ async def retrieve(
     repository = endpoint.repository
     match segments:
         case ["metadata"]:
-            subset = _read_subset([pair for pair in query if pair != ("mode", "full")], "CapabilityStatement")
+            subset = _read_subset(_without_mode(query), "CapabilityStatement")
             return subset.of(endpoint.capabilities(base_url))
         case ["_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url))
-        case [resource_type]:
-            return await search(
-                repository,
-                check_type(resource_type),
-                query,
-                base_url,
-                lenient=preferences.lenient,
-                language=preferences.language,
-            )
         case [resource_type, "_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url, check_type(resource_type)))
         case [resource_type, id_]:
@@ -56,7 +47,37 @@ async def retrieve(
         case [resource_type, id_, "_history", version_id]:
             subset = _read_subset(query, check_type(resource_type))
             return _left(await vread(repository.store, resource_type, check_id(id_), version_id), subset)
+    return await search_at(endpoint, segments, query, base_url, preferences)
+
+
+async def search_at(
+    endpoint: Endpoint, segments: Sequence[str], query: Query, base_url: str, preferences: Preferences
+) -> dict[str, Any]:
+    """Returns the searchset of what is below a URL: the system, a type, a compartment; raises as `retrieve`."""
+    repository = endpoint.repository
+    caller = Caller(base_url, lenient=preferences.lenient, language=preferences.language)
+    match segments:
+        case []:
+            return await search_system(repository, query, caller)
+        case [resource_type]:
+            return await search(repository, check_type(resource_type), query, caller)
+        case [owner, id_, resource_type]:
+            place = (check_type(owner), check_id(id_))
+            searched = resource_type if resource_type == "*" else check_type(resource_type)
+            return await search_compartment(repository, place, searched, query, caller)
     raise unknown_url(segments)
+
+
+def _without_mode(query: Query) -> Query:
+    """Returns the query of `metadata` without `mode`; of its three, this server has no TerminologyCapabilities."""
+    for name, value in query:
+        if name == "mode" and value not in ("full", "normative"):
+            raise NotSupported(
+                f"`mode` is `full` or `normative`, which are answered alike here; `{value}` is not supported.",
+                f"`mode` vaut `full` ou `normative`, à la réponse identique ; `{value}` n'est pas pris en charge.",
+                rule="metadata-mode",
+            )
+    return [(name, value) for name, value in query if name != "mode"]
 
 
 def _read_subset(query: Query, resource_type: str) -> Subset:

@@ -12,22 +12,25 @@ from fhir_server.interactions.addresses import (
 )
 from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.read import is_unchanged
-from fhir_server.interactions.search import search
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
 from fhir_server.rest.binaries import answer_content, wants_content
 from fhir_server.rest.endpoint import Endpoint
+from fhir_server.rest.jobs import JOB_METHODS, answer_accepted, dispatch_job, is_job
 from fhir_server.rest.operations import Call, is_operation, operate, operation_methods
 from fhir_server.rest.request import ACCEPT_PATCH, Request
 from fhir_server.rest.response import Response, answer_resource, answer_version, version_headers
-from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, unknown_url
+from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, search_at, unknown_url
 from fhir_server.rest.writes import create, delete, patch, update
-from fhir_server.store import StoredVersion
+from fhir_server.spec.compartments import compartments
+from fhir_server.store import Job, StoredVersion
 
 
 async def dispatch(endpoint: Endpoint, request: Request) -> Response:
     """Returns the answer to `request`; raises the FhirError of what is refused."""
     if request.method not in allowed_methods(request.segments):
         raise _not_here(request)
+    if is_job(request.segments) and request.method != "OPTIONS":
+        return await dispatch_job(endpoint, request)
     if is_operation(request.segments) and request.method != "OPTIONS":
         return await _operation(endpoint, request)
     match request.method:
@@ -90,16 +93,9 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
     match request.segments:
         case []:
             return await _bundle(endpoint, request)
-        case [resource_type, "_search"]:
+        case [*place, "_search"]:
             query = await request.form()
-            found = await search(
-                endpoint.repository,
-                check_type(resource_type),
-                query,
-                request.base_url,
-                lenient=request.preferences.lenient,
-                language=request.preferences.language,
-            )
+            found = await search_at(endpoint, place, query, request.base_url, request.preferences)
             return _answer_bundle(request, found)
         case [resource_type]:
             return await create(endpoint, request, resource_type)
@@ -109,7 +105,8 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
 async def _operation(endpoint: Endpoint, request: Request) -> Response:
     body = await request.optional_resource() if request.method == "POST" else None
     call = Call(request.segments, request.method, request.query, body, request.base_url, request.preferences)
-    return _answer_bundle(request, await operate(endpoint, call))
+    result = await operate(endpoint, call)
+    return answer_accepted(result, request) if isinstance(result, Job) else _answer_bundle(request, result)
 
 
 async def _bundle(endpoint: Endpoint, request: Request) -> Response:
@@ -135,10 +132,12 @@ async def _bundle(endpoint: Endpoint, request: Request) -> Response:
 
 def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that a URL has, for the `Allow` of a 405."""
-    if is_operation(segments):
-        return operation_methods(segments)
+    if is_operation(segments) or is_job(segments):
+        return operation_methods(segments) if is_operation(segments) else JOB_METHODS
     match segments:
-        case [] | [_, "_search"]:
+        case []:
+            return ("GET", "HEAD", "POST", "OPTIONS")
+        case ["_search"] | [_, "_search"] | [_, _, _, "_search"]:
             return ("POST", "OPTIONS")
         case ["metadata" | "_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _]:
             return ("GET", "HEAD", "OPTIONS")
@@ -146,6 +145,8 @@ def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
             return ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [_, _]:
             return ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
+        case [owner, _, _] if owner in compartments():
+            return ("GET", "HEAD", "OPTIONS")
     return ()
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from fhir_server.search.page import Found, Page
     from fhir_server.search.request import SearchRequest
 
+LONGEST_LINK = 2000
+"""Characters that any client, proxy and server takes in a URL."""
 _MATCH, _INCLUDE = {"mode": "match"}, {"mode": "include"}
 _READABLE = ":/|,$"
 """Characters that stay as they are in the query of a link, for those who read it."""
@@ -26,7 +28,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.~:/|,$-]*").fullmatch
 def build_bundle(
     page: Page, request: SearchRequest, base_url: str, self_path: str, language: str = "fr"
 ) -> dict[str, Any]:
-    """Returns the searchset; `base_url` is without a slash at the end, `self_path` as in `Patient`.
+    """Returns the searchset; `base_url` is without a slash at the end, `self_path` as in `Patient`, empty for
+    the system.
 
     Resources stand in it as `RawJson`; `json_format.unpacked` decodes them for who has to look inside.
 
@@ -34,8 +37,10 @@ def build_bundle(
     """
     page = subsetted(page, request.subset)
     links = [{"relation": "self", "url": _url(request, base_url, self_path, request.page)}]
+    if request.page or page.next_page is not None:
+        links.append({"relation": "first", "url": _url(request, base_url, self_path, "")})
     if page.next_page is not None:
-        links.append({"relation": "next", "url": _url(request, base_url, self_path, page.next_page)})
+        links.append({"relation": "next", "url": _next_url(request, base_url, self_path, page.next_page)})
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset"}
     if page.total is not None:
         bundle["total"] = page.total
@@ -62,7 +67,17 @@ def _quoted(text: str) -> str:
     return text if _PLAIN(text) else quote_plus(text, safe=_READABLE)
 
 
-def _url(request: SearchRequest, base_url: str, self_path: str, token: str | None) -> str:
+def _next_url(request: SearchRequest, base_url: str, self_path: str, token: str) -> str:
+    """Returns the whole link where it is of a common length, else the token alone, which carries the parameters too."""
+    url = _url(request, base_url, self_path, token)
+    return url if len(url) <= LONGEST_LINK else f"{_place(base_url, self_path)}?_page={token}"
+
+
+def _url(request: SearchRequest, base_url: str, self_path: str, token: str) -> str:
     parameters = [*request.parameters, *([("_page", token)] if token else [])]
     query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters)
-    return f"{base_url}/{self_path}?{query}" if query else f"{base_url}/{self_path}"
+    return f"{_place(base_url, self_path)}?{query}" if query else _place(base_url, self_path)
+
+
+def _place(base_url: str, self_path: str) -> str:
+    return f"{base_url}/{self_path}" if self_path else base_url

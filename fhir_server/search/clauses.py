@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fhir_server.errors import FhirError
 
 # Valid FHIR of which this server does not do (yet) what it says.
-_REFUSED = frozenset({"_text", "_content", "near"})
+_REFUSED = frozenset({"_text", "_content"})
 
 
 class IgnorableError(Exception):

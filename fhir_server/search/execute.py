@@ -1,27 +1,30 @@
-"""SearchRequest → Page: the matches of one page, their number, and where the next page begins.
+"""SearchRequest → Page: the matches of one page, what they include, their number, and where the next page begins.
 
 The total is counted on the first page and travels in the page token. It is exact unless `_total` is `none` or
 `estimate`; where counting takes longer than its share of the time budget it is left out, with a warning, unless the
-client asked for `accurate`. A page that holds all matches is its own count.
+client asked for `accurate`. A page that holds all matches is its own count. Included resources do not count.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fhir_server.errors import TooCostly
 from fhir_server.outcome import Issue
-from fhir_server.search.include import include
+from fhir_server.search.include import Included, include, match_fields
+from fhir_server.search.merge import find_matches, place_of_match
 from fhir_server.search.page import Page, found
-from fhir_server.search.pages import sign, verify
+from fhir_server.search.pages import Place, place_of, sign
 from fhir_server.search.reader import MAX_TIME_MS, RELATION_LIMITS, Reader, RelationLimits
-from fhir_server.search.sort import projection, sort_values
 from fhir_server.store import BODY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fhir_server.index import SearchParameterRegistry
-    from fhir_server.search.plan import SearchPlan
+    from fhir_server.search.reader import Query
     from fhir_server.search.request import SearchRequest
     from fhir_server.store import ResourceStore
 
@@ -44,37 +47,71 @@ async def execute(
     Raises TooCostly when MongoDB takes longer than `max_time_ms`, InvalidContent for a token that is not this search's.
     """
     reader = Reader(store, registry, max_time_ms, relations=relations)
-    query = await reader.query(request.resource_type, request.clauses, order=request.order)
-    warnings = [*request.warnings, *_explained(request, query.plan)]
+    parts = request.of_each_type
+    queries = [await reader.query(part.resource_type, part.clauses, order=part.order) for part in parts]
+    warnings = [*request.warnings, *_explained(request, queries)]
     if request.count == 0:
-        return Page(total=await _count(request, reader), warnings=tuple(warnings))
-    last, total = verify(request, page_key) if request.page else (None, None)
-    with_keys = bool(request.includes)
-    documents = await reader.find(
-        query,
-        order=request.order,
-        last=last,
+        return Page(total=await _count(parts, reader), warnings=tuple(warnings))
+    place = place_of(request, page_key)
+    if place.included is not None:
+        return await _further_includes(request, queries, reader, place, page_key)
+    documents = await find_matches(
+        request,
+        queries,
+        reader,
+        last=place.last,
         limit=request.count + 1,
-        projection={**BODY, **({"k": 1} if with_keys else {}), **projection(request.order)},
+        fields={**BODY, **match_fields(request, reader)},
     )
     more, documents = len(documents) > request.count, documents[: request.count]
-    if last is None and request.total != "none":
-        total = len(documents) if not more else await _total(request, reader, warnings)
-    token = sign(request, sort_values(request.order, documents[-1]), total, page_key) if more else None
-    matches = tuple(found(request.resource_type, document) for document in documents)
-    page = Page(matches, (), total, token, tuple(warnings))
-    if with_keys and documents:
-        documents = [{**document, "t": request.resource_type} for document in documents]
-        included, issues = await include(request, documents, reader)
-        page = replace(page, included=included, warnings=(*page.warnings, *issues))
-    return page
+    total = place.total
+    if place.last is None and request.total != "none":
+        total = len(documents) if not more else await _total(request, parts, reader, warnings)
+    included = await include(request, documents, reader) if request.includes and documents else Included()
+    token = None
+    if included.rest is not None:
+        end = place_of_match(request, documents[-1])
+        token = sign(request, Place(place.last, total, end, included.rest, more), page_key)
+    elif more:
+        token = sign(request, Place(place_of_match(request, documents[-1]), total), page_key)
+    matches = tuple(found(document["t"], document) for document in documents)
+    return Page(matches, included.found, total, token, (*warnings, *included.issues))
 
 
-async def _total(request: SearchRequest, reader: Reader, warnings: list[Issue]) -> int | None:
+async def _further_includes(
+    request: SearchRequest, queries: Sequence[Query], reader: Reader, place: Place, page_key: bytes
+) -> Page:
+    """Returns a page with more of what the matches of an earlier page include, and no matches."""
+    if place.end is None:
+        raise AssertionError("a place within includes has the end of their matches")
+    documents = await find_matches(
+        request,
+        queries,
+        reader,
+        last=place.last,
+        # Others may have been written in between; what the page's own matches include must not be lost for them.
+        limit=2 * request.count,
+        fields=match_fields(request, reader),
+    )
+    keys = [(document["t"], document["_id"]) for document in documents]
+    if place.end[-2:] in keys:
+        documents = documents[: keys.index(place.end[-2:]) + 1]
+    included = await include(request, documents, reader, after=place.included)
+    token = None
+    if included.rest is not None:
+        token = sign(request, replace(place, included=included.rest), page_key)
+    elif place.more:
+        token = sign(request, Place(place.end, place.total), page_key)
+    return Page((), included.found, place.total, token, included.issues)
+
+
+async def _total(
+    request: SearchRequest, parts: Sequence[SearchRequest], reader: Reader, warnings: list[Issue]
+) -> int | None:
     limit = ESTIMATE_LIMIT if request.total == "estimate" else 0
     budget = None if request.total == "accurate" else COUNT_TIME_MS
     try:
-        return await _count(request, reader, limit, budget)
+        return await _count(parts, reader, limit, budget)
     except TooCostly:
         if request.total == "accurate":
             raise
@@ -82,16 +119,21 @@ async def _total(request: SearchRequest, reader: Reader, warnings: list[Issue]) 
         return None
 
 
-async def _count(request: SearchRequest, reader: Reader, limit: int = 0, max_time_ms: int | None = None) -> int:
-    query = await reader.query(request.resource_type, request.clauses, counting=True)
-    return await reader.count(query, limit=limit, max_time_ms=max_time_ms)
+async def _count(parts: Sequence[SearchRequest], reader: Reader, limit: int = 0, max_time_ms: int | None = None) -> int:
+    async def of_type(part: SearchRequest) -> int:
+        query = await reader.query(part.resource_type, part.clauses, counting=True)
+        return await reader.count(query, limit=limit, max_time_ms=max_time_ms)
+
+    return sum(await asyncio.gather(*(of_type(part) for part in parts)))
 
 
-def _explained(request: SearchRequest, planned: SearchPlan) -> list[Issue]:
+def _explained(request: SearchRequest, queries: Sequence[Query]) -> list[Issue]:
     if not request.explain:
         return []
-    text = planned.explain()
-    return [Issue("information", "informational", "search-plan", text, text)]
+    texts = [query.plan.explain() for query in queries]
+    if not request.resource_type:
+        texts = [f"{query.resource_type}: {text}" for query, text in zip(queries, texts, strict=True)]
+    return [Issue("information", "informational", "search-plan", text, text) for text in texts]
 
 
 _UNCOUNTED = Issue(

@@ -73,7 +73,12 @@ def _other(parameter: SearchParameter, equal: Condition) -> Condition:
     """Returns the condition for a value that is not the one of `equal`."""
     if parameter.code == "_id":
         return Condition(others=({"$nor": [equal.mongodb()]},))
-    if equal.others or parameter.type in ("uri", "composite") or "canonical" in parameter.types:
+    if (
+        equal.others
+        or equal.check is not None
+        or parameter.type in ("uri", "composite")
+        or "canonical" in parameter.types
+    ):
         present = Condition(others=TYPES[parameter.type].present(parameter)).mongodb()
         return Condition(others=({"$and": [present, {"$nor": [equal.mongodb()]}]},))
     kinds = {key[len(home.code)] for home in parameter.homes for key in equal.keys if key.startswith(home.code)} & {

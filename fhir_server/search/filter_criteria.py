@@ -30,11 +30,12 @@ OPERATORS_OF = {
     "number": (*_COMPARED, "pr"),
     "quantity": (*_COMPARED, "pr"),
     "composite": ("eq", "pr"),
+    "special": ("eq", "pr"),
 }
 """Search parameter type → operators that mean something for its values."""
 
 _AS_MODIFIERS = {"ss": "below", "sb": "above", "in": "in", "ni": "not-in"}
-_WITH_PARTS = frozenset({"token", "quantity", "composite"})
+_WITH_PARTS = frozenset({"token", "quantity", "composite", "special"})
 _ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\,$|"})
 _ESCAPES_BUT_PARTS = str.maketrans({sign: f"\\{sign}" for sign in "\\,"})
 

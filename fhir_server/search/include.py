@@ -2,9 +2,13 @@
 
 https://hl7.org/fhir/R4/search.html#include
 
-References are read from the keys of the index document. At most MAX_INCLUDED resources are added to a page, over at
-most MAX_ROUNDS rounds of `:iterate`. A resource stands in a page once, as a match if it is one. Canonical references
-are followed to the definition with that URL, and version if they give one.
+References are read from the keys of the index document, canonical ones lead to the definition with that URL, and
+version if they give one. All that one round needs of a type is read at once. A resource stands in a page once, as a
+match if it is one.
+
+At most MAX_INCLUDED resources are added to a page. Where there are more, they are gathered as keys (type and id), and
+come in that order, page by page, behind the same matches: the first page has the matches, the pages that follow it the
+rest of what they include, before the next matches.
 """
 
 from __future__ import annotations
@@ -16,172 +20,165 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.outcome import Issue
 from fhir_server.search.page import Found, found
-from fhir_server.search.request import MAX_INCLUDED, Include
+from fhir_server.search.referring import Wanted, needs_url
+from fhir_server.search.request import MAX_INCLUDED
 from fhir_server.search.sort import DEFAULT_ORDER
-from fhir_server.spec.definitions import resource_types
 from fhir_server.store import BODY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from fhir_server.index import SearchParameter, SearchParameterRegistry
     from fhir_server.search.reader import Reader
-    from fhir_server.search.request import SearchRequest
+    from fhir_server.search.request import Include, SearchRequest
 
-MAX_ROUNDS = 5
-_FIELDS = {**BODY, "k": 1}
+MAX_ROUNDS = 8
+"""Most times that `:iterate` goes on from what was included."""
+MAX_KEYS = 20_000
+"""Most resources that the matches of one page may include over all its pages."""
 
-_Key = tuple[str, str]
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """What one page includes; `rest` is the key after which the next page of includes begins, None where none does."""
+
+    found: tuple[Found, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    rest: Key | None = None
 
 
 @dataclass(slots=True)
-class _Inclusion:
-    """What is included so far, and where it comes from."""
+class _Gathering:
+    """Resources gathered so far, by key, with the documents that `fields` reads of them."""
 
     reader: Reader
-    seen: set[_Key]
-    found: list[Found] = field(default_factory=list)
-    is_cut: bool = False
+    fields: Mapping[str, Any]
+    most: int
+    matches: set[Key]
+    documents: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    is_full: bool = False
+    is_deep: bool = False
 
     def add(self, documents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Returns those of the documents that are new, as far as there is room."""
         new = []
         for document in documents:
-            key = _key(document)
-            if key in self.seen:
+            key = (document["t"], document["_id"])
+            if key in self.documents or key in self.matches:
                 continue
-            if len(self.found) >= MAX_INCLUDED:
-                self.is_cut = True
+            if len(self.documents) >= self.most:
+                self.is_full = True
                 break
-            self.seen.add(key)
-            self.found.append(found(document["t"], document))
+            self.documents[key] = document
             new.append(document)
         return new
 
 
+def match_fields(request: SearchRequest, reader: Reader) -> dict[str, Any]:
+    """Returns what has to be read of a match, beside its body, to know what it includes."""
+    if not request.includes:
+        return {}
+    fields: dict[str, Any] = {"k": 1}
+    if any(needs_url(each, reader.registry) for each in request.includes):
+        fields |= {"resource.url": 1, "resource.version": 1}
+    return fields
+
+
 async def include(
-    request: SearchRequest,
-    documents: Sequence[dict[str, Any]],
-    reader: Reader,
-) -> tuple[tuple[Found, ...], list[Issue]]:
-    """Returns the resources to include for the matches, whose documents carry `k` and their type `t`, and warnings."""
-    state = _Inclusion(reader, {_key(document) for document in documents})
-    includes, sources = request.includes, documents
-    for _ in range(MAX_ROUNDS):
-        groups = await asyncio.gather(*(_fetch(each, sources, state) for each in includes))
-        sources = state.add(document for group in groups for document in group)
-        includes = tuple(each for each in request.includes if each.iterate)
-        if not includes or not sources:
-            break
-    else:
-        state.is_cut = True
-    return tuple(state.found), [_CUT] if state.is_cut else []
+    request: SearchRequest, documents: Sequence[dict[str, Any]], reader: Reader, *, after: Key | None = None
+) -> Included:
+    """Returns the first resources that the matches include, or those `after` a key.
 
-
-async def _fetch(asked: Include, documents: Sequence[dict[str, Any]], state: _Inclusion) -> list[dict[str, Any]]:
-    if asked.reverse:
-        return await _fetch_referring(asked, documents, state)
-    ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    canonicals: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for document in documents:
-        resource_type = document["t"]
-        if asked.source in ("*", resource_type):
-            for parameter, text in _references(document, _parameters(resource_type, asked, state.reader.registry)):
-                _sort_target(parameter, text, asked.target, ids, canonicals)
-    reads = [_find(state, name, {"_id": {"$in": _new(name, found, state)}}) for name, found in ids.items()]
-    reads += [_find(state, name, _by_canonical(list(found))) for name, found in canonicals.items()]
-    return [document for group in await asyncio.gather(*reads) for document in group]
-
-
-async def _fetch_referring(
-    asked: Include, documents: Sequence[dict[str, Any]], state: _Inclusion
-) -> list[dict[str, Any]]:
-    keys = [_key(document) for document in documents if asked.target in (None, document["t"])]
-    if not keys:
-        return []
-    types = await state.reader.store.collections.existing_types() if asked.source == "*" else [asked.source]
-    reads = []
-    for name in types:
-        homes = dict.fromkeys(
-            (home.code, home.target) for each in _parameters(name, asked, state.reader.registry) for home in each.homes
-        )
-        wanted = [f"{code}={kind}/{id_}" for code, target in homes for kind, id_ in keys if target in (None, kind)]
-        if wanted:
-            reads.append(_find(state, name, {"k": {"$in": list(dict.fromkeys(wanted))}}))
-    return [document for group in await asyncio.gather(*reads) for document in group]
-
-
-async def _find(state: _Inclusion, resource_type: str, condition: dict[str, Any]) -> list[dict[str, Any]]:
-    # One more than may be added shows that there are more.
-    limit = MAX_INCLUDED + 1 - len(state.found)
-    query = await state.reader.query(resource_type, also=condition)
-    order = DEFAULT_ORDER if "k" in condition else ()
-    documents = await state.reader.find(query, order=order, limit=limit, projection=_FIELDS)
-    return [{**document, "t": resource_type} for document in documents]
-
-
-def _parameters(resource_type: str, asked: Include, registry: SearchParameterRegistry) -> list[SearchParameter]:
-    known = registry.for_type(resource_type)
-    if asked.code != "*":
-        return [known[asked.code]] if asked.code in known else []
-    return [each for each in known.values() if each.type == "reference"]
-
-
-def _references(
-    document: dict[str, Any], parameters: Iterable[SearchParameter]
-) -> Iterator[tuple[SearchParameter, str]]:
-    homes = [(parameter, home.target, f"{home.code}=") for parameter in parameters for home in parameter.homes]
-    for key in document["k"]:
-        for parameter, target, start in homes:
-            if key.startswith(start):
-                text = key[len(start) :]
-                if target is None or text.startswith(f"{target}/"):
-                    yield parameter, text
-
-
-def _sort_target(
-    parameter: SearchParameter,
-    text: str,
-    target: str | None,
-    ids: defaultdict[str, dict[str, None]],
-    canonicals: defaultdict[str, dict[str, None]],
-) -> None:
-    kind, _, id_ = text.partition("/")
-    if kind in resource_types():
-        if target in (None, kind):
-            ids[kind][id_] = None
-    elif parameter.types & {"canonical", "uri"}:
-        for name in parameter.targets:
-            if target in (None, name):
-                canonicals[name][text] = None
-
-
-def _new(resource_type: str, ids: Iterable[str], state: _Inclusion) -> list[str]:
-    return [id_ for id_ in ids if (resource_type, id_) not in state.seen]
-
-
-def _by_canonical(canonicals: list[str]) -> dict[str, Any]:
-    """Returns the condition for definitions with one of the canonicals.
-
-    A versioned reference is indexed with and without its version: where it gives one, only that version is meant.
+    The documents of the matches carry what `match_fields` says, and their type as `t`.
     """
-    versioned = [each.rpartition("|") for each in canonicals if "|" in each]
-    urls = {url for url, _, _ in versioned}
-    plain = [f"url={each}" for each in canonicals if "|" not in each and each not in urls]
-    branches: list[dict[str, Any]] = [{"k": f"url={url}", "resource.version": version} for url, _, version in versioned]
-    if plain:
-        branches.append({"k": {"$in": plain}})
-    return {"$or": branches}
+    matches = {(document["t"], document["_id"]) for document in documents}
+    fields = match_fields(request, reader)
+    if after is None:
+        gathered = _Gathering(reader, {**BODY, **fields}, MAX_INCLUDED, matches)
+        await _gather(request.includes, documents, gathered)
+        if not gathered.is_full:
+            all_found = tuple(found(document["t"], document) for document in gathered.documents.values())
+            return Included(all_found, _issues(gathered))
+    keys = _Gathering(reader, fields if _iterates(request) else {"_id": 1}, MAX_KEYS, matches)
+    await _gather(request.includes, documents, keys)
+    ordered = sorted(key for key in keys.documents if after is None or key > after)
+    page = ordered[:MAX_INCLUDED]
+    return Included(await _read(page, reader), _issues(keys), page[-1] if len(ordered) > len(page) else None)
 
 
-def _key(document: dict[str, Any]) -> _Key:
-    return document["t"], document["_id"]
+async def _gather(includes: Sequence[Include], documents: Sequence[dict[str, Any]], into: _Gathering) -> None:
+    sources = list(documents)
+    for number in range(MAX_ROUNDS):
+        asked = includes if number == 0 else [each for each in includes if each.iterate]
+        if not asked or not sources or into.is_full:
+            return
+        sources = into.add(await _round(asked, sources, into))
+    into.is_deep = bool(sources) and any(each.iterate for each in includes)
+
+
+async def _round(
+    includes: Sequence[Include], sources: Sequence[dict[str, Any]], into: _Gathering
+) -> list[dict[str, Any]]:
+    """Returns what the sources include, read with one query per type and kind of relation."""
+    wanted = Wanted(into.reader.registry, {*into.matches, *into.documents})
+    for each in includes:
+        types = await _existing_types(into.reader) if each.reverse and each.source == "*" else [each.source]
+        wanted.add(each, sources, types)
+    groups = await asyncio.gather(*(_find(name, condition, into) for name, condition in wanted.conditions()))
+    return [document for group in groups for document in group]
+
+
+async def _find(resource_type: str, condition: dict[str, Any], into: _Gathering) -> list[dict[str, Any]]:
+    # One more than there is room for shows that there are more.
+    limit = into.most + 1 - len(into.documents)
+    query = await into.reader.query(resource_type, also=condition)
+    # Newest first where they are read to be shown.
+    order = DEFAULT_ORDER if "k" in condition and "body" in into.fields else ()
+    documents = await into.reader.find(query, order=order, limit=limit, projection=into.fields)
+    for document in documents:
+        document["t"] = resource_type
+    return documents
+
+
+async def _read(keys: Sequence[Key], reader: Reader) -> tuple[Found, ...]:
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for resource_type, id_ in keys:
+        ids[resource_type].append(id_)
+
+    async def of_type(resource_type: str, wanted: list[str]) -> dict[Key, Found]:
+        query = await reader.query(resource_type, also={"_id": {"$in": wanted}})
+        documents = await reader.find(query, limit=len(wanted), projection=BODY)
+        return {(resource_type, document["_id"]): found(resource_type, document) for document in documents}
+
+    groups = await asyncio.gather(*(of_type(name, wanted) for name, wanted in ids.items()))
+    known = {key: each for group in groups for key, each in group.items()}
+    return tuple(known[key] for key in keys if key in known)
+
+
+async def _existing_types(reader: Reader) -> list[str]:
+    return await reader.store.collections.existing_types()
+
+
+def _iterates(request: SearchRequest) -> bool:
+    return any(each.iterate for each in request.includes)
+
+
+def _issues(gathered: _Gathering) -> tuple[Issue, ...]:
+    return (*([_CUT] if gathered.is_full else []), *([_DEEP] if gathered.is_deep else []))
 
 
 _CUT = Issue(
     "warning",
     "too-costly",
     "included-cut",
-    f"More resources are referred to than the {MAX_INCLUDED} that a page includes; use a smaller `_count`.",
-    f"Plus de ressources sont liées que les {MAX_INCLUDED} qu'une page inclut ; réduisez `_count`.",
+    f"More resources are referred to than the {MAX_KEYS} that the matches of a page include; use a smaller `_count`.",
+    f"Plus de ressources sont liées que les {MAX_KEYS} que les réponses d'une page incluent ; réduisez `_count`.",
+)
+_DEEP = Issue(
+    "warning",
+    "too-costly",
+    "included-deep",
+    f"`:iterate` goes on beyond {MAX_ROUNDS} references; what lies further is not included.",
+    f"`:iterate` se poursuit au-delà de {MAX_ROUNDS} références ; ce qui est plus loin n'est pas inclus.",
 )

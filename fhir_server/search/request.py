@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_COUNT = 20
 MAX_COUNT = 1000
 MAX_INCLUDED = 1000
-"""Most resources that `_include` and `_revinclude` add to one page; a warning says when it was reached."""
+"""Most resources that `_include` and `_revinclude` add to one page; the rest comes on further ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,9 @@ class SearchRequest:
     All of the `clauses` have to hold. `parameters` are the names and values that were understood, in their order,
     without `_page`: they make the links. `total` is none, estimate, accurate, or empty where the client did not say.
     `count` 0 asks for the total alone; `subset` is what `_summary` and `_elements` leave of each resource.
+
+    A search over several types has no `resource_type`, and a request of each type in `parts`, by type in alphabetical
+    order. `path` is where the search was asked, such as `Patient/1/Observation`; empty where the type says it.
     """
 
     resource_type: str
@@ -82,3 +85,10 @@ class SearchRequest:
     subset: Subset = WHOLE
     parameters: tuple[tuple[str, str], ...] = ()
     warnings: tuple[Issue, ...] = ()
+    parts: tuple[SearchRequest, ...] = ()
+    path: str = ""
+
+    @property
+    def of_each_type(self) -> tuple[SearchRequest, ...]:
+        """The searches of single types that this one is."""
+        return (self,) if self.resource_type else self.parts

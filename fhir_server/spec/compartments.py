@@ -1,6 +1,6 @@
-"""The patient compartment: which resource belongs to which patient.
+"""Compartments: which parameters put a resource into one, and which resource belongs to which patient.
 
-https://hl7.org/fhir/R4/compartmentdefinition-patient.html
+https://hl7.org/fhir/R4/compartmentdefinition.html, https://hl7.org/fhir/R4/compartmentdefinition-patient.html
 
 A resource can stand in several compartments (an Observation *about* one patient, *performed by* another). Storage and
 sharding need one: the patient it is about, else the first other patient the compartment's definition leads to. A Group
@@ -16,7 +16,7 @@ from fhir_server.spec.definitions import table
 from fhir_server.spec.references import parse_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _ABOUT = ("patient", "subject", "beneficiary", "candidate", "individual")
 _OF_MANY = frozenset({"Group"})
@@ -62,10 +62,22 @@ def _paths_of(resource_type: str, code: str) -> Iterator[tuple[str, ...]]:
 
 
 @cache
-def patient_parameters() -> dict[str, list[str]]:
+def compartments() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """Returns, for each type that has compartments, the types that may be in one, and the parameters that put them in.
+
+    A resource is in its own compartment. HL7's package holds an example of a Device compartment too, which is shorter.
+    """
+    found: dict[str, Mapping[str, Sequence[str]]] = {}
+    for row in table("compartments"):
+        known = found.get(row["code"], {})
+        if len(row["resource"]) > len(known):
+            found[row["code"]] = {row["code"]: (), **row["resource"]}
+    return found
+
+
+def patient_parameters() -> Mapping[str, Sequence[str]]:
     """Returns, for each type of the patient compartment, the search parameters that lead to the patient."""
-    rows: list[dict[str, list[str]]] = [row["resource"] for row in table("compartments") if row["code"] == "Patient"]
-    return rows[0]
+    return compartments()["Patient"]
 
 
 def _walk(node: Any, path: Sequence[str]) -> Iterator[Any]:

@@ -107,8 +107,9 @@ class Collections:
 
     @property
     def fingerprint(self) -> str:
-        """A short text that differs whenever the indexes of the current versions do."""
-        return hashlib.sha256(repr(self._indexes).encode()).hexdigest()[:16]
+        """A short text that differs whenever the indexes of current or older versions do."""
+        whole = [self.specifications(name) for name in ("Type", history_name("Type"))]
+        return hashlib.sha256(repr(whole).encode()).hexdigest()[:16]
 
     async def ensure(self, names: Iterable[str]) -> None:
         """Makes those of the collections that this process has not seen yet."""
@@ -136,7 +137,7 @@ class Collections:
         """Returns the indexes of a collection as the command `createIndexes` takes them."""
         if name.endswith(HISTORY_SUFFIX):
             deletions = {"key": {_DELETIONS: 1}, "name": _DELETIONS, "sparse": True}
-            return [_specification(_BY_INSTANT_OF_HISTORY), deletions]
+            return [_specification(_BY_INSTANT_OF_HISTORY), deletions, _OLDER_ABOUT_A_PATIENT]
         if is_resource_collection(name):
             return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
         return list(_INDEXES_OF_OTHERS.get(name, ()))
@@ -177,7 +178,15 @@ class Collections:
 
 
 _NAMESPACE_EXISTS = 48
+_OLDER_ABOUT_A_PATIENT = {
+    "key": {"patient": 1},
+    "name": "patient",
+    # Any text: MongoDB sees that an equal one is among them, which it does not see of a `$type`.
+    "partialFilterExpression": {"patient": {"$gte": ""}},
+}
+"""For erasing them: a version may have been about another patient than the current one is."""
 _INDEXES_OF_OTHERS: dict[str, tuple[dict[str, Any], ...]] = {
+    CLAIMS: ({"key": {"r": 1}, "name": "r"},),
     JOBS: (
         {"key": {"due": 1, "_id": 1}, "name": "due"},
         {"key": {"key": 1}, "name": "key", "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},

@@ -11,6 +11,7 @@ from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.collections import Collections
 from fhir_server.store.commit import Commits
 from fhir_server.store.connection import check_server, connect, database_of
+from fhir_server.store.erasure import Erasure
 from fhir_server.store.failures import translated
 from fhir_server.store.gathering import Branch, Gathered, gather
 from fhir_server.store.history import History, HistoryPage, Span
@@ -52,6 +53,7 @@ class ResourceStore:
         self._history = History(self.database, self._resources, self.collections)
         self._commits = Commits(self.database, self.collections, known)
         self.jobs = Jobs(self.database, self.collections)
+        self.erasure = Erasure(self.database)
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""

@@ -7,7 +7,7 @@ import pytest
 from tests.api.conftest import Client
 from tests.support.matching import REGISTRY
 
-VALUES = {"date": "2020", "number": "1", "quantity": "1", "reference": "Patient/1", "uri": "urn:x"}
+VALUES = {"date": "2020", "number": "1", "quantity": "1", "reference": "Patient/1", "uri": "urn:x", "special": "48|7"}
 
 
 async def test_statement_is_valid(client: Client) -> None:

@@ -98,6 +98,11 @@ async def test_if_match(client: Client, url: str) -> None:
     assert_refused(await patch(client, url, TO_MALE_JSON, If_Match='W/"1"'), 412, "conflict", rule="if-match")
 
 
+@pytest.mark.parametrize("if_match", ['W/"7", W/"1"', "*", '"1"'])
+async def test_if_match_that_holds(client: Client, url: str, if_match: str) -> None:
+    assert (await patch(client, url, TO_MALE_JSON, If_Match=if_match)).status_code == 200
+
+
 async def test_prefer(client: Client, url: str) -> None:
     minimal = await patch(client, url, TO_MALE_JSON, Prefer="return=minimal")
     assert (minimal.content, minimal.headers["etag"]) == (b"", 'W/"2"')

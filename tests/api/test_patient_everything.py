@@ -209,7 +209,7 @@ async def test_token_of_another_record_is_refused(server: Client) -> None:
         for link in (await everything(server, "Patient/p1/$everything?_count=1"))["link"]
         if link["relation"] == "next"
     ]
-    assert_refused(await server.get(link.replace("p1", "p2")), 400, "invalid", rule="page-token-invalid")
+    assert_refused(await server.get(link.replace("p1", "p2")), 400, "invalid", rule="page-token-other-search")
 
 
 async def test_deleted_patient(open_client: Callable[..., Any]) -> None:

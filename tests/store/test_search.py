@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.mongo
 
+include: Any = import_module("fhir_server.search.include")
+
 KEY = b"secret of the tests"
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
@@ -42,17 +45,25 @@ SETS = "https://cnrms.fr/ig/fhir/msma/Questionnaire"
 def observation(number: int) -> dict[str, Any]:
     """One of forty observations: of four patients, three codes, one a day, every fourth without a value."""
     resource: dict[str, Any] = {
-        "identifier": [{"system": "urn:oid:1.2", "value": f"O{number}"}],
+        "identifier": [
+            {"type": {"coding": [{"system": "http://t", "code": "MR"}]}, "system": "urn:oid:1.2", "value": f"O{number}"}
+        ],
         "status": "amended" if number % 5 == 0 else "final",
         "category": [{"coding": [{"system": "http://c", "code": "survey"}]}],
-        "code": {"coding": [{"system": LOINC, "code": f"code-{number % 3}"}]},
+        "code": {
+            "coding": [{"system": LOINC, "code": f"code-{number % 3}", "display": "Premier score"}],
+            "text": "Second avis" if number % 2 else "Premier avis",
+        },
         "subject": {"reference": f"Patient/p{number % 4}"},
         "performer": [{"reference": f"Practitioner/gp{number % 2}"}],
         "effectiveDateTime": f"{START + timedelta(days=number):%Y-%m-%d}",
     }
     if number % 10 == 0:
         resource["component"] = [
-            {"code": {"coding": [{"system": LOINC, "code": code}]}, "valueQuantity": {"value": value}}
+            {
+                "code": {"coding": [{"system": LOINC, "code": code}]},
+                "valueQuantity": {"value": value, "system": UCUM, "code": "mg"},
+            }
             for code, value in (("systolic", Decimal(120 + number)), ("diastolic", Decimal(70)))
         ]
     if number % 4:
@@ -77,6 +88,12 @@ RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "Practitioner": {f"gp{number}": {"name": [{"family": f"Médecin {number}"}]} for number in range(2)},
     "Organization": {"o1": {"name": "Maison", "partOf": {"reference": "Organization/o2"}}, "o2": {"name": "Réseau"}},
+    "Location": {
+        "l1": {"position": {"latitude": Decimal("48.5734"), "longitude": Decimal("7.7521")}},
+        "l2": {"position": {"latitude": Decimal("48.0794"), "longitude": Decimal("7.3585")}},
+        "l3": {"position": {"latitude": Decimal("-17.7134"), "longitude": Decimal("178.065")}},
+        "l4": {"name": "Maison"},
+    },
     "RiskAssessment": {"r1": {"status": "final", "prediction": [{"probabilityDecimal": Decimal("0.5")}]}},
     "Questionnaire": {
         "q1": {"url": f"{SETS}/audit", "version": "1.0", "status": "active"},
@@ -154,6 +171,17 @@ GRAMMAR = [
     "Observation?component-code-value-quantity=systolic$gt125",
     "Observation?component-code-value-quantity=systolic$70",
     "Observation?combo-code-value-quantity:missing=true",
+    "Observation?value-quantity=0.0035||g",
+    "Observation?combo-value-quantity=gt0.01|http://unitsofmeasure.org|g",
+    "Observation?component-value-quantity=0.12||g",
+    "Observation?component-code-value-quantity=systolic$120000|http://unitsofmeasure.org|ug",
+    "Observation?component-code=http://loinc.org|systolic",
+    "Observation?component-code=http://loinc.org|",
+    "Observation?code:text=premier",
+    "Observation?patient=p1&code:text=second",
+    "Observation?status:in=http://hl7.org/fhir/ValueSet/observation-status",
+    "Observation?status:not-in=http://hl7.org/fhir/ValueSet/observation-status",
+    "Observation?identifier:of-type=http://t|MR|O7",
     "Observation?_id=o01,o02",
     "Observation?_id:not=o01",
     "Observation?_lastUpdated=ge2026-03-01T09:40:00Z",
@@ -166,6 +194,11 @@ GRAMMAR = [
     "Encounter?status=planned",
     "Encounter?patient=p1&date=ge2026",
     "Encounter?",
+    "Location?near=48.5734|7.7521",
+    "Location?near=48.5734|7.7521|100",
+    "Location?near=-17|-179|1000",
+    "Location?near=0|0|30000",
+    "Location?near:missing=true",
     "RiskAssessment?probability=0.5",
     "RiskAssessment?probability=lt0.5",
     "Questionnaire?url=https://cnrms.fr/ig/fhir/msma/Questionnaire/audit",
@@ -362,12 +395,51 @@ async def test_includes(network: ResourceStore, query: str, expected: list[str])
 async def test_includes_are_bounded(network: ResourceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fhir_server.search.include.MAX_INCLUDED", 3)
     page = await run(network, "Patient?_id=p1&_revinclude=Observation:subject")
-    assert [found.id_ for found in page.included] == ["o37", "o33", "o29"]
+    assert ([each.id_ for each in page.included], page.warnings) == (["o01", "o05", "o09"], ())
+    assert page.next_page, "the rest comes on further pages"
+    monkeypatch.setattr("fhir_server.search.include.MAX_KEYS", 2)
+    page = await run(network, "Patient?_id=p1&_revinclude=Observation:subject")
     assert [issue.rule for issue in page.warnings] == ["included-cut"]
     monkeypatch.undo()
     monkeypatch.setattr("fhir_server.search.include.MAX_ROUNDS", 1)
     page = await run(network, "Observation?_id=o01&_include:iterate=*")
-    assert [issue.rule for issue in page.warnings] == ["included-cut"]
+    assert [issue.rule for issue in page.warnings] == ["included-deep"]
+
+
+async def pages_of_matches(store: ResourceStore, query: str) -> list[tuple[list[str], list[str]]]:
+    """Returns the matches of each page that has some, with all that is included for them, on further pages too."""
+    found: list[tuple[list[str], list[str]]] = []
+    page: str | None = ""
+    while page is not None:
+        answer = await run(store, query, page)
+        included = [f"{each.resource_type}/{each.id_}" for each in answer.included]
+        assert len(included) <= include.MAX_INCLUDED
+        if answer.matches:
+            found.append(([each.id_ for each in answer.matches], included))
+        else:
+            found[-1][1].extend(included)
+        page = answer.next_page
+    return found
+
+
+@pytest.mark.parametrize("room", [1, 3, 7])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Patient?_revinclude=Observation:subject&_count=2",
+        "Patient?_revinclude=*&_count=3",
+        "Observation?_include:iterate=*&_revinclude:iterate=Observation:performer&_count=15",
+    ],
+)
+async def test_further_pages_bring_the_rest_of_the_includes(
+    network: ResourceStore, monkeypatch: pytest.MonkeyPatch, query: str, room: int
+) -> None:
+    whole = await pages_of_matches(network, query)
+    monkeypatch.setattr(include, "MAX_INCLUDED", room)
+    by_pieces = await pages_of_matches(network, query)
+    assert [matches for matches, _ in by_pieces] == [matches for matches, _ in whole]
+    assert [sorted(included) for _, included in by_pieces] == [sorted(included) for _, included in whole]
+    assert max(len(included) for _, included in whole) > room
 
 
 async def test_the_bundle_says_what_was_understood(network: ResourceStore) -> None:
@@ -378,6 +450,7 @@ async def test_the_bundle_says_what_was_understood(network: ResourceStore) -> No
     self_url = "https://example.org/fhir/Observation?patient=p1&_include=Observation:subject&_count=1&_explain=true"
     assert bundle["link"] == [
         {"relation": "self", "url": self_url},
+        {"relation": "first", "url": self_url},
         {"relation": "next", "url": f"{self_url}&_page={page.next_page}"},
     ]
     assert (bundle["type"], bundle["total"]) == ("searchset", 10)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import asin, cos, radians, sin, sqrt
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -64,6 +65,11 @@ def _field(value: Any, wanted: Any) -> bool:
 def _operator(name: str, value: Any, operand: Any, wanted: Mapping[str, Any]) -> bool:
     if name == "$options":
         return True
+    if name == "$geoWithin":
+        return (
+            value is not None
+            and _angle(value["coordinates"], operand["$centerSphere"][0]) <= operand["$centerSphere"][1]
+        )
     if name == "$exists":
         return (value is not None) is operand
     if name == "$elemMatch":
@@ -74,6 +80,13 @@ def _operator(name: str, value: Any, operand: Any, wanted: Mapping[str, Any]) ->
         pattern = re.compile(operand, re.DOTALL if "s" in wanted["$options"] else 0)
         return any(pattern.search(item) for item in candidates)
     return any(_COMPARE[name](item, operand) for item in candidates)
+
+
+def _angle(one: list[float], other: list[float]) -> float:
+    """Returns the angle between two places (longitude, latitude) as seen from the centre of the earth, in radians."""
+    (east, north), (to_east, to_north) = (tuple(map(radians, place)) for place in (one, other))
+    chord = sin((to_north - north) / 2) ** 2 + cos(north) * cos(to_north) * sin((to_east - east) / 2) ** 2
+    return 2 * asin(sqrt(chord))
 
 
 def _ordered(compare: Any) -> Any:

@@ -6,9 +6,15 @@ import httpx
 
 
 def assert_refused(
-    response: httpx.Response, status: int, code: str, *, rule: str | None = None, expression: str | None = None
+    response: httpx.Response,
+    status: int,
+    code: str,
+    *,
+    rule: str | None = None,
+    expression: str | None = None,
+    says: str = "",
 ) -> list[dict[str, Any]]:
-    """Returns the errors of a refusal after checking status, issue code, and rule and place if given."""
+    """Returns the errors of a refusal after checking status, issue code, and rule, place and sentence if given."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/fhir+json; charset=utf-8"
     outcome = response.json()
@@ -22,5 +28,6 @@ def assert_refused(
         assert rule in rules, outcome
     if expression is not None:
         assert expression in [place for issue in issues for place in issue.get("expression", [])], outcome
+    assert says in " ".join(issue["diagnostics"] for issue in issues), outcome
     assert "Traceback" not in response.text
     return issues
