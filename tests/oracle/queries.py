@@ -5,14 +5,16 @@ modifier × prefix × several values × several criteria × chain × `_has` × i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hypothesis import strategies as st
 
 from tests.oracle.definitions import Parameter, parameters
-from tests.oracle.query import Chain, Condition, Criterion, Has, Include, Search
+from tests.oracle.filters import Comparison, Junction, Negation, Node
+from tests.oracle.query import Chain, Condition, Criterion, Filter, Has, Include, Member, Search
 from tests.oracle.sweep import criteria_of
+from tests.oracle.text import prefix_of, unescape
 from tests.oracle.world import World
 
 Draw = st.DrawFn
@@ -25,6 +27,10 @@ def searches(draw: Draw, world: World) -> Search:
     """Draws one search of one type."""
     resource_type = draw(st.sampled_from(world.types))
     conditions = draw(st.lists(_conditions(world, resource_type, 2), min_size=0, max_size=3))
+    if draw(st.integers(0, 4)) == 0:
+        conditions.append(Filter(draw(_filters(world, resource_type, 2))))
+    if draw(st.integers(0, 9)) == 0:
+        conditions.append(Member(draw(st.sampled_from(("lis0", "no-such-list")))))
     return Search(
         resource_type,
         tuple(conditions),
@@ -55,6 +61,50 @@ def _conditions(draw: Draw, world: World, resource_type: str, depth: int) -> Con
             source, code = draw(st.sampled_from(sources))
             return Has(source, code, draw(_conditions(world, source, depth - 1)))
     return draw(_criteria(world, resource_type))
+
+
+@st.composite
+def _filters(draw: Draw, world: World, resource_type: str, depth: int) -> Node:
+    """Draws a filter: comparisons from criteria, over one reference at most, joined and negated."""
+    kind = draw(st.sampled_from(("comparison", "comparison", "and", "or", "not"))) if depth else "comparison"
+    inner = _filters(world, resource_type, depth - 1)
+    if kind == "not":
+        return Negation(draw(inner))
+    if kind != "comparison":
+        return Junction(kind, tuple(draw(inner) for _ in range(draw(st.integers(2, 3)))))
+    steps = _steps(world, resource_type) if draw(st.integers(0, 3)) == 0 else []
+    if steps:
+        code, target, _ = draw(st.sampled_from(steps))
+        return replace(draw(_comparisons(world, target)), path=((code, target),))
+    return draw(_comparisons(world, resource_type))
+
+
+@st.composite
+def _comparisons(draw: Draw, world: World, resource_type: str) -> Comparison:
+    """Draws a comparison with what a criterion asks for."""
+    parameter = draw(st.sampled_from(_with_values(world, resource_type)))
+    criteria = [each for each in criteria_of(parameter, world, _VALUES) if len(each.values) == 1]
+    choices = [found for each in criteria for found in _compared(parameter, each)]
+    is_there = st.sampled_from(("true", "false")).map(lambda text: Comparison(parameter.code, "pr", text))
+    return draw(st.one_of(st.sampled_from(choices), is_there) if choices else is_there)
+
+
+def _compared(parameter: Parameter, criterion: Criterion) -> Iterator[Comparison]:
+    text, code = unescape(criterion.value), criterion.code
+    if "\\" in criterion.value:
+        return
+    match parameter.type, criterion.modifier:
+        case "string", None | "contains" | "exact":
+            yield from (Comparison(code, operator, text) for operator in ("eq", "ne", "co", "sw", "ew"))
+        case "date" | "number" | "quantity", None:
+            prefix, rest = prefix_of(text)
+            yield Comparison(code, prefix, rest)
+            if parameter.type == "date":
+                yield Comparison(code, "po", rest)
+        case "token" | "reference" | "uri", None:
+            yield Comparison(code, "eq", text)
+            if parameter.type == "token" and "|" not in text:
+                yield Comparison(code, "ne", text)
 
 
 @st.composite

@@ -86,6 +86,11 @@ def _is_asked(token: Token, value: Value, parts: list[str]) -> bool:
             return False
         if not code:
             return True
+    return is_code(token, value, code)
+
+
+def is_code(token: Token, value: Value, code: str) -> bool:
+    """True where a token of a value has that code, whatever its system."""
     if value.type == "ContactPoint":
         code = _contact(code)
     return token.code == code if token.is_exact else token.code.casefold() == code.casefold()
