@@ -44,6 +44,7 @@ class PatientPurge:
         erased = Counter({name: int(number) for name, number in job_run.job.checkpoint.items()})
         while await self._pass(patient, erased, job_run):
             pass
+        await self._repository.store.job_contents.remove_about(patient)
         if erased:
             # Under the id of the job, so that a job that is done twice leaves one event.
             event = build_audit_event(job_run.job.id_, patient, erased, self._repository.clock())

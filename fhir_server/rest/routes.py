@@ -13,6 +13,7 @@ from fhir_server.interactions.addresses import (
 from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
+from fhir_server.rest.async_requests import accept, can_wait
 from fhir_server.rest.binaries import answer_content, wants_content
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.jobs import JOB_METHODS, answer_accepted, dispatch_job, is_job
@@ -29,10 +30,16 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
     """Returns the answer to `request`; raises the FhirError of what is refused."""
     if request.method not in allowed_methods(request.segments):
         raise _not_here(request)
-    if is_job(request.segments) and request.method != "OPTIONS":
+    if request.method == "OPTIONS":
+        return _options(request)
+    if request.preferences.respond_async and can_wait(request):
+        return await accept(endpoint, request)
+    if is_job(request.segments):
         return await dispatch_job(endpoint, request)
-    if is_operation(request.segments) and request.method != "OPTIONS":
-        return await _operation(endpoint, request)
+    return await (_operation if is_operation(request.segments) else _interaction)(endpoint, request)
+
+
+async def _interaction(endpoint: Endpoint, request: Request) -> Response:
     match request.method:
         case "GET" | "HEAD":
             return await _get(endpoint, request)
@@ -42,9 +49,7 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
             return await update(endpoint, request)
         case "PATCH":
             return await patch(endpoint, request)
-        case "DELETE":
-            return await delete(endpoint, request)
-    return _options(request)
+    return await delete(endpoint, request)
 
 
 def _options(request: Request) -> Response:

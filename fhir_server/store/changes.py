@@ -88,12 +88,15 @@ Change: TypeAlias = Create | Update | Delete
 class Claim:
     """The right of one resource to a key that only one may have; `replaces` is the id that loses it, None where it is
     free.
+
+    One with a `note` is kept for a week only, for who comes again to read it.
     """
 
     key: str
     resource_type: str
     id_: str
     replaces: str | None = None
+    note: Mapping[str, Any] | None = None
 
 
 ConflictKind: TypeAlias = Literal["exists", "version", "claim"]

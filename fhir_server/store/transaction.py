@@ -13,7 +13,7 @@ import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymongo.errors import PyMongoError, WriteError
@@ -21,7 +21,7 @@ from pymongo.read_concern import ReadConcern
 
 from fhir_server.store.changes import Change, Create, Delete, Update, WriteConflict
 from fhir_server.store.codec import encode, text_id, with_id
-from fhir_server.store.collections import CLAIMS, DELETION_LASTS, history_name
+from fhir_server.store.collections import CLAIMS, DELETION_LASTS, NOTES_KEPT, history_name
 from fhir_server.store.connection import DURABLE
 from fhir_server.store.driver import commands_of
 from fhir_server.store.failures import outcome_unknown
@@ -179,7 +179,9 @@ def _add_to(plan: _Plan, unit: Unit, stored: _Stored) -> None:
             plan.inserts[change.resource_type].append(_Insert(unit, write.document, conflict))
     for claim in unit.claims:
         conflict = ("claim", claim.resource_type, claim.id_)
-        document = {"_id": claim.key, "t": claim.resource_type, "r": claim.id_}
+        document: dict[str, Any] = {"_id": claim.key, "t": claim.resource_type, "r": claim.id_}
+        if claim.note is not None:
+            document |= {"note": dict(claim.note), "expires": datetime.now(UTC) + NOTES_KEPT}
         if claim.replaces is None:
             plan.inserts[CLAIMS].append(_Insert(unit, encode(document), conflict))
         else:
