@@ -139,20 +139,23 @@ def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that a URL has, for the `Allow` of a 405."""
     if is_operation(segments) or is_job(segments):
         return operation_methods(segments) if is_operation(segments) else JOB_METHODS
+    methods: tuple[str, ...] = ()
     match segments:
         case []:
-            return ("GET", "HEAD", "POST", "OPTIONS")
+            methods = ("GET", "HEAD", "POST", "OPTIONS")
         case ["_search"] | [_, "_search"] | [_, _, _, "_search"]:
-            return ("POST", "OPTIONS")
-        case ["metadata" | "_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _]:
-            return ("GET", "HEAD", "OPTIONS")
+            methods = ("POST", "OPTIONS")
+        case ["metadata" | "_history"] | [_, "_history"]:
+            methods = ("GET", "HEAD", "OPTIONS")
+        case [_, _, "_history"] | [_, _, "_history", _]:
+            methods = ("GET", "HEAD", "DELETE", "OPTIONS")
         case [_]:
-            return ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+            methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [_, _]:
-            return ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
+            methods = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [owner, _, _] if owner in compartments():
-            return ("GET", "HEAD", "OPTIONS")
-    return ()
+            methods = ("GET", "HEAD", "OPTIONS")
+    return methods
 
 
 def _not_here(request: Request) -> Exception:

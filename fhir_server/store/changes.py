@@ -20,7 +20,7 @@ Key: TypeAlias = tuple[str, str]
 class StoredVersion:
     """One version of a resource; `json` is the resource as it is sent, None where the version is a deletion.
 
-    `method` is the HTTP verb.
+    `method` is the HTTP verb; `has_gaps` is True where versions before it may have been erased.
     """
 
     resource_type: str
@@ -29,6 +29,7 @@ class StoredVersion:
     last_updated: datetime
     method: str
     json: bytes | None
+    has_gaps: bool = False
 
     @property
     def is_deletion(self) -> bool:

@@ -20,7 +20,8 @@ are given to the store as `indexes`.
 A version was current from `at` up to, not including, `until`; a deletion only at its instant.
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
-version n of a resource is in one of the two collections for each n from 1 to the newest.
+version n of a resource is in one of the two collections for each n from 1 to the newest; but for resources of which
+versions were erased, whose current version, or deletion, has `gaps: true` from then on.
 
 `claims`: keys that one resource only may have, such as the condition of a conditional create.
 
@@ -77,7 +78,7 @@ TYPES = "types"
 HISTORY_SUFFIX = ".history"
 BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
 """The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
-VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, **BODY}
+VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "gaps": 1, **BODY}
 """The projection that reads a version without what is indexed of it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))

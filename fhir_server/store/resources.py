@@ -182,4 +182,5 @@ def stored_version(resource_type: str, id_: str, document: Mapping[str, Any]) ->
         last_updated=document["at"],
         method=document["m"],
         json=json_of(document),
+        has_gaps=document.get("gaps", False),
     )

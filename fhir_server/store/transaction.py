@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError, WriteError
 from pymongo.read_concern import ReadConcern
 
 from fhir_server.store.changes import Change, Create, Delete, Update, WriteConflict
-from fhir_server.store.codec import encode, text_id, with_id
+from fhir_server.store.codec import encode, text_id, with_gaps, with_id
 from fhir_server.store.collections import CLAIMS, DELETION_LASTS, NOTES_KEPT, history_name
 from fhir_server.store.connection import DURABLE
 from fhir_server.store.driver import commands_of
@@ -43,7 +43,7 @@ _Part = TypeVar("_Part")
 _DUPLICATE_KEY = 11000
 _COMMAND_BYTES = 12 * 1024 * 1024
 _COMMIT_PATIENCE_S = 15.0
-_OLD_FIELDS = {"v": 1, "at": 1, "m": 1, "resource": 1, "json": 1, "patient": 1}
+_OLD_FIELDS = {"v": 1, "at": 1, "m": 1, "resource": 1, "json": 1, "patient": 1, "gaps": 1}
 
 
 class GroupFailed(Exception):
@@ -74,10 +74,13 @@ class _Plan:
 
 @dataclass(slots=True)
 class _Stored:
-    """What is stored of the resources that are changed: current documents, versions of deletions."""
+    """What is stored of the resources that are changed: current documents, versions of deletions, and those deletions
+    before which versions were erased.
+    """
 
     current: dict[Key, RawBSONDocument] = field(default_factory=dict)
     deleted: dict[Key, int] = field(default_factory=dict)
+    deleted_with_gaps: set[Key] = field(default_factory=set)
 
 
 async def commit_group(
@@ -144,10 +147,12 @@ async def _read_stored(database: Database, units: Sequence[Unit], transaction: T
             stored.current[resource_type, text_id(document.raw)] = document
         gone = [id_ for id_ in ids if (resource_type, id_) not in stored.current]
         if gone:
-            fields, name = {"gone": 1, "v": 1}, history_name(resource_type)
+            fields, name = {"gone": 1, "v": 1, "gaps": 1}, history_name(resource_type)
             for document in await fetch(database, name, gone, fields, field="gone", transaction=transaction):
                 key = (resource_type, document["gone"])
                 stored.deleted[key] = max(stored.deleted.get(key, 0), document["v"])
+                if document.get("gaps"):
+                    stored.deleted_with_gaps.add(key)
     return stored
 
 
@@ -176,16 +181,18 @@ def _add_to(plan: _Plan, unit: Unit, stored: _Stored) -> None:
             _add_history(plan, unit, write, old)
         elif write.document is not None:
             conflict: tuple[ConflictKind, str, str] = ("exists", change.resource_type, change.id_)
-            plan.inserts[change.resource_type].append(_Insert(unit, write.document, conflict))
+            has_gaps = (change.resource_type, change.id_) in stored.deleted_with_gaps
+            document = with_gaps(write.document) if has_gaps else write.document
+            plan.inserts[change.resource_type].append(_Insert(unit, document, conflict))
     for claim in unit.claims:
         conflict = ("claim", claim.resource_type, claim.id_)
-        document: dict[str, Any] = {"_id": claim.key, "t": claim.resource_type, "r": claim.id_}
+        claimed: dict[str, Any] = {"_id": claim.key, "t": claim.resource_type, "r": claim.id_}
         if claim.note is not None:
-            document |= {"note": dict(claim.note), "expires": datetime.now(UTC) + NOTES_KEPT}
+            claimed |= {"note": dict(claim.note), "expires": datetime.now(UTC) + NOTES_KEPT}
         if claim.replaces is None:
-            plan.inserts[CLAIMS].append(_Insert(unit, encode(document), conflict))
+            plan.inserts[CLAIMS].append(_Insert(unit, encode(claimed), conflict))
         else:
-            move = {"q": {"_id": claim.key, "r": claim.replaces}, "u": document}
+            move = {"q": {"_id": claim.key, "r": claim.replaces}, "u": claimed}
             plan.claims_moved.append((unit, move, conflict))
 
 
@@ -210,11 +217,13 @@ def _add_history(plan: _Plan, unit: Unit, write: Write, old: RawBSONDocument) ->
             "until": change.last_updated + DELETION_LASTS,
             "patient": old.get("patient"),
             "gone": change.id_,
+            **({"gaps": True} if old.get("gaps") else {}),
         }
         plan.inserts[name].append(_Insert(unit, encode(deletion), conflict))
         plan.removals[change.resource_type].append(change.id_)
     else:
-        plan.replacements[change.resource_type].append({"q": {"_id": change.id_}, "u": write.document})
+        document = with_gaps(write.document) if write.document is not None and old.get("gaps") else write.document
+        plan.replacements[change.resource_type].append({"q": {"_id": change.id_}, "u": document})
 
 
 async def _write_plan(plan: _Plan, transaction: TransactionCommands) -> None:
