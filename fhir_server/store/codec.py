@@ -142,12 +142,6 @@ def with_id(document: Encoded, new_id: Mapping[str, Any], **added: Any) -> RawBS
     return RawBSONDocument(_LENGTH.pack(len(body) + 4) + body, RAW_CODEC_OPTIONS)
 
 
-def with_gaps(document: RawBSONDocument) -> RawBSONDocument:
-    """Returns an encoded document with the mark that versions before it were erased."""
-    body = bytes(document.raw[4:-1]) + bson.encode({"gaps": True})[4:]
-    return RawBSONDocument(_LENGTH.pack(len(body) + 4) + body, RAW_CODEC_OPTIONS)
-
-
 def text_id(document: Encoded) -> str:
     """Returns the `_id` of an encoded document of which it is the first field, and text."""
     if document[4:9] != b"\x02_id\x00":

@@ -20,8 +20,12 @@ are given to the store as `indexes`.
 A version was current from `at` up to, not including, `until`; a deletion only at its instant.
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
-version n of a resource is in one of the two collections for each n from 1 to the newest; but for resources of which
-versions were erased, whose current version, or deletion, has `gaps: true` from then on.
+version n of a resource is in one of the two collections for each n from 1 to the newest. While an update is under way,
+and after one that failed, the current version may stand in both.
+
+What a version was changed by without becoming another one stands in `marks`, where there was something: `gaps: true`
+where versions before it were erased, which later versions inherit, and `amended`, how often its `meta` was changed. Who
+replaces a version asks for its marks too.
 
 `claims`: keys that one resource only may have, such as the condition of a conditional create.
 
@@ -78,8 +82,11 @@ TYPES = "types"
 HISTORY_SUFFIX = ".history"
 BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
 """The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
-VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "gaps": 1, **BODY}
+VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "marks": 1, **BODY}
 """The projection that reads a version without what is indexed of it."""
+
+WHOLE_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "marks": 1, "patient": 1, "resource": 1, "json": 1}
+"""The projection that reads a version as history keeps it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
 _BY_INSTANT_OF_HISTORY: IndexKeys = (*_BY_INSTANT, ("until", -1))

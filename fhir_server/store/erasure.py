@@ -68,7 +68,7 @@ class Erasure:
     async def _mark_gaps(self, resource_type: str, ids: Sequence[str]) -> None:
         """Marks the newest versions, so that their history is no longer taken for whole; before versions go."""
         if ids:
-            mark = {"$set": {"gaps": True}}
+            mark = {"$set": {"marks.gaps": True}}
             await self._database[resource_type].update_many({"_id": {"$in": ids}}, mark)
             await self._database[history_name(resource_type)].update_many({"gone": {"$in": ids}}, mark)
 

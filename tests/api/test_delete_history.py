@@ -23,7 +23,7 @@ async def versions(client: Client, url: str, **parameters: Any) -> list[str]:
     page: str | None = f"{url}/_history"
     totals = set()
     while page:
-        answer = (await client.get(page, params=parameters)).json()
+        answer = (await client.get(page, params=parameters or None)).json()
         parameters = {}
         totals.add(answer["total"])
         found += [entry["response"]["etag"] for entry in answer.get("entry", [])]
