@@ -31,7 +31,10 @@ _MAIN_DATES = (
 )
 _BASES = ("Resource", "DomainResource")
 _WITHOUT_NARRATIVE = frozenset({"Bundle", "Parameters", "Binary"})
-_EXAMPLE = "http://hl7.org/fhir/SearchParameter/example"
+# HL7's own examples of SearchParameter stand among R4's; one would narrow `Condition.subject` to organizations.
+_EXAMPLES = frozenset(
+    f"http://hl7.org/fhir/SearchParameter/{name}" for name in ("example", "example-extension", "example-reference")
+)
 
 
 class SearchParameterRegistry:
@@ -60,7 +63,7 @@ class SearchParameterRegistry:
         self._indexed: dict[str, dict[str, SearchParameter]] = {}
         self._offered: dict[str, dict[str, SearchParameter]] = {}
         for row in rows:
-            for base in row.get("base", ()) if row["url"] != _EXAMPLE else ():
+            for base in row.get("base", ()) if row["url"] not in _EXAMPLES else ():
                 if row["code"] in words.CODES:
                     self._rows.setdefault(base, {})[row["code"]] = {"expression": "", **row, "type": "special"}
                 elif row["type"] in TYPES and row.get("expression"):

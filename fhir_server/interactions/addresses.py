@@ -78,13 +78,22 @@ def parse_if_none_exist(text: str, resource_type: str, expression: str = "") -> 
     )
 
 
-def parse_if_match(text: str, expression: str = "") -> int:
-    """Returns the version in an `If-Match`, such as `W/"3"`; a version of another server's form matches none: -1."""
-    match = _etag.fullmatch(text.strip())
+def parse_if_match(text: str, expression: str = "") -> tuple[int, ...]:
+    """Returns the versions in an `If-Match`, such as `W/"3"` or a list of them; an empty tuple for `*`, any version.
+
+    A version of another server's form matches none: -1. Raises InvalidContent for anything else.
+    """
+    if text.strip() == "*":
+        return ()
+    return tuple(_version(part, text, expression) for part in text.split(","))
+
+
+def _version(part: str, text: str, expression: str) -> int:
+    match = _etag.fullmatch(part.strip())
     if match is None:
         raise InvalidContent(
-            f'`If-Match` must be a version such as `W/"3"`, not `{text}`.',
-            f'`If-Match` doit être une version comme `W/"3"`, et non `{text}`.',
+            f'`If-Match` must be a version such as `W/"3"`, a list of versions, or `*`, not `{text}`.',
+            f'`If-Match` doit être une version comme `W/"3"`, une liste de versions ou `*`, et non `{text}`.',
             rule="if-match-format",
             expression=[expression] if expression else (),
         )

@@ -13,8 +13,8 @@ from fhir_server.interactions.bundle_references import fill, find_slots, literal
 from fhir_server.interactions.checks import BundleContent, check, check_entries
 from fhir_server.interactions.identity import identify
 from fhir_server.interactions.index_build import follow_parameters
-from fhir_server.interactions.patch import patched
-from fhir_server.interactions.plan import plan, refuse_stale
+from fhir_server.interactions.patched import patched
+from fhir_server.interactions.plan import plan
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest, WriteResult
 from fhir_server.outcome import Issue
@@ -43,7 +43,7 @@ async def apply(
             pairs = zip(requests, identities, strict=True)
             await fill(repository, bundle.slots, literals_by_url((r, i.id_) for r, i in pairs if i is not None))
         if sent is not None:
-            requests = patched(sent, identities, refuse_stale)
+            requests = patched(sent, identities)
         written = frozenset(
             (request.resource_type, identity.id_)
             for request, identity in zip(requests, identities, strict=True)

@@ -1,38 +1,24 @@
-"""PATCH: a JSON Patch, a FHIRPath Patch or an XML Patch becomes an update of the version that stands now.
+"""What a client sends with PATCH: a JSON Patch, a FHIRPath Patch or an XML Patch, over HTTP or in a bundle.
 
-https://hl7.org/fhir/R4/http.html#patch. The engines are in the package `patch`; here is what they are given and what
-they must leave alone. The result is checked, compared and stored as that of an update.
+https://hl7.org/fhir/R4/http.html#patch. The engines are in the package `patch`; `patched` applies what is read here.
 """
-
-from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from fhir_server.errors import (
-    InvalidContent,
-    InvalidResource,
-    NotSupported,
-    ResourceDeleted,
-    ResourceNotFound,
-)
-from fhir_server.patch import apply_fhirpath_patch, apply_json_patch, apply_xml_patch
-from fhir_server.spec.json_format import decode_array
+from fhir_server.errors import InvalidContent, NotSupported
+from fhir_server.patch import apply_fhirpath_patch, apply_json_patch, apply_merge_patch, apply_xml_patch
+from fhir_server.spec.json_format import decode, decode_array
 
-if TYPE_CHECKING:
-    from fhir_server.interactions.identity import Identity
-    from fhir_server.interactions.write_request import WriteRequest
-
-SERVERS_OWN = ("versionId", "lastUpdated")
-"""Elements of `meta` that a patch may test, but not change."""
+MERGE_PATCH = "application/merge-patch+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """`content` is what `engine` takes: a list of operations, a `Parameters`, or the bytes of an XML Patch."""
+    """`content` is what `engine` takes: operations, changes to merge, a `Parameters`, or the bytes of an XML Patch."""
 
     engine: Callable[[dict[str, Any], Any], dict[str, Any]]
     content: Any
@@ -41,6 +27,11 @@ class Patch:
 def json_patch(body: bytes) -> Patch:
     """Returns the JSON Patch in `body`; raises MalformedContent or InvalidContent where it is no array."""
     return Patch(apply_json_patch, decode_array(body))
+
+
+def merge_patch(body: bytes) -> Patch:
+    """Returns the JSON Merge Patch in `body`; raises MalformedContent or InvalidContent where it is no object."""
+    return Patch(apply_merge_patch, decode(body))
 
 
 def xml_patch(body: bytes) -> Patch:
@@ -56,6 +47,7 @@ def fhirpath_patch(resource: dict[str, Any]) -> Patch:
 PATCH_TYPES: dict[str, Callable[[bytes], Patch]] = {
     "application/json-patch+json": json_patch,
     "application/xml-patch+xml": xml_patch,
+    MERGE_PATCH: merge_patch,
 }
 """Reader of a patch by its media type; a FHIRPath Patch comes as a resource, in any format of resources."""
 
@@ -96,63 +88,3 @@ def patch_of_entry(resource: Any, place: str) -> Patch:
             rule="bundle-patch",
             expression=[f"{place}.resource.data"],
         ) from None
-
-
-def patched(
-    requests: Sequence[WriteRequest], identities: Sequence[Identity | None], refuse_stale: Callable[..., None]
-) -> Sequence[WriteRequest]:
-    """Returns the requests, each PATCH with the `resource` that its patch makes of the current version.
-
-    `refuse_stale` looks at `If-Match` first. Raises ResourceNotFound or ResourceDeleted where nothing can be patched,
-    InvalidContent for a patch that is none, InvalidResource for one that does not fit.
-    """
-    return [
-        request
-        if request.patch is None or identity is None
-        else _patched(request, request.patch, identity, refuse_stale)
-        for request, identity in zip(requests, identities, strict=True)
-    ]
-
-
-def _patched(
-    request: WriteRequest, patch: Patch, identity: Identity, refuse_stale: Callable[..., None]
-) -> WriteRequest:
-    current = identity.current
-    refuse_stale(request, current)
-    name, place = f"{request.resource_type}/{identity.id_}", [request.place] if request.place else []
-    if current is None:
-        raise ResourceNotFound(
-            f"There is no `{name}` to patch.", f"Il n'y a pas de `{name}` à modifier.", rule="resource-unknown",
-            expression=place,
-        )  # fmt: skip
-    if current.resource is None:
-        raise ResourceDeleted(
-            f"`{name}` was deleted; a patch changes what is there.",
-            f"`{name}` a été supprimée ; un patch modifie ce qui existe.",
-            rule="resource-deleted",
-            expression=place,
-        )
-    try:
-        resource = patch.engine(current.resource, patch.content)
-    except (InvalidContent, InvalidResource) as error:
-        if request.place:
-            error.expression = (request.place, *error.expression)
-        raise
-    _refuse_stamp(resource, current.resource, request.place)
-    return replace(request, resource=resource)
-
-
-def _refuse_stamp(resource: dict[str, Any], current: dict[str, Any], place: str) -> None:
-    """What the server gives a resource stays its own; ignored changes would mislead the client."""
-    meta, stands = resource.get("meta"), current.get("meta", {})
-    changed = ["id"] if resource.get("id") != current["id"] else []
-    if isinstance(meta, dict):
-        changed += [f"meta.{name}" for name in SERVERS_OWN if name in meta and meta[name] != stands.get(name)]
-    if changed:
-        names = ", ".join(f"`{name}`" for name in changed)
-        raise InvalidResource(
-            f"A patch cannot change {names}: the server sets it.",
-            f"Un patch ne peut pas changer {names} : c'est le serveur qui le fixe.",
-            rule="patch-stamp",
-            expression=[place] if place else [f"{current['resourceType']}.{name}" for name in changed],
-        )

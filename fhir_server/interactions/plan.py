@@ -6,8 +6,9 @@ https://hl7.org/fhir/R4/http.html#update, #create, #delete, #concurrency
 from datetime import datetime, timedelta
 from typing import Any
 
-from fhir_server.errors import EditConflict, ResourceDeleted, VersionConflict
+from fhir_server.errors import EditConflict
 from fhir_server.interactions.identity import Identity
+from fhir_server.interactions.precondition import refuse_stale
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest, WriteResult
 from fhir_server.outcome import Issue
@@ -58,7 +59,7 @@ def _plan_update(
     if is_same_content(_without_stamp(resource), _without_stamp(current.resource or {})):
         return None, _result(200, current, warnings)
     index = repository.indexer.document(resource)
-    change = Update(request.resource_type, current.id_, resource, index, current.version_id)
+    change = Update(request.resource_type, current.id_, resource, index, current.version_id, previous=current.document)
     return change, WriteResult(200, request.resource_type, current.id_, version_id, now, resource, warnings)
 
 
@@ -69,7 +70,7 @@ def _plan_delete(
         version_id = current.version_id if current is not None else 0
         return None, WriteResult(204, request.resource_type, id_, version_id, None, None)
     now = max(now, current.last_updated + timedelta(milliseconds=1))
-    change = Delete(request.resource_type, id_, current.version_id, now)
+    change = Delete(request.resource_type, id_, current.version_id, now, previous=current.document)
     return change, WriteResult(204, request.resource_type, id_, current.version_id + 1, now, None)
 
 
@@ -102,38 +103,6 @@ def _result(status: int, version: StoredVersion, warnings: tuple[Issue, ...]) ->
         version.resource,
         warnings,
     )
-
-
-def refuse_stale(request: WriteRequest, current: StoredVersion | None) -> None:
-    """Raises VersionConflict or ResourceDeleted where `If-Match` or `If-None-Match: *` asks for another state."""
-    id_ = request.id_ or (current.id_ if current else None)
-    name = f"{request.resource_type}/{id_}" if id_ else f"{request.resource_type}?{request.condition}"
-    expression = [request.place] if request.place else []
-    if request.must_be_new and current is not None and not current.is_deletion:
-        raise VersionConflict(
-            f"`{name}` exists already, and `If-None-Match: *` asks that it does not.",
-            f"`{name}` existe déjà, alors que `If-None-Match: *` demande le contraire.",
-            rule="if-none-match",
-            expression=expression,
-        )
-    if request.if_match is None:
-        return
-    if current is not None and current.is_deletion:
-        raise ResourceDeleted(
-            f"`{name}` was deleted.", f"`{name}` a été supprimée.", rule="resource-deleted", expression=expression
-        )
-    version_id = current.version_id if current is not None else 0
-    if version_id != request.if_match:
-        asked = f"version {request.if_match}" if request.if_match > 0 else "a version that this server never gave"
-        demande = f"la version {request.if_match}" if request.if_match > 0 else "une version inconnue de ce serveur"
-        stands_at = f"stands at version {version_id}" if version_id else "is not there"
-        en_est = f"en est à la version {version_id}" if version_id else "n'existe pas"
-        raise VersionConflict(
-            f"`If-Match` names {asked}, but `{name}` {stands_at}. Read it and try again.",
-            f"`If-Match` désigne {demande}, mais `{name}` {en_est}. Relisez et réessayez.",
-            rule="if-match",
-            expression=expression,
-        )
 
 
 def _id_taken(request: WriteRequest, id_: str) -> EditConflict:

@@ -14,8 +14,8 @@ class WriteRequest:
 
     The `resource` of a patch is what `patch` makes of the current version, so None until that is known.
     `condition` is the query of a conditional update, patch or delete, `if_none_exist` that of a conditional create;
-    `if_match` the version the client has seen; `must_be_new` is `If-None-Match: *`. `full_url` and `place`
-    (`Bundle.entry[3]`) are those of the entry in a bundle.
+    `if_match` the versions the client takes, none for any (`*`); `must_be_new` is `If-None-Match: *`.
+    `full_url` and `place` (`Bundle.entry[3]`) are those of the entry in a bundle.
     """
 
     method: str
@@ -25,7 +25,7 @@ class WriteRequest:
     patch: Patch | None = None
     condition: str | None = None
     if_none_exist: str | None = None
-    if_match: int | None = None
+    if_match: tuple[int, ...] | None = None
     must_be_new: bool = False
     full_url: str | None = None
     place: str = ""

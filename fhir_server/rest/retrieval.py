@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from fhir_server.errors import InvalidContent, ResourceNotFound
+from fhir_server.errors import InvalidContent, NotSupported, ResourceNotFound
 from fhir_server.interactions.addresses import check_id, check_type
 from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.history import HistoryQuery, history
@@ -32,7 +32,7 @@ async def retrieve(
     repository = endpoint.repository
     match segments:
         case ["metadata"]:
-            subset = _read_subset([pair for pair in query if pair != ("mode", "full")], "CapabilityStatement")
+            subset = _read_subset(_without_mode(query), "CapabilityStatement")
             return subset.of(endpoint.capabilities(base_url))
         case ["_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url))
@@ -66,6 +66,18 @@ async def search_at(
             searched = resource_type if resource_type == "*" else check_type(resource_type)
             return await search_compartment(repository, place, searched, query, caller)
     raise unknown_url(segments)
+
+
+def _without_mode(query: Query) -> Query:
+    """Returns the query of `metadata` without `mode`; of its three, this server has no TerminologyCapabilities."""
+    for name, value in query:
+        if name == "mode" and value not in ("full", "normative"):
+            raise NotSupported(
+                f"`mode` is `full` or `normative`, which are answered alike here; `{value}` is not supported.",
+                f"`mode` vaut `full` ou `normative`, à la réponse identique ; `{value}` n'est pas pris en charge.",
+                rule="metadata-mode",
+            )
+    return [(name, value) for name, value in query if name != "mode"]
 
 
 def _read_subset(query: Query, resource_type: str) -> Subset:

@@ -51,9 +51,11 @@ def parse_sort(resource_type: str, value: str, registry: SearchParameterRegistry
         # The direction that an index on both fields has, forwards or backwards.
         by_date = keys[0].field == "date"
         keys.append(SortKey("_id", -keys[0].direction if by_date else keys[0].direction))
-    elif keys[-1].field != "_id":
-        keys.append(SortKey("_id", 1))
-    return tuple(keys)
+    fields = [key.field for key in keys]
+    if "_id" in fields:
+        # No two are equal by then: what follows orders nothing.
+        return tuple(keys[: fields.index("_id") + 1])
+    return (*keys, SortKey("_id", 1))
 
 
 def sort_values(order: Sequence[SortKey], document: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -99,7 +99,9 @@ async def test_statement(client: Client) -> None:
     assert set(statement) == {
         "resourceType", "id", "meta", "software", "status", "date", "kind", "fhirVersion", "format",
     }  # fmt: skip
-    assert (await client.get("metadata?mode=full")).status_code == 200
+    for mode in ("full", "normative"):
+        assert (await client.get(f"metadata?mode={mode}")).status_code == 200
+    assert_refused(await client.get("metadata?mode=terminology"), 400, "not-supported", rule="metadata-mode")
     assert_refused(await client.get("metadata?nonsense=1"), 400, "invalid", rule="parameter-unknown")
 
 

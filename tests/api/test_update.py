@@ -63,6 +63,10 @@ async def test_if_match(client: Client, patient: Resource, unique: str) -> None:
     stale = await client.update(first | {"active": False}, If_Match='W/"1"')
     [issue] = assert_refused(stale, 412, "conflict", rule="if-match")
     assert "version 2" in issue["details"]["text"]
+    for if_match, status in (('W/"7", W/"9"', 412), ('W/"7", W/"2"', 200), ("*", 200), ('*, W/"2"', 400)):
+        assert (await client.update(first | {"active": True}, If_Match=if_match)).status_code == status, if_match
+    nobody = first | {"id": f"{first['id']}-x"}
+    assert_refused(await client.update(nobody, If_Match="*"), 412, "conflict", rule="if-match")
     assert_refused(await client.update(first, If_Match="no version"), 400, "invalid", rule="if-match-format")
     assert_refused(await client.update(first, If_Match='W/"abc"'), 412, "conflict")
     assert (await client.get(f"Patient/{unique}")).json()["active"] is True

@@ -25,10 +25,11 @@ class Page:
 
 @dataclass
 class Answer:
-    """All pages of an answer; `total` is that of the first."""
+    """All pages of an answer; `total` is that of the first, `refusal` what the server said instead of an answer."""
 
     pages: list[Page] = field(default_factory=list)
     total: int | None = None
+    refusal: str = ""
 
     @property
     def matches(self) -> list[Key]:
@@ -36,13 +37,13 @@ class Answer:
         return [key for page in self.pages for key in page.matches]
 
 
-async def load(client: Client, resources: Iterable[Resource]) -> World:
-    """Sends resources in batches and returns the world as the server then has it, its instants included."""
+async def load(client: Client, resources: Iterable[Resource], kind: str = "batch") -> World:
+    """Sends resources in bundles and returns the world as the server then has it, its instants included."""
     sent, stored = list(resources), []
     for start in range(0, len(sent), BATCH):
         part = sent[start : start + BATCH]
         entries = [{"resource": each, "request": {"method": "PUT", "url": "/".join(key_of(each))}} for each in part]
-        answer = await client.bundle(*entries, kind="batch")
+        answer = await client.bundle(*entries, kind=kind)
         assert answer.status_code == 200, answer.text
         for each, entry in zip(part, answer.json()["entry"], strict=True):
             response = entry["response"]
@@ -52,12 +53,21 @@ async def load(client: Client, resources: Iterable[Resource]) -> World:
     return World(stored)
 
 
+async def clear(client: Client, world: World) -> None:
+    """Deletes the resources of a world."""
+    keys = ["/".join(key_of(resource)) for name in world.types for resource in world.of_type(name)]
+    entries = [{"request": {"method": "DELETE", "url": key}} for key in keys]
+    answer = await client.bundle(*entries)
+    assert answer.status_code == 200, answer.text
+
+
 async def ask(client: Client, search: Search) -> Answer:
     """Returns the server's whole answer to a search, its next links followed to the end."""
     answer, url = Answer(), search.url()
     while url:
         response = await client.get(url)
-        assert response.status_code == 200, f"{search}: {response.text}"
+        if response.status_code != 200:
+            return Answer(refusal=response.text)
         bundle = response.json()
         if not answer.pages:
             answer.total = bundle.get("total")

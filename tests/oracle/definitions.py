@@ -1,22 +1,27 @@
-"""R4's search parameters, read from HL7's table as data.
+"""R4's search parameters, read from HL7's table as data, and those of the folder `profiles/search-parameters`.
 
 https://hl7.org/fhir/R4/searchparameter-registry.html
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fhir_server.spec.definitions import structure_definitions, table
 
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
+_OURS = Path(__file__).parents[2] / "profiles" / "search-parameters"
 _WITHOUT_NARRATIVE = ("Bundle", "Parameters", "Binary")
 _ROOTED = re.compile(r"\(?\s*([A-Z]\w*)\b")
 _ABSTRACT = re.compile(r"^(?:Domain)?Resource\.")
+# HL7's examples of SearchParameter are no parameters of R4.
+_IS_EXAMPLE = re.compile(r"/SearchParameter/example(-|$)")
 _LEADS_TO = re.compile(r"resolve\(\) is (\w+)")
 
 
@@ -61,7 +66,7 @@ def parameters(resource_type: str) -> Mapping[str, Parameter]:
 @cache
 def parameter_of(canonical: str) -> Mapping[str, Any]:
     """Returns the row of a SearchParameter by its canonical."""
-    return next(row for row in table("search_parameters") if row["url"] == canonical)
+    return next(row for row in _rows() if row["url"] == canonical)
 
 
 @cache
@@ -79,9 +84,14 @@ def implied_systems(parameter: Parameter) -> frozenset[str]:
     return frozenset(systems)
 
 
+@cache
+def _rows() -> list[Mapping[str, Any]]:
+    return [*table("search_parameters"), *(json.loads(path.read_text()) for path in sorted(_OURS.glob("*.json")))]
+
+
 def _rows_of(base: str) -> Iterator[Mapping[str, Any]]:
-    for row in table("search_parameters"):
-        if base in row.get("base", ()) and row.get("expression") and not row["url"].endswith("SearchParameter/example"):
+    for row in _rows():
+        if base in row.get("base", ()) and row.get("expression") and not _IS_EXAMPLE.search(row["url"]):
             yield row
 
 

@@ -5,9 +5,10 @@ https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from tests.oracle import dates, numbers, quantities, references, strings, tokens, uris
+from tests.oracle import composites, dates, numbers, quantities, references, strings, tokens, uris
 from tests.oracle.definitions import Parameter, parameters
 from tests.oracle.query import Chain, Condition, Criterion, Has, Search
+from tests.oracle.text import split
 from tests.oracle.values import Resource, Value
 from tests.oracle.world import World
 
@@ -36,17 +37,40 @@ def holds(condition: Condition, resource: Resource, world: World) -> bool:
         return any(
             target["resourceType"] in kinds and holds(condition.rest, target, world)
             for target in world.targets(parameter, resource)
-            if condition.rest.name.partition(".")[0].partition(":")[0] in parameters(target["resourceType"])
+            if _is_asked_of(condition.rest, target["resourceType"])
         )
     return _criterion_holds(parameter, condition, resource, world)
+
+
+def _is_asked_of(condition: Condition, resource_type: str) -> bool:
+    return isinstance(condition, Has) or condition.code in parameters(resource_type)
 
 
 def _criterion_holds(parameter: Parameter, criterion: Criterion, resource: Resource, world: World) -> bool:
     values = world.values(parameter, resource)
     if criterion.modifier == "missing":
-        return (criterion.value == "false") == any(is_present(parameter, value) for value in values)
+        return (criterion.value == "false") == any(_is_there(parameter, value, resource) for value in values)
+    if parameter.type == "composite":
+        return any(_together(parameter, value, text, resource) for value in values for text in criterion.values)
     found = any(matches(parameter, value, criterion.modifier, text) for value in values for text in criterion.values)
     return found != (criterion.modifier == "not")
+
+
+def _is_there(parameter: Parameter, value: Value, resource: Resource) -> bool:
+    if parameter.type != "composite":
+        return is_present(parameter, value)
+    return all(
+        any(is_present(part, each) for each in found) for part, found in composites.parts(parameter, value, resource)
+    )
+
+
+def _together(parameter: Parameter, value: Value, text: str, resource: Resource) -> bool:
+    """True where one repetition has all parts of the searched value."""
+    parts = composites.parts(parameter, value, resource)
+    return all(
+        any(matches(part, each, None, asked) for each in found)
+        for (part, found), asked in zip(parts, split(text, "$"), strict=True)
+    )
 
 
 def matches(parameter: Parameter, value: Value, modifier: str | None, text: str) -> bool:
@@ -75,7 +99,7 @@ def is_present(parameter: Parameter, value: Value) -> bool:
         case "string":
             return any(strings.texts(value))
         case "token":
-            return any(tokens.tokens(parameter, value))
+            return tokens.is_present(value)
         case "reference":
             return references.is_present(value)
         case "date":

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice, product
 from typing import Any
 
-from tests.oracle import quantities, references, strings
+from tests.oracle import composites, quantities, references, strings
 from tests.oracle.definitions import Parameter, parameters
 from tests.oracle.query import Criterion, Search
 from tests.oracle.text import PREFIXES, escape
 from tests.oracle.tokens import tokens
-from tests.oracle.values import Value
+from tests.oracle.values import Resource, Value
 from tests.oracle.world import World
 
 ABSENT: Mapping[str, str] = {
@@ -35,24 +36,48 @@ def searches(world: World, *, values: int, step: int) -> Iterator[Search]:
     """
     for resource_type in world.types:
         for number, parameter in enumerate(parameters(resource_type).values()):
-            if parameter.type in ABSENT and parameter.code != "_id":
-                criteria = dict.fromkeys(_criteria(parameter, world, values))
+            if parameter.type != "special":
+                criteria = dict.fromkeys(criteria_of(parameter, world, values))
                 for place, criterion in enumerate(criteria):
                     if place < ALWAYS or (place + number) % step == 0:
                         yield Search(resource_type, (criterion,))
 
 
-def _criteria(parameter: Parameter, world: World, count: int) -> Iterator[Criterion]:
+def criteria_of(parameter: Parameter, world: World, count: int) -> Iterator[Criterion]:
+    """Yields criteria on one parameter from at most `count` of its values."""
     code = parameter.code
-    if code != "_lastUpdated":
+    if code not in ("_lastUpdated", "_id"):
         yield Criterion(code, ("true",), "missing")
         yield Criterion(code, ("false",), "missing")
-    yield Criterion(code, (ABSENT[parameter.type],))
-    values = [
-        value for resource in world.of_type(parameter.resource_type) for value in world.values(parameter, resource)
+    if parameter.type != "composite":
+        yield Criterion(code, (ABSENT[parameter.type],))
+    found = [
+        (resource, value)
+        for resource in world.of_type(parameter.resource_type)
+        for value in world.values(parameter, resource)
     ]
-    for value in values[:: max(1, -(-len(values) // count))]:
-        yield from CRITERIA[parameter.type](parameter, value)
+    for resource, value in found[:: max(1, -(-len(found) // count))]:
+        if parameter.type == "composite":
+            yield from _composite(parameter, value, resource)
+        else:
+            yield from CRITERIA[parameter.type](parameter, value)
+
+
+def _composite(parameter: Parameter, value: Value, resource: Resource) -> Iterator[Criterion]:
+    """Yields the first criteria of each part together, then each with the next of the other."""
+    texts = [
+        [each.value for one in found for each in CRITERIA[part.type](part, one) if is_plain(each)]
+        or [ABSENT[part.type]]
+        for part, found in composites.parts(parameter, value, resource)
+    ]
+    for numbers in islice(product(*(range(min(len(each), 4)) for each in texts)), 12):
+        chosen = (each[number] for each, number in zip(texts, numbers, strict=True))
+        yield Criterion(parameter.code, ("$".join(chosen),))
+
+
+def is_plain(criterion: Criterion) -> bool:
+    """True for a criterion with one value and without a modifier."""
+    return criterion.modifier is None and len(criterion.values) == 1
 
 
 def _string(parameter: Parameter, value: Value) -> Iterator[Criterion]:
@@ -69,6 +94,10 @@ def _string(parameter: Parameter, value: Value) -> Iterator[Criterion]:
 
 def _token(parameter: Parameter, value: Value) -> Iterator[Criterion]:
     code = parameter.code
+    if code == "_id":
+        yield Criterion(code, (value.content,))
+        yield Criterion(code, (value.content, ABSENT["token"]), "not")
+        return
     for token in tokens(parameter, value):
         text = escape(token.code)
         yield Criterion(code, (text,))

@@ -12,12 +12,11 @@ import pytest_asyncio
 
 from tests.api.conftest import Client
 from tests.oracle import EXAMPLES
-from tests.oracle.asking import ask, load
-from tests.oracle.matcher import find
-from tests.oracle.query import Search
+from tests.oracle.asking import load
+from tests.oracle.comparison import difference
 from tests.oracle.references import BASE_URL
 from tests.oracle.sweep import searches
-from tests.oracle.world import World, key_of
+from tests.oracle.world import World
 from tests.support.suites import official_examples
 
 pytestmark = pytest.mark.mongo
@@ -30,16 +29,6 @@ async def corpus(open_client: Callable[..., Any]) -> tuple[Client, World]:
     """A server with HL7's examples, and the same in memory."""
     client: Client = await open_client(base_url=BASE_URL, max_body_bytes=50_000_000)
     return client, await load(client, official_examples().values())
-
-
-async def difference(client: Client, search: Search, world: World) -> str | None:
-    """Returns None, or how the server's answer differs from the oracle's."""
-    expected = {key_of(resource) for resource in find(search, world)}
-    answer = await ask(client, search)
-    found = set(answer.matches)
-    if found == expected and answer.total == len(expected) == len(answer.matches):
-        return None
-    return f"{search}: missing {sorted(expected - found)[:5]}, too many {sorted(found - expected)[:5]}, {answer.total}"
 
 
 async def test_every_parameter_finds_what_the_oracle_finds(corpus: tuple[Client, World]) -> None:

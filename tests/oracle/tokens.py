@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from tests.oracle.text import split, unescape
 from tests.oracle.values import Value
 
 _SPECIAL_VALUES = "http://terminology.hl7.org/CodeSystem/special-values"
+_OBJECTS = ("CodeableConcept", "Coding", "Identifier", "ContactPoint")
 _PUNCTUATION = str.maketrans("", "", " .-()/\u00a0\u202f")
 
 
@@ -32,12 +33,12 @@ def tokens(parameter: Parameter, value: Value) -> Iterator[Token]:
             yield from _coding(coding)
     elif value.type == "Coding":
         yield from _coding(content)
-    elif value.type == "Identifier":
-        if content.get("value"):
-            yield Token(frozenset({content.get("system")}), content["value"], is_exact=True)
-    elif value.type == "ContactPoint":
-        if content.get("value"):
-            yield Token(frozenset({content.get("use")}), _contact(content["value"]))
+    elif value.type == "Identifier" and content.get("value"):
+        yield Token(frozenset({content.get("system")}), content["value"], is_exact=True)
+    elif value.type == "ContactPoint" and content.get("value"):
+        yield Token(frozenset({content.get("use")}), _contact(content["value"]))
+    elif value.type == "id":
+        yield Token(frozenset(), content, is_exact=True)
     elif isinstance(content, bool):
         yield Token(frozenset({None, _SPECIAL_VALUES}), str(content).lower())
     elif isinstance(content, str | int):
@@ -53,6 +54,13 @@ def matches(parameter: Parameter, value: Value, modifier: str | None, text: str)
         return _is_of_type(value, text)
     parts = [unescape(part) for part in split(text, "|")]
     return any(_is_asked(token, value, parts) for token in tokens(parameter, value))
+
+
+def is_present(value: Value) -> bool:
+    """True where a value says anything, a text alone included."""
+    if isinstance(value.content, Mapping):
+        return value.type in _OBJECTS and bool(value.content.keys() - {"extension"})
+    return True
 
 
 def sort_keys(parameter: Parameter, value: Value) -> list[str]:

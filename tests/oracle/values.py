@@ -17,12 +17,13 @@ from tests.oracle.definitions import Parameter
 
 Resource = Mapping[str, Any]
 
+_ASKED = re.compile(r"\.(?:as|ofType)\((\w+)\)$")
 _CAST = re.compile(r"\(([\w.]+) as (\w+)\)")
 
 
 @dataclass(frozen=True)
 class Value:
-    """One value as JSON has it, with its FHIR type."""
+    """One value as JSON has it, with its FHIR type; where it has none of its own, the path."""
 
     type: str
     content: Any
@@ -40,7 +41,8 @@ def evaluate(expression: str, resource: Resource, type_name: str | None = None) 
     resolve = {"resolve": {"fn": partial(_resolve, contained), "arity": {0: []}}}
     options = {"userInvocationTable": resolve, "returnRawData": True}
     found = apply_parsed_path(node, _parsed(expression), {}, models["r4"], options)  # type: ignore[no-untyped-call]
-    return [value for each in found for value in _value(each)]
+    asked = _ASKED.search(expression)
+    return [value for each in found for value in _value(each, asked[1] if asked else "")]
 
 
 @cache
@@ -75,7 +77,7 @@ def _node(content: Any, type_name: str) -> Any:
     return ResourceNode.create_node(content, type_name)  # type: ignore[no-untyped-call]
 
 
-def _value(node: Any) -> Iterator[Value]:
+def _value(node: Any, asked: str) -> Iterator[Value]:
     if not isinstance(node, ResourceNode):
         yield Value("boolean" if isinstance(node, bool) else "string", node)
         return
@@ -86,7 +88,8 @@ def _value(node: Any) -> Iterator[Value]:
     if type_name == "Extension":
         yield from (_choice(name, each) for name, each in content.items() if name.startswith("value"))
         return
-    yield Value(str(type_name).rpartition(".")[2], content)
+    # Below an element the library does not always know the type of a choice that was asked for.
+    yield Value(str(type_name or _type_name(asked)).removeprefix("System."), content)
 
 
 def _choice(name: str, content: Any) -> Value:

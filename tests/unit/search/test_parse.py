@@ -62,6 +62,7 @@ def test_clauses(name: str, value: str, clause: str, values: tuple[Value, ...]) 
         ("_sort", "-date", "order", (SortKey("date", -1), SortKey("_id", 1))),
         ("_sort", "-_lastUpdated", "order", (SortKey("at", -1), SortKey("_id", -1))),
         ("_sort", "-_id", "order", (SortKey("_id", -1),)),
+        ("_sort", "-_id,status", "order", (SortKey("_id", -1),)),
         ("_sort", "status,-code", "order", (SortKey("s.status.l", 1), SortKey("s.code.h", -1), SortKey("_id", 1))),
         ("_include", "*", "includes", (Include("*", "*"),)),
         ("_include", "Observation:*", "includes", (Include("Observation", "*"),)),

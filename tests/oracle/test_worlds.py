@@ -1,0 +1,61 @@
+"""Generated worlds and searches over the whole grammar: the server answers as the oracle does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.api.conftest import Client
+from tests.oracle import EXAMPLES
+from tests.oracle.asking import clear, load
+from tests.oracle.comparison import difference
+from tests.oracle.pools import Json
+from tests.oracle.queries import searches
+from tests.oracle.query import Search
+from tests.oracle.references import BASE_URL
+from tests.oracle.world import World
+from tests.oracle.worlds import worlds
+
+pytestmark = pytest.mark.mongo
+
+SEARCHES = 20
+"""Searches of one world."""
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[Json], list[Search]]:
+    """Draws a world and searches over it."""
+    resources = draw(worlds())
+    return resources, draw(st.lists(searches(World(resources)), min_size=SEARCHES, max_size=SEARCHES))
+
+
+@pytest_asyncio.fixture(scope="module")
+async def server(open_client: Callable[..., Any]) -> Client:
+    """A server for one world after the other."""
+    client: Client = await open_client(base_url=BASE_URL)
+    return client
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize=EXAMPLES <= 20,
+    suppress_health_check=list(HealthCheck),
+    # Shrinking would ask thousands of searches: the resources a difference is about are printed instead.
+    phases=(Phase.generate,),
+)
+@given(case=cases())
+async def test_the_server_answers_as_the_oracle(server: Client, case: tuple[list[Json], list[Search]]) -> None:
+    resources, asked = case
+    world = await load(server, resources, kind="transaction")
+    try:
+        differences = [found for search in asked if (found := await difference(server, search, world))]
+    finally:
+        await clear(server, world)
+    assert not differences, "\n".join(differences)
