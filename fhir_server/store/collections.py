@@ -20,7 +20,8 @@ are given to the store as `indexes`.
 A version was current from `at` up to, not including, `until`; a deletion only at its instant.
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
-version n of a resource is in one of the two collections for each n from 1 to the newest.
+version n of a resource is in one of the two collections for each n from 1 to the newest. While an update is under way,
+and after one that failed, the current version may stand in both.
 
 `claims`: keys that one resource only may have, such as the condition of a conditional create.
 
@@ -73,6 +74,9 @@ BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
 """The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
 VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, **BODY}
 """The projection that reads a version without what is indexed of it."""
+
+WHOLE_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "patient": 1, "resource": 1, "json": 1}
+"""The projection that reads a version as history keeps it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
 _BY_INSTANT_OF_HISTORY: IndexKeys = (*_BY_INSTANT, ("until", -1))
