@@ -23,8 +23,9 @@ RPPS = "urn:oid:1.2.250.1.71.4.2.1"
 
 KEYS = RelationLimits()
 JOINED = RelationLimits(keys=0, referring=0)
-JOINED_ALL = RelationLimits(keys=0, referring=0, counting=0)
-WAYS = {"keys": KEYS, "joined": JOINED, "joined and counted so": JOINED_ALL}
+JOINED_ALL = RelationLimits(keys=0, referring=0, counting=0, counting_referring=0)
+IMPATIENT = RelationLimits(keys=0, referring=0, patience=1)
+WAYS = {"keys": KEYS, "joined": JOINED, "joined and counted so": JOINED_ALL, "joined, then keys": IMPATIENT}
 """The ways to look up relations, which have to find the same."""
 
 
@@ -95,6 +96,22 @@ RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
             "agent": [{"who": {"reference": "Practitioner/gp1"}, "requestor": True}],
             "entity": [{"what": {"reference": "Observation/o08"}}],
         },
+    },
+    "Location": {
+        "house": {"name": "Maison de santé"},
+        "floor": {"partOf": {"reference": "Location/house"}},
+        "room1": {"partOf": {"reference": "Location/floor"}},
+        "room2": {"partOf": {"reference": "Location/floor"}},
+        "loop1": {"partOf": {"reference": "Location/loop2"}},
+        "loop2": {"partOf": {"reference": "Location/loop1"}},
+        "elsewhere": {"partOf": {"reference": "http://elsewhere/fhir/Location/x"}},
+    },
+    "Procedure": {
+        "in-house": {"status": "completed", "location": {"reference": "Location/house"}, "subject": subject(0)},
+        "in-room1": {"status": "completed", "location": {"reference": "Location/room1"}, "subject": subject(1)},
+        "in-room2": {"status": "completed", "location": {"reference": "Location/room2"}, "subject": subject(2)},
+        "in-loop": {"status": "completed", "location": {"reference": "Location/loop1"}, "subject": subject(2)},
+        "nowhere": {"status": "completed", "subject": subject(2)},
     },
     "List": {
         "l1": {
