@@ -23,8 +23,8 @@ from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.operations import offered, patient_purge
 from fhir_server.rest import FhirApplication
+from fhir_server.rest.asgi import Receive, Scope, Send
 from fhir_server.rest.endpoint import Endpoint
-from fhir_server.rest.request import Receive, Scope, Send
 from fhir_server.rest.welcome import welcome_page
 from fhir_server.search import Reader, Record, SearchRequest, find_ids_of_each, read_records
 from fhir_server.settings import Settings

@@ -16,6 +16,7 @@ from fhir_server.index import Condition, any_of
 from fhir_server.index.entries import capped
 from fhir_server.search.canonicals import is_canonical, is_literal, references_to, referred_to
 from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Member, Not, Resolved, ReverseChain
+from fhir_server.search.hierarchies import is_hierarchical, widened
 from fhir_server.search.joins import join_referring, join_targets, target_ids
 from fhir_server.search.plan import paired_tokens
 from fhir_server.search.refusals import too_costly
@@ -34,7 +35,7 @@ async def resolve(
 
     Raises what `Reader.query` and `Reader.find` do.
     """
-    if all(type(each) is Clause for each in criteria):
+    if all(type(each) is Clause and not is_hierarchical(each) for each in criteria):
         return tuple(criteria)
     lookup = _Lookup(resource_type, reader, counting, field)
     return tuple(await asyncio.gather(*(lookup.known(each) for each in criteria)))
@@ -52,6 +53,8 @@ class _Lookup:
     async def known(self, criterion: Criterion) -> Criterion:
         """Returns the criterion without relations that are not looked up."""
         match criterion:
+            case Clause() if is_hierarchical(criterion):
+                return await widened(criterion, self._reader)
             case Chain():
                 return await self._chain(criterion)
             case ReverseChain():

@@ -97,6 +97,22 @@ RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
             "entity": [{"what": {"reference": "Observation/o08"}}],
         },
     },
+    "Location": {
+        "house": {"name": "Maison de santé"},
+        "floor": {"partOf": {"reference": "Location/house"}},
+        "room1": {"partOf": {"reference": "Location/floor"}},
+        "room2": {"partOf": {"reference": "Location/floor"}},
+        "loop1": {"partOf": {"reference": "Location/loop2"}},
+        "loop2": {"partOf": {"reference": "Location/loop1"}},
+        "elsewhere": {"partOf": {"reference": "http://elsewhere/fhir/Location/x"}},
+    },
+    "Procedure": {
+        "in-house": {"status": "completed", "location": {"reference": "Location/house"}, "subject": subject(0)},
+        "in-room1": {"status": "completed", "location": {"reference": "Location/room1"}, "subject": subject(1)},
+        "in-room2": {"status": "completed", "location": {"reference": "Location/room2"}, "subject": subject(2)},
+        "in-loop": {"status": "completed", "location": {"reference": "Location/loop1"}, "subject": subject(2)},
+        "nowhere": {"status": "completed", "subject": subject(2)},
+    },
     "List": {
         "l1": {
             "status": "current",
