@@ -18,13 +18,14 @@ FHIR_VERSIONS = {"4.0", "4.0.1"}
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """How this client wants its answers; `handling` and `returns` are those of `Prefer`."""
+    """How this client wants its answers; `lenient`, `returns` and `respond_async` are what `Prefer` asks for."""
 
     language: str = "fr"
     pretty: bool = False
     lenient: bool = False
     returns: str = ""
     format: Format = JSON
+    respond_async: bool = False
 
 
 @lru_cache(maxsize=1024)
@@ -142,7 +143,8 @@ def preferences(accept_language: str, prefer: str, default_language: str) -> Pre
             break
     wishes = _wishes(prefer)
     returns = RETURNS.get(wishes.get("return", ""), "")
-    return Preferences(language, lenient=wishes.get("handling") == "lenient", returns=returns)
+    lenient, respond_async = wishes.get("handling") == "lenient", "respond-async" in wishes
+    return Preferences(language, lenient=lenient, returns=returns, respond_async=respond_async)
 
 
 def parse_boolean(name: str, text: str) -> bool:

@@ -68,7 +68,7 @@ async def test_condition_in_utf_8(client: Client, patient: Resource, unique: str
         ("POST", "Patient/1", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
         ("TRACE", "Patient", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         ("DELETE", "metadata", "GET, HEAD, OPTIONS"),
-        ("PUT", "Patient/1/_history/1", "GET, HEAD, OPTIONS"),
+        ("PUT", "Patient/1/_history/1", "GET, HEAD, DELETE, OPTIONS"),
         ("DELETE", "", "GET, HEAD, POST, OPTIONS"),
     ],
 )
