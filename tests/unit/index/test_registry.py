@@ -226,7 +226,7 @@ def test_values_of_a_type_that_an_added_parameter_cannot_have_are_left_out() -> 
         "type": "token",
         "expression": "Patient.name | Patient.active",
     }
-    indexer = Indexer(SearchParameterRegistry(table("search_parameters"), additions=[row]))
+    indexer = Indexer(SearchParameterRegistry(table("search_parameters"), shipped=[row]))
     patient = {"resourceType": "Patient", "active": True, "name": [{"family": "Martin"}]}
     assert [key for key in indexer.document(patient)["k"] if key.startswith("called")] == ["called:true"]
 
