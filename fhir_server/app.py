@@ -21,7 +21,7 @@ from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.turnstile import Turnstile
-from fhir_server.operations import offered
+from fhir_server.operations import offered, patient_purge
 from fhir_server.rest import FhirApplication
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Receive, Scope, Send
@@ -143,7 +143,10 @@ def _repository(
 
 def _job_handlers(repository: Repository) -> dict[str, JobHandler]:
     """Returns what does each kind of job, by kind."""
-    return {BUILD: IndexBuild(repository.store, repository.indexer, repository.watch).run}
+    return {
+        BUILD: IndexBuild(repository.store, repository.indexer, repository.watch).run,
+        patient_purge.KIND: patient_purge.PatientPurge(repository).run,
+    }
 
 
 def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: Repository) -> Endpoint:

@@ -133,7 +133,7 @@ def _resource(
         "conditionalCreate": True,
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
-        "conditionalDelete": "single",
+        "conditionalDelete": "multiple",
         "referencePolicy": ["literal", "logical"],
         "searchInclude": ["*", *(f"{resource_type}:{name}" for name in references)],
         "searchRevInclude": reverse[resource_type],

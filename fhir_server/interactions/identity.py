@@ -52,7 +52,7 @@ async def identify(
     ]
     if not known:
         return identities
-    versions = await repository.store.read_many(known)
+    versions = await repository.store.read_to_change(known)
     return [
         identity and replace(identity, current=versions.get((request.resource_type, identity.id_)))
         for identity, request in zip(identities, requests, strict=True)

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.errors import InvalidContent, NotSupported
-from fhir_server.patch import apply_fhirpath_patch, apply_json_patch, apply_xml_patch
-from fhir_server.spec.json_format import decode_array
+from fhir_server.patch import apply_fhirpath_patch, apply_json_patch, apply_merge_patch, apply_xml_patch
+from fhir_server.spec.json_format import decode, decode_array
+
+MERGE_PATCH = "application/merge-patch+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """`content` is what `engine` takes: a list of operations, a `Parameters`, or the bytes of an XML Patch."""
+    """`content` is what `engine` takes: operations, changes to merge, a `Parameters`, or the bytes of an XML Patch."""
 
     engine: Callable[[dict[str, Any], Any], dict[str, Any]]
     content: Any
@@ -25,6 +27,11 @@ class Patch:
 def json_patch(body: bytes) -> Patch:
     """Returns the JSON Patch in `body`; raises MalformedContent or InvalidContent where it is no array."""
     return Patch(apply_json_patch, decode_array(body))
+
+
+def merge_patch(body: bytes) -> Patch:
+    """Returns the JSON Merge Patch in `body`; raises MalformedContent or InvalidContent where it is no object."""
+    return Patch(apply_merge_patch, decode(body))
 
 
 def xml_patch(body: bytes) -> Patch:
@@ -40,6 +47,7 @@ def fhirpath_patch(resource: dict[str, Any]) -> Patch:
 PATCH_TYPES: dict[str, Callable[[bytes], Patch]] = {
     "application/json-patch+json": json_patch,
     "application/xml-patch+xml": xml_patch,
+    MERGE_PATCH: merge_patch,
 }
 """Reader of a patch by its media type; a FHIRPath Patch comes as a resource, in any format of resources."""
 

@@ -59,7 +59,7 @@ def _plan_update(
     if is_same_content(_without_stamp(resource), _without_stamp(current.resource or {})):
         return None, _result(200, current, warnings)
     index = repository.indexer.document(resource)
-    change = Update(request.resource_type, current.id_, resource, index, current.version_id)
+    change = Update(request.resource_type, current.id_, resource, index, current.version_id, previous=current.document)
     return change, WriteResult(200, request.resource_type, current.id_, version_id, now, resource, warnings)
 
 
@@ -70,7 +70,7 @@ def _plan_delete(
         version_id = current.version_id if current is not None else 0
         return None, WriteResult(204, request.resource_type, id_, version_id, None, None)
     now = max(now, current.last_updated + timedelta(milliseconds=1))
-    change = Delete(request.resource_type, id_, current.version_id, now)
+    change = Delete(request.resource_type, id_, current.version_id, now, previous=current.document)
     return change, WriteResult(204, request.resource_type, id_, current.version_id + 1, now, None)
 
 

@@ -254,5 +254,6 @@ STATUS_LINES = {
     413: "413 Payload Too Large",
     415: "415 Unsupported Media Type",
     422: "422 Unprocessable Entity",
+    500: "500 Internal Server Error",
     503: "503 Service Unavailable",
 }

@@ -10,9 +10,10 @@ from fhir_server.operations.inputs import Inputs
 if TYPE_CHECKING:
     from fhir_server.interactions.repository import Repository
     from fhir_server.operations.operation import Level
+    from fhir_server.store import Job
 
-Result: TypeAlias = "dict[str, Any]"
-"""A resource."""
+Result: TypeAlias = "dict[str, Any] | Job"
+"""A resource, or the job that goes on after the answer."""
 
 
 @dataclass(frozen=True, slots=True)

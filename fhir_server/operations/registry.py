@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from fhir_server.errors import ResourceNotFound
-from fhir_server.operations import patient_everything, resource_meta, resource_meta_add, resource_meta_delete
+from fhir_server.operations import (
+    observation_lastn,
+    patient_everything,
+    patient_purge,
+    resource_meta,
+    resource_meta_add,
+    resource_meta_delete,
+)
 from fhir_server.operations.operation import Level, Operation
 
 OPERATIONS: tuple[Operation, ...] = (
+    observation_lastn.OPERATION,
     patient_everything.OPERATION,
+    patient_purge.OPERATION,
     resource_meta.OPERATION,
     resource_meta_add.OPERATION,
     resource_meta_delete.OPERATION,

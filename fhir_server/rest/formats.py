@@ -56,7 +56,11 @@ FORMATS = {
     for media_type in types
 }
 """Format by media type or short name. A client that asks for a generic type is answered under that type."""
-PATCH_FORMATS = {"application/json-patch+json": JSON, "application/xml-patch+xml": XML}
+PATCH_FORMATS = {
+    "application/json-patch+json": JSON,
+    "application/xml-patch+xml": XML,
+    "application/merge-patch+json": JSON,
+}
 """The format in which a client reads answers that sends a patch of this type."""
 PAGES = {"text/html", "application/xhtml+xml", "html"}
 """What browsers ask for; they get JSON, which they show."""

@@ -94,7 +94,10 @@ async def operate_in_bundle(endpoint: Endpoint, call: Call, *, is_transaction: b
             f"`${operation.code}` ne peut être appelée dans {forme} : appelez-la seule.",
             rule="operation-in-bundle",
         )
-    return await operate(endpoint, call)
+    result = await operate(endpoint, call)
+    if not isinstance(result, dict):
+        raise TypeError(f"${operation.code} is no job, and answered with one")
+    return result
 
 
 def _methods(operation: Operation) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fhir_server.errors import MalformedContent, TooLarge, UnsupportedMediaType
-from fhir_server.interactions.patch import PATCH_MEDIA_TYPES, PATCH_TYPES, Patch, fhirpath_patch
+from fhir_server.interactions.patch import MERGE_PATCH, PATCH_MEDIA_TYPES, PATCH_TYPES, Patch, fhirpath_patch
 from fhir_server.rest.formats import JSON, Format
 from fhir_server.rest.negotiation import (
     Preferences,
@@ -150,11 +150,17 @@ class Request:
     async def patch(self) -> Patch:
         """Returns the patch in the body, of whatever kind its media type says.
 
-        Raises UnsupportedMediaType for another type, and what `resource` raises for a body that is none.
+        What comes as plain JSON and is no resource is a merge patch: clients such as fhirpy send it so. Raises
+        UnsupportedMediaType for another type, and what `resource` raises for a body that is none.
         """
-        content_type = self.header(b"content-type")
-        read = PATCH_TYPES.get(patch_type(content_type))
-        return read(await self.body()) if read else fhirpath_patch(await self.resource())
+        media_type = patch_type(self.header(b"content-type"))
+        read = PATCH_TYPES.get(media_type)
+        body = await self.body()
+        if media_type == "application/json" and "resourceType" not in JSON.read(body):
+            read = PATCH_TYPES[MERGE_PATCH]
+        if read is not None:
+            return read(body)
+        return fhirpath_patch(self._resource(check_content_type(self.header(b"content-type")), body))
 
     async def form(self) -> list[tuple[str, str]]:
         """Returns the parameters of a `POST …/_search`, those of the URL first."""

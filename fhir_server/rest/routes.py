@@ -15,19 +15,22 @@ from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
 from fhir_server.rest.binaries import answer_content, wants_content
 from fhir_server.rest.endpoint import Endpoint
+from fhir_server.rest.jobs import JOB_METHODS, answer_accepted, dispatch_job, is_job
 from fhir_server.rest.operations import Call, is_operation, operate, operation_methods
 from fhir_server.rest.request import ACCEPT_PATCH, Request
 from fhir_server.rest.response import Response, answer_resource, answer_version, version_headers
 from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, search_at, unknown_url
 from fhir_server.rest.writes import create, delete, patch, update
 from fhir_server.spec.compartments import compartments
-from fhir_server.store import StoredVersion
+from fhir_server.store import Job, StoredVersion
 
 
 async def dispatch(endpoint: Endpoint, request: Request) -> Response:
     """Returns the answer to `request`; raises the FhirError of what is refused."""
     if request.method not in allowed_methods(request.segments):
         raise _not_here(request)
+    if is_job(request.segments) and request.method != "OPTIONS":
+        return await dispatch_job(endpoint, request)
     if is_operation(request.segments) and request.method != "OPTIONS":
         return await _operation(endpoint, request)
     match request.method:
@@ -102,7 +105,8 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
 async def _operation(endpoint: Endpoint, request: Request) -> Response:
     body = await request.optional_resource() if request.method == "POST" else None
     call = Call(request.segments, request.method, request.query, body, request.base_url, request.preferences)
-    return _answer_bundle(request, await operate(endpoint, call))
+    result = await operate(endpoint, call)
+    return answer_accepted(result, request) if isinstance(result, Job) else _answer_bundle(request, result)
 
 
 async def _bundle(endpoint: Endpoint, request: Request) -> Response:
@@ -128,8 +132,8 @@ async def _bundle(endpoint: Endpoint, request: Request) -> Response:
 
 def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that a URL has, for the `Allow` of a 405."""
-    if is_operation(segments):
-        return operation_methods(segments)
+    if is_operation(segments) or is_job(segments):
+        return operation_methods(segments) if is_operation(segments) else JOB_METHODS
     match segments:
         case []:
             return ("GET", "HEAD", "POST", "OPTIONS")

@@ -14,12 +14,14 @@ from fhir_server.interactions.addresses import (
     parse_if_none_exist,
 )
 from fhir_server.interactions.apply import apply
+from fhir_server.interactions.delete_matching import delete_matching
 from fhir_server.interactions.incomplete import refuse_subsetted
 from fhir_server.interactions.write_request import WriteRequest
+from fhir_server.outcome import Issue, build_outcome
 from fhir_server.rest.binaries import sent_resource
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Request
-from fhir_server.rest.response import Response, answer_write
+from fhir_server.rest.response import Response, answer_resource, answer_write
 from fhir_server.rest.retrieval import refuse_query
 
 
@@ -64,10 +66,31 @@ async def patch(endpoint: Endpoint, request: Request) -> Response:
 
 
 async def delete(endpoint: Endpoint, request: Request) -> Response:
-    """Answers `DELETE Type/id` and `DELETE Type?condition`."""
+    """Answers `DELETE Type/id` and `DELETE Type?condition`; the header `X-Conditional-Delete: remove-all` means all."""
     resource_type, id_, condition = _target(request)
+    if condition is not None and (scope := request.header(b"x-conditional-delete")):
+        _check_scope(request, scope)
+        deleted = await delete_matching(endpoint.repository, resource_type, condition)
+        return _answer_deleted(deleted, request)
     write = WriteRequest("DELETE", resource_type, id_, condition=condition, if_match=_if_match(request))
     return await _write(endpoint, request, write)
+
+
+def _check_scope(request: Request, scope: str) -> None:
+    if scope.strip().lower() != "remove-all" or request.header(b"if-match"):
+        raise InvalidContent(
+            "`X-Conditional-Delete` takes `remove-all`, without `If-Match`; else a condition deletes one resource.",
+            "`X-Conditional-Delete` admet `remove-all`, sans `If-Match` ; sinon une condition supprime une ressource.",
+            rule="delete-scope",
+        )
+
+
+def _answer_deleted(deleted: int, request: Request) -> Response:
+    if request.preferences.returns != "OperationOutcome":
+        return Response(204)
+    english, french = f"Resources deleted: {deleted}.", f"Ressources supprimées : {deleted}."
+    told = Issue("information", "informational", "deleted", english, french)
+    return answer_resource(build_outcome([told], request.preferences.language), request.preferences)
 
 
 def _target(request: Request) -> tuple[str, str | None, str | None]:

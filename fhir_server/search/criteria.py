@@ -132,14 +132,15 @@ class Not:
 class Resolved:
     """A relation that was looked up: it holds where `condition` does.
 
-    `stages` join to a document what `condition` reads of it, where it is not on the index document alone; `note` says
-    how it was looked up.
+    `stages` join to a document the fields `joined`, of which `condition` asks that one is not empty; there are none
+    where the index document alone tells. `note` says how it was looked up.
     """
 
     relation: Relation
     condition: Condition
     note: str
     stages: tuple[dict[str, Any], ...] = ()
+    joined: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return str(self.relation)

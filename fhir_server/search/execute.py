@@ -49,9 +49,10 @@ async def execute(
     reader = Reader(store, registry, max_time_ms, relations=relations)
     parts = request.of_each_type
     queries = [await reader.query(part.resource_type, part.clauses, order=part.order) for part in parts]
-    warnings = [*request.warnings, *_explained(request, queries)]
+    warnings = list(request.warnings)
     if request.count == 0:
-        return Page(total=await _count(parts, reader), warnings=tuple(warnings))
+        counted = await _count(queries, reader)
+        return Page(total=counted, warnings=(*warnings, *_explained(request, queries, reader)))
     place = place_of(request, page_key)
     if place.included is not None:
         return await _further_includes(request, queries, reader, place, page_key)
@@ -66,7 +67,7 @@ async def execute(
     more, documents = len(documents) > request.count, documents[: request.count]
     total = place.total
     if place.last is None and request.total != "none":
-        total = len(documents) if not more else await _total(request, parts, reader, warnings)
+        total = len(documents) if not more else await _total(request, queries, reader, warnings)
     included = await include(request, documents, reader) if request.includes and documents else Included()
     token = None
     if included.rest is not None:
@@ -75,6 +76,7 @@ async def execute(
     elif more:
         token = sign(request, Place(place_of_match(request, documents[-1]), total), page_key)
     matches = tuple(found(document["t"], document) for document in documents)
+    warnings += _explained(request, queries, reader)
     return Page(matches, included.found, total, token, (*warnings, *included.issues))
 
 
@@ -105,13 +107,11 @@ async def _further_includes(
     return Page((), included.found, place.total, token, included.issues)
 
 
-async def _total(
-    request: SearchRequest, parts: Sequence[SearchRequest], reader: Reader, warnings: list[Issue]
-) -> int | None:
+async def _total(request: SearchRequest, queries: Sequence[Query], reader: Reader, warnings: list[Issue]) -> int | None:
     limit = ESTIMATE_LIMIT if request.total == "estimate" else 0
     budget = None if request.total == "accurate" else COUNT_TIME_MS
     try:
-        return await _count(parts, reader, limit, budget)
+        return await _count(queries, reader, limit, budget)
     except TooCostly:
         if request.total == "accurate":
             raise
@@ -119,21 +119,22 @@ async def _total(
         return None
 
 
-async def _count(parts: Sequence[SearchRequest], reader: Reader, limit: int = 0, max_time_ms: int | None = None) -> int:
-    async def of_type(part: SearchRequest) -> int:
-        query = await reader.query(part.resource_type, part.clauses, counting=True)
+async def _count(queries: Sequence[Query], reader: Reader, limit: int = 0, max_time_ms: int | None = None) -> int:
+    async def of_type(query: Query) -> int:
+        if query.plan.joins:
+            query = await reader.query(query.resource_type, query.criteria, counting=True)
         return await reader.count(query, limit=limit, max_time_ms=max_time_ms)
 
-    return sum(await asyncio.gather(*(of_type(part) for part in parts)))
+    return sum(await asyncio.gather(*(of_type(query) for query in queries)))
 
 
-def _explained(request: SearchRequest, queries: Sequence[Query]) -> list[Issue]:
+def _explained(request: SearchRequest, queries: Sequence[Query], reader: Reader) -> list[Issue]:
     if not request.explain:
         return []
     texts = [query.plan.explain() for query in queries]
     if not request.resource_type:
         texts = [f"{query.resource_type}: {text}" for query, text in zip(queries, texts, strict=True)]
-    return [Issue("information", "informational", "search-plan", text, text) for text in texts]
+    return [Issue("information", "informational", "search-plan", text, text) for text in (*texts, *reader.notes)]
 
 
 _UNCOUNTED = Issue(

@@ -34,13 +34,18 @@ def join_targets(name: str, parameter: SearchParameter, query: Query) -> tuple[S
 
 
 def join_referring(
-    name: str, parameter: SearchParameter, target: str, query: Query, *, by_url: bool
+    name: str, parameter: SearchParameter, target: str, query: Query, *, by_url: bool, pairs: Sequence[str] = ()
 ) -> tuple[Stage, ...]:
     """Returns the stages after which the field `name` holds one of the resources of the query that refer to the
     document, of type `target`, if there is one; with `by_url` also those that refer to it by its URL.
+
+    `pairs` are tokens each of them has one of, where `target` is the patient it is indexed under together with them.
     """
+    if pairs:
+        keys: list[Stage] = [{"$concat": ["@", "$_id", {"$literal": f"|{token}"}]} for token in pairs]
+        return {"$set": {f"{name}_ids": keys}}, _lookup(name, query, "k", _holds(query))
     starts = [f"{home.code}={target}/" for home in parameter.homes if home.target in (None, target)]
-    keys: list[Stage] = [{"$concat": [{"$literal": start}, "$_id"]} for start in starts]
+    keys = [{"$concat": [{"$literal": start}, "$_id"]} for start in starts]
     if not by_url:
         return {"$set": {f"{name}_ids": keys}}, _lookup(name, query, "k", _holds(query))
     plain: list[Stage] = [{"$concat": [{"$literal": f"{home.code}="}, "$resource.url"]} for home in parameter.homes]

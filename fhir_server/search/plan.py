@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index.entries import pair_conditions
+from fhir_server.index.entries import LONGEST_KEY, pair_conditions
 from fhir_server.search.conditions import Asked, ask
 from fhir_server.search.criteria import All, Chain, Clause, Resolved, resolved_in
 from fhir_server.search.sort import DEFAULT_ORDER
@@ -36,6 +36,8 @@ Hint = tuple[tuple[str, int], ...]
 
 # Of clauses with whole keys, those that tend to leave least come first.
 _RANKS = {"reference": 2, "uri": 2, "string": 3, "token": 4}
+# Room for the id of a patient in a key beside the token.
+_WHOLE = LONGEST_KEY - 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,15 @@ def plan_criteria(
     if narrowing or also:
         return _plan(narrowing, asked, also)
     return _plan([], asked, also, hint=BY_DATE if tuple(order) == DEFAULT_ORDER else None)
+
+
+def paired_tokens(planned: SearchPlan) -> tuple[str, ...]:
+    """Returns tokens of which each match has one, indexed together with its patient; none if there are none.
+
+    Keys that would be cut are left alone.
+    """
+    tokens = [key.removeprefix("@|") for key in _pair("", [each for each in planned.scans if each.is_by_key])]
+    return tuple(tokens) if all(len(token) < _WHOLE for token in tokens) else ()
 
 
 def _apart(criteria: Iterable[Criterion]) -> Iterator[Criterion]:

@@ -75,5 +75,9 @@ def joined(plan: SearchPlan) -> list[Stage]:
     """Returns the stages that join what the plan's relations need, and keep the documents that fulfil them."""
     if not plan.joins:
         return []
-    stages = [stage for asked in plan.joins for found in resolved_in(asked.criterion) for stage in found.stages]
-    return [*stages, {"$match": {"$and": [asked.mongodb() for asked in plan.joins]}}]
+    return [*join_stages(plan), {"$match": {"$and": [asked.mongodb() for asked in plan.joins]}}]
+
+
+def join_stages(plan: SearchPlan) -> list[Stage]:
+    """Returns the stages that join what the plan's relations need."""
+    return [stage for asked in plan.joins for found in resolved_in(asked.criterion) for stage in found.stages]

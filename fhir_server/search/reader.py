@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import TooCostly
+from fhir_server.search.joined_pages import Slice, find_in_chunks, hit_expression, is_streamed
 from fhir_server.search.joins import order_stages
 from fhir_server.search.plan import SearchPlan, plan_criteria
 from fhir_server.search.query import build_filter, build_pipeline
@@ -44,13 +45,16 @@ class RelationLimits:
     """How much of the inner side of a relation is read before it is joined instead.
 
     `keys`: most resources that a chain becomes keys of; MongoDB still reads so many ranges of an index in order.
-    `referring`: most resources on the other side of `_has`. `counting`: both, where all is counted and no order is
-    needed. `definitions`: most resources that a chain leads to by their URL; there is no joining beyond.
+    `referring`: most resources on the other side of `_has`. `counting` and `counting_referring`: the same, where all is
+    counted and no order is needed, and where joining finds hardly anything among the first `patience` documents.
+    `definitions`: most resources that a chain leads to by their URL; there is no joining beyond.
     """
 
     keys: int = 100
-    referring: int = 500
+    referring: int = 200
     counting: int = 10_000
+    counting_referring: int = 2_000
+    patience: int = 1_000
     definitions: int = 10_000
 
 
@@ -63,6 +67,8 @@ class Query:
 
     resource_type: str
     plan: SearchPlan
+    criteria: tuple[Criterion, ...] = ()
+    also: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +87,17 @@ class Part:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads for one request: what its caller may see, within its time budget of `max_time_ms` over all it asks."""
+    """Reads for one request: what its caller may see, within its time budget of `max_time_ms` over all it asks.
+
+    `notes` gather what turned out while it read, for those who ask how a search was answered.
+    """
 
     store: ResourceStore
     registry: SearchParameterRegistry
     max_time_ms: int = MAX_TIME_MS
     policy: Policy = everything
     relations: RelationLimits = RELATION_LIMITS
+    notes: list[str] = field(default_factory=list)
     _started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     async def query(
@@ -107,7 +117,7 @@ class Reader:
         wanted = (*criteria, *self.policy(resource_type))
         known = await resolve(wanted, resource_type, self, counting=counting)
         planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
-        return Query(resource_type, planned)
+        return Query(resource_type, planned, tuple(criteria), also)
 
     async def find(
         self,
@@ -124,6 +134,8 @@ class Reader:
         Raises TooCostly, which names the costly part.
         """
         planned, budget = query.plan, self._budget(max_time_ms)
+        if planned.joins and limit and (hit := hit_expression(planned)) is not None and is_streamed(planned, order):
+            return await find_in_chunks(self, query, hit, Slice(order or DEFAULT_ORDER, last, limit, projection or {}))
         try:
             if not planned.joins and not any(key.is_computed for key in order):
                 return await self.store.find(
@@ -139,11 +151,25 @@ class Reader:
             pipeline = build_pipeline(planned, order=order, computed=computed, last=last, limit=limit)
             if projection is not None:
                 pipeline.append({"$project": dict(projection)})
-            return await self.store.aggregate(
-                query.resource_type, pipeline, limit=limit, hint=planned.hint, max_time_ms=budget
-            )
         except TooCostly:
             raise too_costly(_costly(planned, order)) from None
+        return await self.run(query, pipeline, limit=limit, order=order, max_time_ms=max_time_ms)
+
+    async def run(
+        self,
+        query: Query,
+        pipeline: Sequence[Mapping[str, Any]],
+        *,
+        limit: int = 0,
+        order: Sequence[SortKey] = (),
+        max_time_ms: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Returns what a pipeline that was built of the query yields. Raises TooCostly, which names the costly part."""
+        hint, budget = query.plan.hint, self._budget(max_time_ms)
+        try:
+            return await self.store.aggregate(query.resource_type, pipeline, limit=limit, hint=hint, max_time_ms=budget)
+        except TooCostly:
+            raise too_costly(_costly(query.plan, order)) from None
 
     async def gather(self, parts: Sequence[Part], *, limit: int, projection: Mapping[str, Any]) -> Gathered:
         """Returns documents of several types in one round trip, `limit` at most, in the order of the parts.
@@ -164,13 +190,13 @@ class Reader:
     async def count(self, query: Query, *, limit: int = 0, max_time_ms: int | None = None) -> int:
         """Returns how many resources a query finds; it stops counting at `limit`, 0 is none. Raises TooCostly."""
         planned, budget = query.plan, self._budget(max_time_ms)
-        try:
-            if not planned.joins:
-                condition = build_filter(planned)
-                return await self.store.count(query.resource_type, condition, limit=limit, max_time_ms=budget)
+        if planned.joins:
             pipeline = [*build_pipeline(planned, limit=limit), {"$count": "n"}]
-            counted = await self.store.aggregate(query.resource_type, pipeline, hint=planned.hint, max_time_ms=budget)
+            counted = await self.run(query, pipeline, max_time_ms=max_time_ms)
             return int(counted[0]["n"]) if counted else 0
+        try:
+            condition = build_filter(planned)
+            return await self.store.count(query.resource_type, condition, limit=limit, max_time_ms=budget)
         except TooCostly:
             raise too_costly(_costly(planned, ())) from None
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fhir_server.errors import InvalidContent
 from fhir_server.index import Condition, any_of
 from fhir_server.index.entries import capped
 from fhir_server.search.canonicals import is_canonical, is_literal, references_to, referred_to
 from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Member, Not, Resolved, ReverseChain
-from fhir_server.search.joins import join_referring, join_targets
+from fhir_server.search.joins import join_referring, join_targets, target_ids
+from fhir_server.search.plan import paired_tokens
 from fhir_server.search.refusals import too_costly
 from fhir_server.spec.references import parse_reference
 
@@ -93,23 +94,31 @@ class _Lookup:
     def _join(self, chain: Chain, query: Query, limit: int) -> Resolved:
         name = f"j{next(self._numbers)}"
         stages = join_targets(name, chain.parameter, query)
-        return Resolved(chain, _joined(name), f"> {limit} {query.resource_type}, joined", stages)
+        return Resolved(chain, _joined(name), f"> {limit} {query.resource_type}, joined", stages, (name,))
 
     async def _reverse(self, reverse: ReverseChain) -> Resolved:
         source = reverse.parameter.resource_type
         query = await self._reader.query(source, (reverse.criterion,))
         limits = self._reader.relations
-        limit = limits.counting if self._counting else limits.referring
-        documents = await self._reader.find(query, limit=limit + 1, projection={"k": 1})
+        limit = limits.counting_referring if self._counting else limits.referring
         by_url = is_canonical(reverse.parameter, self._type, self._reader.registry)
+        fields = {"ids": target_ids(reverse.parameter, self._type), **({"k": 1} if by_url else {})}
+        documents = await self._reader.find(query, limit=limit + 1, projection=fields)
         if len(documents) > limit:
             name = f"j{next(self._numbers)}"
-            stages = join_referring(name, reverse.parameter, self._type, query, by_url=by_url)
-            return Resolved(reverse, _joined(name), f"> {limit} {source}, joined", stages)
-        condition = Condition(others=({"_id": {"$in": list(_referred(reverse, self._type, documents))}},))
+            pairs = self._pairs(reverse, query)
+            stages = join_referring(name, reverse.parameter, self._type, query, by_url=by_url, pairs=pairs)
+            return Resolved(reverse, _joined(name), f"> {limit} {source}, joined", stages, (name,))
+        ids = list(dict.fromkeys(id_ for document in documents for id_ in document["ids"]))
+        condition = Condition(others=({"_id": {"$in": ids}},))
         if by_url:
             condition = any_of([condition, referred_to(reverse.parameter, documents)])
         return Resolved(reverse, condition, f"{len(documents)} {source}")
+
+    def _pairs(self, reverse: ReverseChain, query: Query) -> tuple[str, ...]:
+        """Returns tokens of which a referring resource has one, indexed by patient and token together."""
+        is_patient = self._type == "Patient" and self._reader.registry.is_patient(reverse.parameter)
+        return paired_tokens(query.plan) if is_patient else ()
 
     async def _member(self, member: Member) -> Resolved:
         lists = {"_id": {"$in": list(member.lists)}}
@@ -129,13 +138,6 @@ def _keys(chain: Chain, target: str, ids: Sequence[str]) -> Iterator[str]:
     for home in chain.parameter.homes:
         if home.target in (None, target):
             yield from (capped(f"{home.code}={target}/{id_}") for id_ in ids)
-
-
-def _referred(reverse: ReverseChain, target: str, documents: Sequence[dict[str, Any]]) -> dict[str, None]:
-    """Returns the ids of the resources of a type that documents refer to through the parameter."""
-    starts = tuple(f"{home.code}={target}/" for home in reverse.parameter.homes if home.target in (None, target))
-    keys = (key for document in documents for key in document["k"] if key.startswith(starts))
-    return {key.partition("/")[2]: None for key in keys}
 
 
 def _ids_of(resource_type: str, texts: Iterable[str], base_urls: Sequence[str]) -> Iterator[str]:
@@ -158,4 +160,5 @@ def _together(chain: Chain, found: Sequence[Resolved]) -> Resolved:
         return found[0]
     stages = tuple(stage for each in found for stage in each.stages)
     notes = ", ".join(each.note for each in found) or "nothing stored"
-    return Resolved(chain, any_of(each.condition for each in found), notes, stages)
+    joined = tuple(name for each in found for name in each.joined)
+    return Resolved(chain, any_of(each.condition for each in found), notes, stages, joined)

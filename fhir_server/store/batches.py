@@ -1,8 +1,9 @@
 """Requests that wait together travel together: the one mechanism behind shared reads, inserts and transactions.
 
 While a round trip of a kind is under way, further requests of that kind gather, and go as one batch when it is back.
-There are no timers: an idle store sends at the end of the event loop's turn in which the request arrived. Requests that
-share a key never travel at the same time, and keep their order.
+An idle store sends at the end of the event loop's turn in which the request arrived. A busy one may linger, where that
+is asked for, until as many wait as travelled last time. Requests that share a key never travel at the same time, and
+keep their order.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Batches(Generic[Request, Answer]):
     order.
 
     At most `in_flight` batches travel at a time, each of at most `max_requests` requests and of `max_weight` together
-    (a heavier request goes alone). What `send` raises is raised to each request of the batch.
+    (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch smaller than the
+    one before it waits for more up to `linger_s`, in seconds.
     """
 
     def __init__(
@@ -44,8 +46,12 @@ class Batches(Generic[Request, Answer]):
         in_flight: int = 1,
         max_requests: int = 500,
         max_weight: int = 1000,
+        linger_s: float = 0.0,
     ) -> None:
         self._send = send
+        self._linger_s = linger_s
+        self._lingering: asyncio.TimerHandle | None = None
+        self._last_size = 0
         self._in_flight = in_flight
         self._max_requests = max_requests
         self._max_weight = max_weight
@@ -64,7 +70,11 @@ class Batches(Generic[Request, Answer]):
         """Returns the future answer to this request, which is on its way from now on; it has to be awaited."""
         waiting: _Waiting[Request, Answer] = _Waiting(request, keys, weight)
         self._waiting.append(waiting)
-        self._wake()
+        if self._lingering is None:
+            self._wake()
+        elif len(self._waiting) >= self._last_size:
+            self._lingering.cancel()
+            self._depart_now()
         return waiting.answer
 
     def _wake(self) -> None:
@@ -75,9 +85,17 @@ class Batches(Generic[Request, Answer]):
 
     def _depart(self) -> None:
         self._is_woken = False
+        if self._linger_s and 0 < len(self._waiting) < self._last_size:
+            self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._depart_now)
+        else:
+            self._depart_now()
+
+    def _depart_now(self) -> None:
+        self._lingering = None
         batch = self._next_batch()
         if not batch:
             return
+        self._last_size = len(batch)
         for waiting in batch:
             self._busy |= waiting.keys
         task = asyncio.get_running_loop().create_task(self._travel(batch))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -10,7 +11,8 @@ from fhir_server.spec.json_format import decode_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+
+    from fhir_server.store.codec import Encoded
 
 Key: TypeAlias = tuple[str, str]
 """Resource type and id."""
@@ -20,7 +22,8 @@ Key: TypeAlias = tuple[str, str]
 class StoredVersion:
     """One version of a resource; `json` is the resource as it is sent, None where the version is a deletion.
 
-    `method` is the HTTP verb.
+    `method` is the HTTP verb. `document` is a current version as it is stored, undecoded, where it was read to be
+    changed: a change that hands it back saves reading it again.
     """
 
     resource_type: str
@@ -29,6 +32,7 @@ class StoredVersion:
     last_updated: datetime
     method: str
     json: bytes | None
+    document: Encoded | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_deletion(self) -> bool:
@@ -60,7 +64,8 @@ class Update:
     """A new version in place of `expected_version`; `resource` has its new `meta`.
 
     `expected_version` is the version that is current, be it a deletion; 0 where nothing is current: nothing was ever
-    there (the new version is 1), or a deletion that the new version follows.
+    there (the new version is 1), or a deletion that the new version follows. `previous` is the `document` of the
+    expected version, None where it is not at hand.
     """
 
     resource_type: str
@@ -69,19 +74,31 @@ class Update:
     index: Mapping[str, Any]
     expected_version: int
     method: str = "PUT"
+    previous: Encoded | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A deletion in place of `expected_version`; it is a version of its own, `expected_version` + 1."""
+    """A deletion in place of `expected_version`; it is a version of its own, `expected_version` + 1.
+
+    `previous` is as in Update.
+    """
 
     resource_type: str
     id_: str
     expected_version: int
     last_updated: datetime
+    previous: Encoded | None = field(default=None, compare=False, repr=False)
 
 
 Change: TypeAlias = Create | Update | Delete
+
+
+def instant_of(change: Change) -> datetime:
+    """Returns the instant of the version that a change makes."""
+    if isinstance(change, Delete):
+        return change.last_updated
+    return datetime.fromisoformat(change.resource["meta"]["lastUpdated"])
 
 
 @dataclass(frozen=True, slots=True)

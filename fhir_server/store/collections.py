@@ -20,7 +20,8 @@ are given to the store as `indexes`.
 A version was current from `at` up to, not including, `until`; a deletion only at its instant.
 
 A deletion is the current version where the current collection has no document of that id. Versions have no gaps:
-version n of a resource is in one of the two collections for each n from 1 to the newest.
+version n of a resource is in one of the two collections for each n from 1 to the newest. While an update is under way,
+and after one that failed, the current version may stand in both.
 
 `claims`: keys that one resource only may have, such as the condition of a conditional create.
 
@@ -74,6 +75,9 @@ BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
 VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, **BODY}
 """The projection that reads a version without what is indexed of it."""
 
+WHOLE_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "patient": 1, "resource": 1, "json": 1}
+"""The projection that reads a version as history keeps it."""
+
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
 _BY_INSTANT_OF_HISTORY: IndexKeys = (*_BY_INSTANT, ("until", -1))
 """`until` is in it so that what was current at a time is found on the keys, without reading what was not."""
@@ -103,8 +107,9 @@ class Collections:
 
     @property
     def fingerprint(self) -> str:
-        """A short text that differs whenever the indexes of the current versions do."""
-        return hashlib.sha256(repr(self._indexes).encode()).hexdigest()[:16]
+        """A short text that differs whenever the indexes of current or older versions do."""
+        whole = [self.specifications(name) for name in ("Type", history_name("Type"))]
+        return hashlib.sha256(repr(whole).encode()).hexdigest()[:16]
 
     async def ensure(self, names: Iterable[str]) -> None:
         """Makes those of the collections that this process has not seen yet."""
@@ -132,7 +137,7 @@ class Collections:
         """Returns the indexes of a collection as the command `createIndexes` takes them."""
         if name.endswith(HISTORY_SUFFIX):
             deletions = {"key": {_DELETIONS: 1}, "name": _DELETIONS, "sparse": True}
-            return [_specification(_BY_INSTANT_OF_HISTORY), deletions]
+            return [_specification(_BY_INSTANT_OF_HISTORY), deletions, _OLDER_ABOUT_A_PATIENT]
         if is_resource_collection(name):
             return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
         return list(_INDEXES_OF_OTHERS.get(name, ()))
@@ -173,7 +178,15 @@ class Collections:
 
 
 _NAMESPACE_EXISTS = 48
+_OLDER_ABOUT_A_PATIENT = {
+    "key": {"patient": 1},
+    "name": "patient",
+    # Any text: MongoDB sees that an equal one is among them, which it does not see of a `$type`.
+    "partialFilterExpression": {"patient": {"$gte": ""}},
+}
+"""For erasing them: a version may have been about another patient than the current one is."""
 _INDEXES_OF_OTHERS: dict[str, tuple[dict[str, Any], ...]] = {
+    CLAIMS: ({"key": {"r": 1}, "name": "r"},),
     JOBS: (
         {"key": {"due": 1, "_id": 1}, "name": "due"},
         {"key": {"key": 1}, "name": "key", "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},

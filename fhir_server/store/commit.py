@@ -3,6 +3,7 @@
 | commit | travels as |
 |---|---|
 | one Create, no claim | one document of an `insert_many`, no transaction |
+| one Update that hands back the version it replaces, no claim | part of an insert and of an update (see `updates`) |
 | anything else | a part of a transaction, with up to 31 others |
 """
 
@@ -15,25 +16,29 @@ from typing import TYPE_CHECKING, Any
 from pymongo.errors import AutoReconnect, ConnectionFailure, PyMongoError, ServerSelectionTimeoutError, WriteError
 
 from fhir_server.store.batches import Batches
-from fhir_server.store.changes import WriteConflict
+from fhir_server.store.changes import Delete, WriteConflict
 from fhir_server.store.driver import insert
 from fhir_server.store.failures import edit_conflict, outcome_unknown, too_large, translated
 from fhir_server.store.transaction import GroupFailed, commit_group
 from fhir_server.store.units import build_unit
+from fhir_server.store.updates import Updates, is_single_update
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from bson.raw_bson import RawBSONDocument
 
-    from fhir_server.store.changes import Change, Claim
+    from fhir_server.store.changes import Change, Claim, Key
     from fhir_server.store.collections import Collections, Database
+    from fhir_server.store.known import KnownKeys
     from fhir_server.store.units import Unit
 
 MAX_UNITS = 32
 MAX_WEIGHT = 1000
 MAX_INSERT_WEIGHT = 700
 """Of 16 KiB each: what one insert command holds."""
+LINGER_S = 0.001
+"""How long a batch waits for as many as travelled last time: MongoDB's cost is per command, not per document."""
 
 _ATTEMPTS = 12
 _FIRST_PAUSE_S = 0.005
@@ -45,12 +50,14 @@ _BSON_OBJECT_TOO_LARGE = 10334
 class Commits:
     """Takes commits, groups those that wait together, answers each by itself."""
 
-    def __init__(self, database: Database, collections: Collections) -> None:
+    def __init__(self, database: Database, collections: Collections, known: KnownKeys) -> None:
         self._database = database
         self._collections = collections
+        self._known = known
         self._creates: dict[str, Batches[RawBSONDocument, None]] = {}
+        self._updates = Updates(database, collections, max_weight=MAX_INSERT_WEIGHT, linger_s=LINGER_S)
         self._groups: Batches[Unit, None] = Batches(
-            self._send_group, in_flight=2, max_requests=MAX_UNITS, max_weight=MAX_WEIGHT
+            self._send_group, in_flight=2, max_requests=MAX_UNITS, max_weight=MAX_WEIGHT, linger_s=LINGER_S
         )
 
     async def commit(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> None:
@@ -62,6 +69,18 @@ class Commits:
         """
         unit = build_unit(changes, claims)
         if not unit.keys:
+            return
+        asked_at = self._known.now()
+        try:
+            await self._store(unit)
+            self._known.remember((_key(change) for change in changes if type(change) is not Delete), asked_at)
+        finally:
+            # Also after a failure: what was deleted may be stored all the same.
+            self._known.forget([_key(change) for change in changes if type(change) is Delete])
+
+    async def _store(self, unit: Unit) -> None:
+        if is_single_update(unit):
+            await self._updates.submit(unit)
             return
         if not unit.is_single_create:
             await self._groups.submit(unit, keys=unit.keys, weight=unit.weight)
@@ -78,7 +97,7 @@ class Commits:
         batches = self._creates.get(resource_type)
         if batches is None:
             batches = self._creates[resource_type] = Batches(
-                self._create_sender(resource_type), in_flight=2, max_weight=MAX_INSERT_WEIGHT
+                self._create_sender(resource_type), max_weight=MAX_INSERT_WEIGHT, linger_s=LINGER_S
             )
         return batches
 
@@ -154,6 +173,10 @@ class Commits:
             await asyncio.sleep(random.uniform(0.5, 1.0) * pause_s)  # noqa: S311 -- spreads retries, keeps no secret
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         return {unit: edit_conflict()}
+
+
+def _key(change: Change) -> Key:
+    return change.resource_type, change.id_
 
 
 class _Exists(Exception):

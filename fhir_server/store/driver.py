@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 Document = TypeVar("Document", bound="Mapping[str, Any]")
 
+DURABLE_CONCERN = {"w": "majority", "j": True}
+"""The write concern of what a client is told is stored."""
+
 _receive_with_tasks = network_layer.async_receive_message
 _unpack_reply = vars(network_layer)["_UNPACK_REPLY"]
 
@@ -96,13 +99,17 @@ async def read(database: Database, command: Mapping[str, Any], codec: CodecOptio
 
 
 async def insert(database: Database, name: str, documents: Sequence[RawBSONDocument]) -> Mapping[str, Any]:
-    """Returns the reply to an unordered, durable insert; its `writeErrors` are the caller's to read.
+    """Returns the reply to an unordered, durable insert; its `writeErrors` are the caller's to read."""
+    command = {"insert": name, "ordered": False, "writeConcern": DURABLE_CONCERN, "documents": documents}
+    return await write(database, command)
+
+
+async def write(database: Database, command: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the reply to a command that writes, outside a transaction; its `writeErrors` are the caller's to read.
 
     Sent a second time where the connection broke: MongoDB knows by the session's number what it has done already.
     """
-    client = database.client
-    command = {"insert": name, "ordered": False, "writeConcern": {"w": "majority", "j": True}, "documents": documents}
-    async with client.start_session() as session:
+    async with database.client.start_session() as session:
         session._start_retryable_write()
         try:
             return await _write(database, command, session)

@@ -139,7 +139,9 @@ class History:
             documents = await self._of_type(types[0], span, count, position)
         else:
             documents = await self._of_several(types, span, count, position)
-        entries = tuple(stored_version(document["t"], document["i"], document) for document in documents[:count])
+        # An update stands in history a moment before it is replaced: the copy is left out.
+        once = {(document["t"], document["i"], document["v"]): document for document in documents[:count]}
+        entries = tuple(stored_version(kind, id_, document) for (kind, id_, _), document in once.items())
         more = len(documents) > count and entries
         return HistoryPage(entries, str(_position_of(entries[-1])) if more else None, None)
 

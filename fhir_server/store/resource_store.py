@@ -11,10 +11,12 @@ from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.collections import Collections
 from fhir_server.store.commit import Commits
 from fhir_server.store.connection import check_server, connect, database_of
+from fhir_server.store.erasure import Erasure
 from fhir_server.store.failures import translated
 from fhir_server.store.gathering import Branch, Gathered, gather
 from fhir_server.store.history import History, HistoryPage, Span
 from fhir_server.store.jobs import Jobs
+from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
 from fhir_server.store.queries import MAX_TIME_MS, run
 from fhir_server.store.reindexing import replace_index
@@ -46,10 +48,12 @@ class ResourceStore:
         self.client = client
         self.database = database_of(client, database)
         self.collections = Collections(self.database, indexes)
-        self._resources = Resources(self.database)
+        known = KnownKeys()
+        self._resources = Resources(self.database, known)
         self._history = History(self.database, self._resources, self.collections)
-        self._commits = Commits(self.database, self.collections)
+        self._commits = Commits(self.database, self.collections, known)
         self.jobs = Jobs(self.database, self.collections)
+        self.erasure = Erasure(self.database)
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""
@@ -105,6 +109,10 @@ class ResourceStore:
     async def read_many(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
         """Returns the current versions, deletions among them; what never was is left out."""
         return await self._resources.read_many(keys)
+
+    async def read_to_change(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
+        """Returns what `read_many` does, with the `document` of each current version."""
+        return await self._resources.read_to_change(keys)
 
     async def existing(self, keys: Collection[Key]) -> set[Key]:
         """Returns those of the keys that have a current version which is not a deletion."""

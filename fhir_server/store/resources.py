@@ -9,10 +9,12 @@ from collections import defaultdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bson.raw_bson import RawBSONDocument
+
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Key, StoredVersion
-from fhir_server.store.codec import CODEC_OPTIONS, decode, json_of, text_id
-from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, history_name
+from fhir_server.store.codec import CODEC_OPTIONS, RAW_CODEC_OPTIONS, decode, json_of, text_id
+from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, WHOLE_FIELDS, history_name
 from fhir_server.store.queries import MAX_TIME_MS, fetch, run
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from fhir_server.store.codec import Encoded
     from fhir_server.store.collections import Database
+    from fhir_server.store.known import KnownKeys
 
 _Found: TypeAlias = "Mapping[Any, Encoded]"
 _Reads: TypeAlias = "Batches[Sequence[Any], Mapping[Any, Encoded]]"
@@ -30,8 +33,10 @@ _DELETION_FIELDS = {**VERSION_FIELDS, "gone": 1}
 class Resources:
     """Current versions, deletions, older versions, claims: by id, undecoded until they reach who asked for them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, known: KnownKeys) -> None:
         self._database = database
+        self._known = known
+        self._whole: dict[str, _Reads] = {}
         self._current: dict[str, _Reads] = {}
         self._existing: Batches[Collection[Key], set[Key]] = Batches(self._send_existing)
         self._deleted: dict[str, _Reads] = {}
@@ -53,11 +58,25 @@ class Resources:
             found |= await self._fetch_many(self._deleted_of, missing)
         return {key: stored_version(*key, decode(document)) for key, document in found.items()}
 
+    async def read_to_change(self, keys: Collection[Key]) -> dict[Key, StoredVersion]:
+        """Returns what `read_many` does, with the `document` of each current version."""
+        found = await self._fetch_many(self._whole_of, keys)
+        versions = {key: _version_to_change(*key, document) for key, document in found.items()}
+        missing = [key for key in keys if key not in found]
+        if missing:
+            deleted = await self._fetch_many(self._deleted_of, missing)
+            versions |= {key: stored_version(*key, decode(document)) for key, document in deleted.items()}
+        return versions
+
     async def existing(self, keys: Collection[Key]) -> set[Key]:
-        """Returns those of the keys that have a current version which is not a deletion."""
-        if not keys:
-            return set()
-        return (await self._existing.submit(keys, weight=len(keys))).intersection(keys)
+        """Returns those of the keys that have a current version that is not a deletion; not all are asked for."""
+        unknown = self._known.unknown(keys)
+        if not unknown:
+            return set(keys)
+        asked_at = self._known.now()
+        found = (await self._existing.submit(unknown, weight=len(unknown))).intersection(unknown)
+        self._known.remember(found, asked_at)
+        return {*found, *keys}.difference(set(unknown) - found)
 
     async def vread(self, resource_type: str, id_: str, version_id: int) -> StoredVersion | None:
         """Returns that version, be it a deletion; None if there is none of that number."""
@@ -98,6 +117,12 @@ class Resources:
         batches = self._current.get(resource_type)
         if batches is None:
             batches = self._current[resource_type] = Batches(self._sender(resource_type, VERSION_FIELDS, text_id))
+        return batches
+
+    def _whole_of(self, resource_type: str) -> _Reads:
+        batches = self._whole.get(resource_type)
+        if batches is None:
+            batches = self._whole[resource_type] = Batches(self._sender(resource_type, WHOLE_FIELDS, text_id))
         return batches
 
     def _deleted_of(self, resource_type: str) -> _Reads:
@@ -166,6 +191,20 @@ class Resources:
 
 def _existing_pipeline(resource_type: str, ids: Iterable[str]) -> list[dict[str, Any]]:
     return [{"$match": {"_id": {"$in": list(ids)}}}, {"$project": {"_id": 1, "t": {"$literal": resource_type}}}]
+
+
+def _version_to_change(resource_type: str, id_: str, encoded: Encoded) -> StoredVersion:
+    document = RawBSONDocument(bytes(encoded), RAW_CODEC_OPTIONS)
+    json = document.get("json")
+    return StoredVersion(
+        resource_type=resource_type,
+        id_=id_,
+        version_id=document["v"],
+        last_updated=document["at"],
+        method=document["m"],
+        json=json if json is not None else json_of({"body": decode(document["resource"].raw)}),
+        document=document.raw,
+    )
 
 
 def stored_version(resource_type: str, id_: str, document: Mapping[str, Any]) -> StoredVersion:

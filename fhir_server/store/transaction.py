@@ -1,8 +1,10 @@
 """Several commits in one MongoDB transaction: all of their documents are stored, or none.
 
-Grouping them shares the round trips and the one wait for the journal. Reads come first, in the transaction's snapshot:
-they bring the versions that go to history, and tell which units expected another version; those are left out before
-anything is written. A transaction that fails while it writes leaves nothing behind.
+Grouping them shares the round trips and the one wait for the journal. The versions that go to history come with the
+changes where their senders have read them; the others are read first, in the transaction's snapshot. What is replaced
+or removed has to stand at its expected version. Where it does not, the transaction is given up and made anew with all
+versions read in it: they tell which units expected another one, and those are left out. A transaction that fails while
+it writes leaves nothing behind.
 
 https://hl7.org/fhir/R4/http.html#transaction
 """
@@ -13,15 +15,15 @@ import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bson.raw_bson import RawBSONDocument
 from pymongo.errors import PyMongoError, WriteError
 from pymongo.read_concern import ReadConcern
 
-from fhir_server.store.changes import Change, Create, Delete, Update, WriteConflict
-from fhir_server.store.codec import encode, text_id, with_id
-from fhir_server.store.collections import CLAIMS, DELETION_LASTS, history_name
+from fhir_server.store.changes import Create, Delete, Update, WriteConflict, instant_of
+from fhir_server.store.codec import RAW_CODEC_OPTIONS, encode, text_id, with_id
+from fhir_server.store.collections import CLAIMS, DELETION_LASTS, WHOLE_FIELDS, history_name
 from fhir_server.store.connection import DURABLE
 from fhir_server.store.driver import commands_of
 from fhir_server.store.failures import outcome_unknown
@@ -30,7 +32,6 @@ from fhir_server.store.queries import fetch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from bson.raw_bson import RawBSONDocument
     from pymongo.asynchronous.client_session import AsyncClientSession
 
     from fhir_server.store.changes import ConflictKind, Key
@@ -43,7 +44,6 @@ _Part = TypeVar("_Part")
 _DUPLICATE_KEY = 11000
 _COMMAND_BYTES = 12 * 1024 * 1024
 _COMMIT_PATIENCE_S = 15.0
-_OLD_FIELDS = {"v": 1, "at": 1, "m": 1, "resource": 1, "json": 1, "patient": 1}
 
 
 class GroupFailed(Exception):
@@ -53,6 +53,10 @@ class GroupFailed(Exception):
         super().__init__(str(conflict))
         self.culprit = culprit
         self.conflict = conflict
+
+
+class _StaleError(Exception):
+    """A version that came with its change is no longer current."""
 
 
 @dataclass(slots=True)
@@ -68,7 +72,7 @@ class _Plan:
 
     inserts: defaultdict[str, list[_Insert]] = field(default_factory=lambda: defaultdict(list))
     replacements: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    removals: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    removals: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     claims_moved: list[tuple[Unit, dict[str, Any], tuple[ConflictKind, str, str]]] = field(default_factory=list)
 
 
@@ -90,11 +94,19 @@ async def commit_group(
     cases.
     """
     await collections.ensure(_collections_of(units))
+    try:
+        return await _commit_once(database, units, trusting=True)
+    except _StaleError:
+        return await _commit_once(database, units, trusting=False)
+
+
+async def _commit_once(database: Database, units: Sequence[Unit], *, trusting: bool) -> dict[Unit, WriteConflict]:
     async with database.client.start_session() as session:
         await session.start_transaction(ReadConcern("snapshot"), DURABLE)
         try:
             async with commands_of(database, session) as transaction:
-                refused = await _apply(database, transaction, units)
+                stored = await _read_stored(database, units, transaction, trusting=trusting)
+                refused = await _apply(transaction, units, stored)
         except BaseException:
             with suppress(PyMongoError):
                 await session.abort_transaction()
@@ -103,10 +115,7 @@ async def commit_group(
         return refused
 
 
-async def _apply(
-    database: Database, transaction: TransactionCommands, units: Sequence[Unit]
-) -> dict[Unit, WriteConflict]:
-    stored = await _read_stored(database, units, transaction)
+async def _apply(transaction: TransactionCommands, units: Sequence[Unit], stored: _Stored) -> dict[Unit, WriteConflict]:
     refused: dict[Unit, WriteConflict] = {}
     plan = _Plan()
     for unit in units:
@@ -132,15 +141,24 @@ def _collections_of(units: Sequence[Unit]) -> set[str]:
     return names
 
 
-async def _read_stored(database: Database, units: Sequence[Unit], transaction: TransactionCommands) -> _Stored:
+async def _read_stored(
+    database: Database, units: Sequence[Unit], transaction: TransactionCommands, *, trusting: bool
+) -> _Stored:
+    """Returns what is stored of the resources that are changed; `trusting` takes the versions that came with them."""
     wanted: defaultdict[str, list[str]] = defaultdict(list)
+    stored = _Stored()
     for unit in units:
         for write in unit.writes:
-            if not isinstance(write.change, Create):
-                wanted[write.change.resource_type].append(write.change.id_)
-    stored = _Stored()
+            change = write.change
+            if isinstance(change, Create):
+                continue
+            if trusting and change.previous is not None:
+                key = (change.resource_type, change.id_)
+                stored.current[key] = RawBSONDocument(bytes(change.previous), RAW_CODEC_OPTIONS)
+            else:
+                wanted[change.resource_type].append(change.id_)
     for resource_type, ids in wanted.items():
-        for document in await fetch(database, resource_type, ids, _OLD_FIELDS, transaction=transaction):
+        for document in await fetch(database, resource_type, ids, WHOLE_FIELDS, transaction=transaction):
             stored.current[resource_type, text_id(document.raw)] = document
         gone = [id_ for id_ in ids if (resource_type, id_) not in stored.current]
         if gone:
@@ -187,18 +205,14 @@ def _add_to(plan: _Plan, unit: Unit, stored: _Stored) -> None:
             plan.claims_moved.append((unit, move, conflict))
 
 
-def _instant_of(change: Change) -> datetime:
-    if isinstance(change, Delete):
-        return change.last_updated
-    return datetime.fromisoformat(change.resource["meta"]["lastUpdated"])
-
-
 def _add_history(plan: _Plan, unit: Unit, write: Write, old: RawBSONDocument) -> None:
     change = write.change
     name = history_name(change.resource_type)
     conflict: tuple[ConflictKind, str, str] = ("version", change.resource_type, change.id_)
-    older = with_id(old.raw, {"id": change.id_, "v": old["v"]}, until=_instant_of(change))
-    plan.inserts[name].append(_Insert(unit, older, conflict))
+    key = {"id": change.id_, "v": old["v"]}
+    older = with_id(old.raw, key, until=instant_of(change))
+    # A copy may stand there already, of an update that failed.
+    plan.replacements[name].append({"q": {"_id": key}, "u": older, "upsert": True})
     if isinstance(change, Delete):
         deletion = {
             "_id": {"id": change.id_, "v": write.version},
@@ -210,9 +224,9 @@ def _add_history(plan: _Plan, unit: Unit, write: Write, old: RawBSONDocument) ->
             "gone": change.id_,
         }
         plan.inserts[name].append(_Insert(unit, encode(deletion), conflict))
-        plan.removals[change.resource_type].append(change.id_)
+        plan.removals[change.resource_type].append({"q": {"_id": change.id_, "v": old["v"]}, "limit": 1})
     else:
-        plan.replacements[change.resource_type].append({"q": {"_id": change.id_}, "u": write.document})
+        plan.replacements[change.resource_type].append({"q": {"_id": change.id_, "v": old["v"]}, "u": write.document})
 
 
 async def _write_plan(plan: _Plan, transaction: TransactionCommands) -> None:
@@ -227,9 +241,9 @@ async def _write_plan(plan: _Plan, transaction: TransactionCommands) -> None:
             await _insert(transaction, name, inserts)
     for name, replacements in plan.replacements.items():
         for updates in _portions(replacements, lambda one: len(one["u"].raw)):
-            await _send_all(transaction, {"update": name, "updates": updates})
-    for name, ids in plan.removals.items():
-        await _send_all(transaction, {"delete": name, "deletes": [{"q": {"_id": {"$in": ids}}, "limit": 0}]})
+            await _send_all(transaction, {"update": name, "updates": updates}, len(updates))
+    for name, removals in plan.removals.items():
+        await _send_all(transaction, {"delete": name, "deletes": removals}, len(removals))
 
 
 async def _insert(transaction: TransactionCommands, name: str, inserts: Sequence[_Insert]) -> None:
@@ -255,10 +269,12 @@ def _portions(parts: Sequence[_Part], size_of: Callable[[_Part], int]) -> Iterat
         yield portion
 
 
-async def _send_all(transaction: TransactionCommands, command: dict[str, Any]) -> None:
+async def _send_all(transaction: TransactionCommands, command: dict[str, Any], expected: int) -> None:
     reply = await transaction.send(command)
     for failure in reply.get("writeErrors", ()):
         raise WriteError(failure["errmsg"], failure["code"], failure)
+    if reply["n"] != expected:
+        raise _StaleError
 
 
 async def _commit(session: AsyncClientSession) -> None:

@@ -1,5 +1,6 @@
 """Delete. https://hl7.org/fhir/R4/http.html#delete"""
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.api.conftest import Client
@@ -43,3 +44,28 @@ async def test_stale_delete_is_refused(client: Client, patient: Resource, unique
     refused = await client.delete(f"Patient/{unique}", headers={"If-Match": 'W/"1"'})
     assert_refused(refused, 412, "conflict", rule="if-match")
     assert (await client.delete(f"Patient/{unique}", headers={"If-Match": 'W/"2"'})).status_code == 204
+
+
+async def test_all_that_a_condition_matches(client: Client, patient: Resource, unique: str) -> None:
+    condition, everything = f"Patient?identifier=urn:test|{unique}", {"X-Conditional-Delete": "remove-all"}
+    created = [(await client.create(patient)).json()["id"] for _ in range(3)]
+    assert_refused(await client.delete(condition), 412, "multiple-matches", rule="condition-multiple")
+    told = await client.delete(condition, headers={**everything, "Prefer": "return=OperationOutcome"})
+    assert told.json()["issue"][0]["details"]["text"] == "Resources deleted: 3."
+    for id_ in created:
+        assert_refused(await client.get(f"Patient/{id_}"), 410, "deleted")
+    nothing = await client.delete(condition, headers=everything)
+    assert (nothing.status_code, nothing.content) == (204, b"")
+
+
+async def test_all_is_limited_and_meant(open_client: Callable[..., Any], patient: Resource, unique: str) -> None:
+    client = await open_client(max_bundle_entries=2)
+    condition, everything = f"Patient?identifier=urn:test|{unique}", {"X-Conditional-Delete": "remove-all"}
+    for _ in range(3):
+        await client.create(patient)
+    refused = await client.delete(condition, headers=everything)
+    assert_refused(refused, 412, "multiple-matches", rule="condition-many")
+    for headers in ({"X-Conditional-Delete": "some"}, {**everything, "If-Match": 'W/"1"'}):
+        assert_refused(await client.delete(condition, headers=headers), 400, "invalid", rule="delete-scope")
+    assert_refused(await client.delete("Patient", headers=everything), 400, "not-supported", rule="condition-empty")
+    assert (await client.get(condition)).json()["total"] == 3

@@ -15,6 +15,7 @@ from tests.support.refusals import assert_refused
 Resource = dict[str, Any]
 JSON_PATCH = "application/json-patch+json"
 XML_PATCH = "application/xml-patch+xml"
+MERGE_PATCH = "application/merge-patch+json"
 FHIR_JSON, FHIR_XML = "application/fhir+json", "application/fhir+xml"
 TO_MALE_JSON = encode([{"op": "replace", "path": "/gender", "value": "male"}])
 TO_MALE_XML = (
@@ -37,6 +38,8 @@ LEAVES_AN_EMPTY_CONTACT = {"Delete Nested Primitive #2", "Consecutive operations
 """Cases whose result breaks a constraint of Patient: right as a patch, refused as a resource."""
 KINDS = [
     (JSON_PATCH, TO_MALE_JSON),
+    (MERGE_PATCH, b'{"gender": "male"}'),
+    ("application/json", b'{"gender": "male"}'),
     (XML_PATCH, TO_MALE_XML),
     (FHIR_JSON, encode(TO_MALE)),
     (FHIR_XML, encode_xml(TO_MALE)),
@@ -181,7 +184,7 @@ async def test_version_can_be_tested(client: Client, url: str) -> None:
         (XML_PATCH, b"<diff", 400, None),
         (FHIR_JSON, b'{"resourceType":"Patient"}', 400, "patch-malformed"),
         (FHIR_JSON, b'{"parameter":[]}', 400, "resource-type"),
-        ("application/merge-patch+json", b"{}", 415, "content-type"),
+        ("application/graph-patch+json", b"{}", 415, "content-type"),
         ("application/json-patch+json; charset=latin-1", b"[]", 415, "charset"),
         ("", b"[]", 415, "content-type"),
     ],
@@ -214,7 +217,7 @@ async def test_options_tell_the_kinds(client: Client) -> None:
     answer = await client.options("Patient/1")
     assert (answer.status_code, answer.content) == (204, b"")
     assert "PATCH" in answer.headers["allow"]
-    assert answer.headers["accept-patch"] == ", ".join((JSON_PATCH, XML_PATCH, FHIR_JSON, FHIR_XML))
+    assert answer.headers["accept-patch"] == ", ".join((JSON_PATCH, XML_PATCH, MERGE_PATCH, FHIR_JSON, FHIR_XML))
     assert "accept-patch" not in (await client.options("metadata")).headers
     assert_refused(await client.options("Nonsense/1"), 404, "not-found", rule="type-unknown")
     assert_refused(await client.options("a/b/c/d/e"), 404, "not-found", rule="url-unknown")

@@ -23,8 +23,9 @@ RPPS = "urn:oid:1.2.250.1.71.4.2.1"
 
 KEYS = RelationLimits()
 JOINED = RelationLimits(keys=0, referring=0)
-JOINED_ALL = RelationLimits(keys=0, referring=0, counting=0)
-WAYS = {"keys": KEYS, "joined": JOINED, "joined and counted so": JOINED_ALL}
+JOINED_ALL = RelationLimits(keys=0, referring=0, counting=0, counting_referring=0)
+IMPATIENT = RelationLimits(keys=0, referring=0, patience=1)
+WAYS = {"keys": KEYS, "joined": JOINED, "joined and counted so": JOINED_ALL, "joined, then keys": IMPATIENT}
 """The ways to look up relations, which have to find the same."""
 
 

@@ -81,7 +81,7 @@ async def test_store_comes_back_with_its_mongod(mongod: EmbeddedMongod) -> None:
         mongod.kill()
         calls: list[Callable[[], Awaitable[Any]]] = [
             lambda: store.read("Observation", "a"),
-            lambda: store.existing([("Observation", "a")]),
+            lambda: store.existing([("Observation", "unseen")]),
             lambda: store.history("Observation", "a", count=1),
             lambda: store.history(count=1),
             lambda: store.find("Observation", {}),

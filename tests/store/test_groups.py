@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,7 +96,7 @@ async def test_updates_that_wait_together_are_one_transaction(counted: ResourceS
     await counted.commit([create(f"a{n}") for n in range(16)])
     commands.counts.clear()
     await asyncio.gather(*(counted.commit([update(f"a{n}", 1)]) for n in range(16)))
-    assert commands.counts == {"find": 1, "insert": 1, "update": 1, "commitTransaction": 1}
+    assert commands.counts == {"find": 1, "update": 2, "commitTransaction": 1}
 
 
 async def test_histories_that_wait_together_are_two_commands(counted: ResourceStore, commands: Commands) -> None:
@@ -187,3 +188,44 @@ async def test_batches_leave_out_who_went_away_and_keep_order_of_a_key() -> None
     assert [n for batch in sent for n in batch if n in (1, 2)] == [1, 2]
     assert [99 in batch for batch in sent] == [False] * len(sent)
     assert not any({1, 2} <= set(batch) or (50 in batch and len(batch) > 1) or len(batch) > 3 for batch in sent)
+
+
+async def test_updates_that_hand_back_what_they_replace_are_two_commands(
+    counted: ResourceStore, commands: Commands
+) -> None:
+    await asyncio.gather(*(counted.commit([create(f"a{n}")]) for n in range(16)))
+    found = await counted.read_to_change([("Observation", f"a{n}") for n in range(16)])
+    commands.counts.clear()
+    changes = [replace(update(id_, 1), previous=version.document) for (_, id_), version in found.items()]
+    await asyncio.gather(*(counted.commit([change]) for change in changes))
+    assert commands.counts == {"update": 2}
+
+
+async def test_known_targets_are_not_asked_for_again(counted: ResourceStore, commands: Commands) -> None:
+    await counted.commit([create("a")])
+    commands.counts.clear()
+    assert await counted.existing([("Observation", "a")]) == {("Observation", "a")}
+    assert await counted.existing([("Observation", "first"), ("Observation", "x")]) == {("Observation", "first")}
+    assert await counted.existing([("Observation", "first")]) == {("Observation", "first")}
+    assert commands.counts == {"find": 1}
+    await counted.commit([delete("a", 1)])
+    assert await counted.existing([("Observation", "a"), ("Observation", "first")]) == {("Observation", "first")}
+
+
+async def test_batches_linger_for_as_many_as_travelled_before() -> None:
+    sent: list[int] = []
+
+    async def send(requests: Sequence[int]) -> Sequence[int]:
+        sent.append(len(requests))
+        return requests
+
+    batches: Batches[int, int] = Batches(send, linger_s=0.05)
+    await asyncio.gather(*(batches.submit(n) for n in range(3)))
+    first = asyncio.ensure_future(batches.submit(1))
+    await asyncio.sleep(0.01)
+    assert sent == [3]
+    await asyncio.gather(first, batches.submit(2), batches.submit(3))
+    assert sent == [3, 3]
+    await batches.submit(4)  # nobody joins: it goes alone once the time is over, and the next does not wait
+    assert sent == [3, 3, 1]
+    await asyncio.wait_for(batches.submit(5), 0.04)

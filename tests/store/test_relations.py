@@ -127,7 +127,7 @@ FOUND = [
 ]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["keys", "joined", "joined and counted so"])
 @pytest.mark.parametrize(("query", "expected"), FOUND)
 async def test_relations_find(network: ResourceStore, query: str, expected: set[str], way: str) -> None:
     page = await run(network, f"{query}&_count=1000", relations=WAYS[way])
@@ -184,6 +184,17 @@ async def test_the_plan_says_how_relations_are_looked_up(
 ) -> None:
     page = await run(network, f"{query}&_explain=true", relations=WAYS[way])
     assert [issue.english for issue in page.warnings] == [expected]
+
+
+async def test_the_plan_says_when_joining_was_given_up(network: ResourceStore) -> None:
+    page = await run(
+        network, "Observation?patient.birthdate=1978&_count=1&_explain=true", relations=WAYS["joined, then keys"]
+    )
+    issues = [issue.english for issue in page.warnings]
+    assert issues[0].startswith("scan nothing; filter nothing; join patient.birthdate;")
+    assert issues[1:] == [
+        "after 4 documents: scan patient.birthdate; filter nothing; patient.birthdate: 1 Patient",
+    ]
 
 
 async def test_conditions_may_hold_relations(network: ResourceStore) -> None:

@@ -1,0 +1,58 @@
+"""Erasing for good: what is erased leaves no version, no deletion and no claim behind.
+
+Everything here may be done again after it was interrupted, and erases only what is found.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pymongo.errors import PyMongoError
+
+from fhir_server.store.collections import CLAIMS, history_name
+from fhir_server.store.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fhir_server.store.collections import Database
+
+AT_ONCE = 200
+"""Resources that one step erases."""
+
+
+class Erasure:
+    """Erases resources and versions; every method may raise StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def erase_some(self, resource_type: str, condition: Mapping[str, Any]) -> list[str]:
+        """Erases up to `AT_ONCE` resources that fulfil a condition now, with all their versions; returns their ids."""
+        try:
+            found = self._database[resource_type].find(dict(condition), {"_id": 1}).limit(AT_ONCE)
+            ids = [document["_id"] async for document in found]
+            if ids:
+                await self._erase_history(resource_type, ids)
+                await self._database[CLAIMS].delete_many({"r": {"$in": ids}, "t": resource_type})
+                # The current versions last: while one is there, an interrupted step will be found and done again.
+                await self._database[resource_type].delete_many({"_id": {"$in": ids}})
+        except PyMongoError as error:
+            raise translated(error) from error
+        return ids
+
+    async def erase_versions_about(self, resource_type: str, patient: str) -> int:
+        """Erases the versions about a patient that are no longer current, deletions among them; returns how many."""
+        history = self._database[history_name(resource_type)]
+        try:
+            ids = await history.distinct("gone", {"patient": patient, "gone": {"$exists": True}})
+            if ids:
+                await self._database[CLAIMS].delete_many({"r": {"$in": ids}, "t": resource_type})
+            return (await history.delete_many({"patient": patient})).deleted_count
+        except PyMongoError as error:
+            raise translated(error) from error
+
+    async def _erase_history(self, resource_type: str, ids: Sequence[str]) -> None:
+        # A range of ids each: the index on `_id` holds the whole subdocument.
+        ranges = [{"_id": {"$gt": {"id": id_, "v": 0}, "$lt": {"id": id_, "v": 2**53}}} for id_ in ids]
+        await self._database[history_name(resource_type)].delete_many({"$or": ranges})
