@@ -10,6 +10,7 @@ https://hl7.org/fhir/R4/search.html#reference
 | `http://elsewhere/Patient/1`    | references to exactly that URL; canonicals also without their version |
 | `:identifier=system|value`      | references that carry that identifier (`Reference.identifier`)       |
 
+`:above` and `:below` are widened to the references they stand for before they come here (`search/hierarchies.py`).
 References to contained resources, and those that only have a display, are found by `:missing=false` alone.
 """
 

@@ -67,7 +67,8 @@ def ask(criterion: Criterion, registry: SearchParameterRegistry) -> Asked:
     match criterion:
         case Clause():
             narrows = criterion.modifier != "missing" and not criterion.is_negated
-            return Asked(criterion, clause_condition(criterion, registry), criterion.is_negated, narrows)
+            condition = clause_condition(criterion, registry)
+            return Asked(criterion, condition, criterion.is_negated, narrows and condition.is_indexed)
         case Comparison():
             condition = comparison_condition(criterion, registry, lambda clause: clause_condition(clause, registry))
             return Asked(criterion, condition, narrows=criterion.operator != "ne")
