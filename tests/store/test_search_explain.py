@@ -132,7 +132,7 @@ async def ask(store: ExplainingStore, query: str) -> int:
     resource_type, _, text = query.partition("?")
     request = parse_search(resource_type, parse_qsl(text, keep_blank_values=True), REGISTRY)
     store.explained.clear()
-    page = await execute(request, Reader(store, REGISTRY), b"key")
+    page = await execute(request, Reader(store, REGISTRY), page_key=b"key")
     assert store.explained
     return int(page.total or 0)
 
