@@ -33,6 +33,7 @@ MODIFIERS = frozenset({"missing"})
 PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"})
 
 _PRIMITIVES = frozenset({"date", "dateTime", "instant"})
+_LONGEST = timedelta(days=366)
 
 
 def writer(parameter: SearchParameter, type_name: str, context: ValueContext) -> Write:
@@ -72,7 +73,21 @@ def _period_range(period: dict[str, Any], zone: tzinfo) -> tuple[datetime, datet
 def condition(parameter: SearchParameter, prefix: str, value: str, context: ValueContext) -> Condition:
     """Returns the condition of one search value; `l` and `h` are bounded so that an index range answers it."""
     bounds = range_bounds(prefix, *date_range(value, context.zone))
+    latest = bounds.get("l", {}).get("$lt")
+    if latest is not None and parameter.types and parameter.types <= _PRIMITIVES:
+        # No value without a period covers more than a year: so it ends soon, which narrows the index range.
+        end = latest + _LONGEST if LATEST - latest > _LONGEST else LATEST
+        bounds = {**bounds, "h": {**bounds.get("h", {}), "$lte": end}}
     return Condition(others=tuple({"d": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes))
+
+
+def begins_before(prefix: str, value: str, context: ValueContext) -> datetime | None:
+    """Returns the instant before which every value that matches begins, None where the prefix sets no such instant.
+
+    The lowest beginning of the main date is a field of its own (`date`), whose index answers this, open periods or not.
+    """
+    latest: datetime | None = range_bounds(prefix, *date_range(value, context.zone)).get("l", {}).get("$lt")
+    return latest
 
 
 def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
@@ -110,7 +125,8 @@ def range_bounds(prefix: str, low: datetime, high: datetime) -> dict[str, Any]:
         "lt": {"l": {"$lt": low}},
         "ge": {"h": {"$gt": low}, "$or": [{"h": {"$gt": high}}, {"l": {"$gte": low}}]},
         "le": {"l": {"$lt": high}, "$or": [{"l": {"$lt": low}}, {"h": {"$lte": high}}]},
-        "sa": {"l": {"$gte": high}},
+        # What begins later ends later: the bound on `h` narrows the index range.
+        "sa": {"l": {"$gte": high}, "h": {"$gt": high}},
         "eb": {"h": {"$lte": low}},
         "ap": {"h": {"$gt": low}, "l": {"$lt": high}},
     }
