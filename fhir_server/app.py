@@ -22,9 +22,9 @@ from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.operations import offered, patient_purge
-from fhir_server.rest import FhirApplication
+from fhir_server.rest import FhirApplication, async_requests
+from fhir_server.rest.asgi import Receive, Scope, Send
 from fhir_server.rest.endpoint import Endpoint
-from fhir_server.rest.request import Receive, Scope, Send
 from fhir_server.rest.welcome import welcome_page
 from fhir_server.search import Reader, Record, SearchRequest, find_ids_of_each, read_records
 from fhir_server.settings import Settings
@@ -66,10 +66,8 @@ def create_app() -> FhirServer:
 def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = DefinitionRegistry(content_folders(settings))
-    base_urls = (settings.base_url,) if settings.base_url else ()
     terminology = Terminology(definitions)
-    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology)
-    search_parameters = SearchParameterRegistry(table("search_parameters"), context, shipped_parameters(definitions))
+    search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
     async def lifespan(app: FhirServer) -> AsyncIterator[None]:
@@ -82,8 +80,9 @@ def build_app(settings: Settings) -> FhirServer:
             repository = _repository(settings, Validator(definitions, terminology), search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
-                app.fhir = FhirApplication(_endpoint(settings, definitions, repository))
-                async with JobRunner(store.jobs, _job_handlers(repository)):
+                endpoint = _endpoint(settings, definitions, repository)
+                app.fhir = FhirApplication(endpoint)
+                async with JobRunner(store.jobs, _job_handlers(endpoint)):
                     yield
 
     app = FhirServer(title="MSMA FHIR server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -99,9 +98,14 @@ def build_app(settings: Settings) -> FhirServer:
     return app
 
 
-def shipped_parameters(definitions: DefinitionRegistry) -> list[dict[str, Any]]:
-    """Returns the search parameters of the content that are in force."""
-    return [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
+def search_parameters_of(
+    settings: Settings, definitions: DefinitionRegistry, terminology: Terminology | None = None
+) -> SearchParameterRegistry:
+    """Returns R4's search parameters, and those of the content that are in force."""
+    base_urls = (settings.base_url,) if settings.base_url else ()
+    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology or Terminology(definitions))
+    shipped = [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
+    return SearchParameterRegistry(table("search_parameters"), context, shipped)
 
 
 def content_folders(settings: Settings) -> list[Path]:
@@ -141,9 +145,11 @@ def _repository(
     )
 
 
-def _job_handlers(repository: Repository) -> dict[str, JobHandler]:
+def _job_handlers(endpoint: Endpoint) -> dict[str, JobHandler]:
     """Returns what does each kind of job, by kind."""
+    repository = endpoint.repository
     return {
+        async_requests.KIND: async_requests.AsyncRequests(endpoint).run,
         BUILD: IndexBuild(repository.store, repository.indexer, repository.watch).run,
         patient_purge.KIND: patient_purge.PatientPurge(repository).run,
     }

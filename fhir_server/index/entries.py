@@ -14,6 +14,7 @@
 |           | not indexed                                                                                             |
 | `x`       | `{code: [...]}`, checked on what keys lead to, not indexed: strings as sent for `:exact`; of tokens     |
 |           | `<folded text`, `=system|code` where the keys are apart, `#system|code|value` of typed identifiers      |
+| `w`       | words, `{t: [those of the narrative], c: [those of other texts]}`; not indexed                          |
 | `g`       | the position of a Location as a GeoJSON point; not indexed                                              |
 | `s`       | `{code: {l: lowest, h: highest value}}` to sort by, strings as `collation_key`; not indexed             |
 | `i`       | stamp of the rules that the document was made by (`fingerprint`); not indexed                           |
@@ -58,7 +59,7 @@ LONGEST_STRING = 200
 
 _ESCAPE = re.compile(r"\\([,|$\\])")
 _AFTER_PREFIX = frozenset("0123456789+-.")
-_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th", "ħ": "h"})
+LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th", "ħ": "h"})
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Draft:
     dates: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[dict[str, Any]] = field(default_factory=list)
     converted: list[dict[str, Any]] = field(default_factory=list)
+    words: dict[str, list[str]] = field(default_factory=dict)
     place: dict[str, Any] | None = None
     checks: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -106,12 +108,13 @@ class Condition:
     """What one search value asks for: any of `keys`, or any of `others` (MongoDB conditions on the index document).
 
     With `check`, the keys only lead to where it has to hold as well: every match has one of them. Nothing in either
-    matches nothing.
+    matches nothing. `is_indexed` is false where no index leads to what matches.
     """
 
     keys: tuple[str, ...] = ()
     others: tuple[dict[str, Any], ...] = ()
     check: dict[str, Any] | None = None
+    is_indexed: bool = True
 
     def mongodb(self) -> dict[str, Any]:
         """Returns the condition as a MongoDB filter."""
@@ -130,19 +133,18 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
     for condition in known:
         keys.update(dict.fromkeys(condition.keys))
         others.extend(condition.others)
+    is_indexed = all(condition.is_indexed for condition in known)
     if all(condition.check is None for condition in known):
-        return Condition(tuple(keys), tuple(others))
+        return Condition(tuple(keys), tuple(others), is_indexed=is_indexed)
     each = [condition.mongodb() for condition in known]
     if others:
-        return Condition(others=tuple(each))
+        return Condition(others=tuple(each), is_indexed=is_indexed)
     return Condition(tuple(keys), check=each[0] if len(each) == 1 else {"$or": each})
 
 
 def all_of(conditions: Iterable[Condition]) -> Condition:
-    """Returns the condition that holds where all of `conditions` do, by the keys of the first that has keys alone."""
+    """Returns the condition that holds where all of `conditions` do, two at least, by the first that has keys alone."""
     known = list(conditions)
-    if len(known) == 1:
-        return known[0]
     for place, condition in enumerate(known):
         if condition.keys and not condition.others:
             rest = [each.mongodb() for each in (*known[:place], *known[place + 1 :])]
@@ -243,7 +245,7 @@ def fold(text: str) -> str:
         if lowered.isalnum():
             return lowered[:LONGEST_STRING]
     else:
-        lowered = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES)).casefold()
+        lowered = unicodedata.normalize("NFKD", text.casefold().translate(LIGATURES)).casefold()
     kept = "".join(filter(str.isalnum, lowered))
     return (kept or "".join(lowered.split()))[:LONGEST_STRING]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.errors import InvalidContent
 from fhir_server.fhirpath import Environment, Expression, compile_expression
 from fhir_server.fhirpath.code import Code
-from fhir_server.index import composite
+from fhir_server.index import composite, words
 from fhir_server.index.entries import Draft, Write, pair_keys, write_nothing
 from fhir_server.index.parameter import INDEXABLE
 from fhir_server.index.registry import TYPES
@@ -89,6 +89,7 @@ class Indexer:
             if not rule.heads or not rule.heads.isdisjoint(resource):
                 for type_name, value in _values(rule, resource):
                     rule.writer(type_name)(draft, value)
+        words.write_words(draft, resource)
         order = draft.order
         main = order.pop(rules.main_date, None)
         patient = patient_of(resource, self._context.base_urls)
@@ -102,7 +103,7 @@ class Indexer:
         }
         parts = (
             *(("d", draft.dates), ("n", draft.numbers), ("q", draft.converted), ("c", draft.tuples)),
-            *(("x", draft.checks), ("g", draft.place), ("s", order)),
+            *(("x", draft.checks), ("w", draft.words), ("g", draft.place), ("s", order)),
         )
         for name, entries in parts:
             if entries:

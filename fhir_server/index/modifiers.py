@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fhir_server.index import token
+from fhir_server.index.hierarchies import HIERARCHICAL, has_hierarchy
 from fhir_server.index.registry import TYPES
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def modifiers_of(parameter: SearchParameter) -> frozenset[str]:
         return frozenset({"missing", "not"}) if parameter.code == "_id" else frozenset({"missing"})
     known: frozenset[str] = TYPES[parameter.type].MODIFIERS
     if parameter.type == "reference":
-        return known | frozenset(parameter.targets)
+        return known | frozenset(parameter.targets) | (HIERARCHICAL if has_hierarchy(parameter) else frozenset())
     if parameter.type == "token" and parameter.types and "Identifier" not in parameter.types:
         return known - {"of-type"}
     return known

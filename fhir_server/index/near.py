@@ -25,10 +25,8 @@ from fhir_server.spec.ucum import find_unit
 
 if TYPE_CHECKING:
     from fhir_server.index.entries import Draft, Write
-    from fhir_server.index.parameter import SearchParameter, ValueContext
+    from fhir_server.index.parameter import SearchParameter
 
-MODIFIERS = frozenset({"missing"})
-PREFIXES: frozenset[str] = frozenset()
 DEFAULT_KM = Decimal(50)
 
 _RADIUS_KM = 6371.0088
@@ -36,12 +34,12 @@ _CELLS = (Decimal("0.1"), Decimal(1), Decimal(10))
 """Sizes of cells in degrees, the finest first; 0.1 degrees of latitude are 11 km."""
 _MOST_CELLS = 200
 _FARTHEST_KM = 20_015.0
-"""Half the way around: every place lies within."""
+"""Half the way around: what is farther lies within all the same."""
 _MARGIN = 0.001
 """Degrees by which cells are taken too many rather than too few."""
 
 
-def writer(parameter: SearchParameter, _type_name: str, _context: ValueContext) -> Write:
+def writer(parameter: SearchParameter) -> Write:
     """Returns what adds the entries of one Location.position."""
     code = parameter.code
 
@@ -56,9 +54,11 @@ def writer(parameter: SearchParameter, _type_name: str, _context: ValueContext) 
     return write_position
 
 
-def condition(parameter: SearchParameter, _modifier: str | None, value: str, context: ValueContext) -> Condition:
+def condition(parameter: SearchParameter, value: str) -> Condition:
     """Returns the condition of one search value. Raises InvalidContent if it is not as the table above says."""
     latitude, longitude, distance_km = _parse(parameter, value)
+    if distance_km >= _FARTHEST_KM:
+        return Condition(others=present(parameter))
     angle = distance_km / _RADIUS_KM
     check = {"g": {"$geoWithin": {"$centerSphere": [[longitude, latitude], angle]}}}
     for size in _CELLS:

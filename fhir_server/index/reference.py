@@ -10,6 +10,7 @@ https://hl7.org/fhir/R4/search.html#reference
 | `http://elsewhere/Patient/1`    | references to exactly that URL; canonicals also without their version |
 | `:identifier=system|value`      | references that carry that identifier (`Reference.identifier`)       |
 
+`:above` and `:below` are widened to the references they stand for before they come here (`search/hierarchies.py`).
 References to contained resources, and those that only have a display, are found by `:missing=false` alone.
 """
 
@@ -43,12 +44,10 @@ def writer(parameter: SearchParameter, type_name: str, context: ValueContext) ->
     code, only = parameter.code, parameter.only
     if type_name == "Reference":
         return lambda draft, value: _write(draft, code, only, value, context)
-    beginning = f"{only}/" if only is not None else ""
 
     def write_reference(draft: Draft, value: Any) -> None:
         for text in _texts(value, context):
-            if text.startswith(beginning):
-                draft.keys[capped(f"{code}={text}")] = None
+            draft.keys[capped(f"{code}={text}")] = None
 
     return write_reference
 

@@ -2,7 +2,7 @@
 
 https://hl7.org/fhir/R4/searchparameter-registry.html
 
-Of the special parameters `near` is here. Those without an expression (`_text`, `_content`, `_query`) are not.
+Parameters without an expression are not here (`_query`), save `_text` and `_content`, which are special ones.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from fhir_server.errors import NotSupported
-from fhir_server.index import composite, near, token
+from fhir_server.index import composite, special, token, words
 from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, repeats_inside, targets_of
 from fhir_server.index.fingerprint import fingerprint, stamp_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
 from fhir_server.spec.definitions import resource_types, table
 
-TYPES: Mapping[str, ModuleType] = {**composite.PART_TYPES, "composite": composite, "special": near}
+TYPES: Mapping[str, ModuleType] = {**composite.PART_TYPES, "composite": composite, "special": special}
 """Search parameter type → module with `MODIFIERS`, `PREFIXES`, `writer`, `condition` and `present`."""
 
 # What "newest first" means, the first that a type has; otherwise its resources have no date of their own.
@@ -62,9 +62,12 @@ class SearchParameterRegistry:
         self._building: dict[tuple[str, str], int] = {}
         self._indexed: dict[str, dict[str, SearchParameter]] = {}
         self._offered: dict[str, dict[str, SearchParameter]] = {}
+        self._patients: dict[SearchParameter, bool] = {}
         for row in rows:
             for base in row.get("base", ()) if row["url"] not in _EXAMPLES else ():
-                if row["type"] in TYPES and row.get("expression"):
+                if row["code"] in words.CODES:
+                    self._rows.setdefault(base, {})[row["code"]] = {"expression": "", **row, "type": "special"}
+                elif row["type"] in TYPES and row.get("expression"):
                     self._rows.setdefault(base, {})[row["code"]] = row
                 else:
                     self._unavailable.setdefault(base, {})[row["code"]] = row["url"]
@@ -167,6 +170,12 @@ class SearchParameterRegistry:
 
         This holds for the one reference, without repetition, that `patient_of` reads first.
         """
+        known = self._patients.get(parameter)
+        if known is None:
+            known = self._patients[parameter] = self._is_patient(parameter)
+        return known
+
+    def _is_patient(self, parameter: SearchParameter) -> bool:
         paths = patient_paths(parameter.resource_type)
         if parameter.type != "reference" or not paths or len(paths[0]) > 1 or len(parameter.alternatives) != 1:
             return False
@@ -203,8 +212,10 @@ class SearchParameterRegistry:
     ) -> dict[str, SearchParameter]:
         found = {}
         for code, row in _rows_of(by_base, resource_type).items():
-            branches = alternatives(row["expression"], resource_type) if row["type"] != "composite" else ()
-            if branches:
+            if row["type"] == "composite":
+                continue
+            branches = alternatives(row["expression"], resource_type) if code not in words.CODES else ()
+            if branches or code in words.CODES:
                 found[code] = self._parameter(resource_type, row, branches)
         return found
 

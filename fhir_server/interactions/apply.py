@@ -38,6 +38,8 @@ async def apply(
     for attempt in range(ATTEMPTS):
         if attempt:
             await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 (spreads retries, guards nothing)
+        if repository.once is not None and (done := await repository.once.results()) is not None:
+            return done
         identities = await identify(repository, requests, contested=contested)
         if bundle is not None:
             pairs = zip(requests, identities, strict=True)
@@ -65,6 +67,8 @@ async def apply(
         claims = [identity.claim for identity in identities if identity is not None and identity.claim is not None]
         try:
             if changes:
+                if repository.once is not None:
+                    claims.append(repository.once.claim([result for _, result in plans]))
                 await repository.store.commit(changes, claims)
         except WriteConflict as conflict:
             contested = conflict.kind == "claim"

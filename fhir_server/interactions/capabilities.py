@@ -101,9 +101,11 @@ def _operation_list(operations: Sequence[tuple[str, str]]) -> dict[str, Any]:
 def _documentation(limits: Limits, max_body_bytes: int) -> str:
     return (
         f"Limites : {limits.max_bundle_entries} entrées par batch ou transaction, {max_body_bytes} octets par requête, "
-        f"{limits.query_timeout_ms} ms par recherche. "
+        f"{limits.query_timeout_ms} ms par recherche. `Prefer: respond-async` pour bundles, recherches et opérations. "
+        "`DELETE [type]/[id]/_history[/vid]` efface les versions antérieures. "
         f"Limits: {limits.max_bundle_entries} entries per batch or transaction, {max_body_bytes} bytes per request, "
-        f"{limits.query_timeout_ms} ms per search."
+        f"{limits.query_timeout_ms} ms per search. `Prefer: respond-async` for bundles, searches and operations. "
+        "`DELETE [type]/[id]/_history[/vid]` erases earlier versions."
     )
 
 

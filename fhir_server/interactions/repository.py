@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from fhir_server.index import Indexer, SearchParameterRegistry
+from fhir_server.interactions.once import Once
 from fhir_server.interactions.parameter_watch import ParameterWatch
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.search import Record, SearchRequest
@@ -56,5 +57,6 @@ class Repository:
     page_key: bytes
     turnstile: Turnstile
     limits: Limits = Limits()
+    once: Once | None = None
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id

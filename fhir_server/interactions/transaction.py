@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#transaction
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -54,6 +54,21 @@ async def process_bundle(
 
     Raises the FhirError of the first thing that forbids a transaction; nothing is changed then.
     """
+    kind = check_kind(bundle)
+    sent = bundle.get("entry", [])
+    _refuse_size(sent, repository.limits.max_bundle_entries)
+    run = _transaction if kind == "transaction" else _batch
+    entries = await run(repository, bundle, read, options)
+    return build_response(kind, entries)
+
+
+def build_response(kind: str, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the batch-response or transaction-response with these entries."""
+    return {"resourceType": "Bundle", "type": f"{kind}-response"} | ({"entry": list(entries)} if entries else {})
+
+
+def check_kind(bundle: Mapping[str, Any]) -> str:
+    """Returns the type of a bundle that is to be processed; raises InvalidContent for another."""
     kind = bundle.get("type")
     if kind not in ("batch", "transaction"):
         raise InvalidContent(
@@ -62,11 +77,7 @@ async def process_bundle(
             rule="bundle-type",
             expression=["Bundle.type"],
         )
-    sent = bundle.get("entry", [])
-    _refuse_size(sent, repository.limits.max_bundle_entries)
-    run = _transaction if kind == "transaction" else _batch
-    entries = await run(repository, bundle, read, options)
-    return {"resourceType": "Bundle", "type": f"{kind}-response"} | ({"entry": entries} if entries else {})
+    return str(kind)
 
 
 def _refuse_size(entries: Any, limit: int) -> None:
@@ -95,7 +106,8 @@ async def _transaction(
     findings = check_bundle(repository, bundle, len(entries)) if entries else []
     writes = sorted((e for e in entries if e.write is not None), key=lambda e: ORDER[e.method])
     requests = [entry.write for entry in writes if entry.write is not None]
-    read_before = await _read_before(entries, requests, read)
+    is_done = repository.once is not None and await repository.once.results() is not None
+    read_before = {} if is_done else await _read_before(entries, requests, read)
     results = await apply(repository, requests, [findings[entry.number] for entry in writes])
     answers = {entry.number: _answer(result, options) for entry, result in zip(writes, results, strict=True)}
     for entry in entries:
@@ -134,24 +146,38 @@ async def _read_before(
 async def _batch(
     repository: Repository, bundle: dict[str, Any], read: Reader, options: BundleOptions
 ) -> list[dict[str, Any]]:
-    check_bundle(repository, {name: value for name, value in bundle.items() if name != "entry"}, 1)
+    sent = check_batch(repository, bundle)
     room = asyncio.Semaphore(BATCH_PARALLEL)
 
     async def answer(number: int, content: Any) -> dict[str, Any]:
         async with room:
-            try:
-                entry = parse_entry(number, content)
-                check_bundle(repository, _alone(content), 1)
-                if entry.write is None:
-                    return _read_answer(entry, await read(entry))
-                return _answer((await apply(repository, [entry.write]))[0], options)
-            except StoreUnavailable:
-                raise
-            except FhirError as error:
-                return _error_answer(error, options.language)
+            return await answer_entry(repository, number, content, read, options)
 
-    sent = bundle.get("entry", [])
     return list(await asyncio.gather(*(answer(number, content) for number, content in enumerate(sent))))
+
+
+def check_batch(repository: Repository, bundle: dict[str, Any]) -> Sequence[Any]:
+    """Returns the entries of a batch; raises what is wrong with the bundle around them."""
+    sent: Sequence[Any] = bundle.get("entry", [])
+    _refuse_size(sent, repository.limits.max_bundle_entries)
+    check_bundle(repository, {name: value for name, value in bundle.items() if name != "entry"}, 1)
+    return sent
+
+
+async def answer_entry(
+    repository: Repository, number: int, content: Any, read: Reader, options: BundleOptions
+) -> dict[str, Any]:
+    """Returns the answer to one entry of a batch, be it a refusal; raises StoreUnavailable alone."""
+    try:
+        entry = parse_entry(number, content)
+        check_bundle(repository, _alone(content), 1)
+        if entry.write is None:
+            return _read_answer(entry, await read(entry))
+        return _answer((await apply(repository, [entry.write]))[0], options)
+    except StoreUnavailable:
+        raise
+    except FhirError as error:
+        return _error_answer(error, options.language)
 
 
 def _alone(content: dict[str, Any]) -> dict[str, Any]:

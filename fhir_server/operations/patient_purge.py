@@ -12,17 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhir_server.interactions.apply import apply
+from fhir_server.interactions.erasure_audit import AUDIT, build_erasure_event
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.operations.invocation import Invocation
 from fhir_server.operations.operation import OURS, Operation
-from fhir_server.operations.purge_audit import build_audit_event
 from fhir_server.search.record import compartment_keys
 from fhir_server.store import Job, JobRun
 
 KIND = "patient-purge"
-KEPT = frozenset({"AuditEvent"})
-"""Types of the compartment that a purge leaves."""
 
 
 async def run(invocation: Invocation) -> Job:
@@ -44,10 +42,12 @@ class PatientPurge:
         erased = Counter({name: int(number) for name, number in job_run.job.checkpoint.items()})
         while await self._pass(patient, erased, job_run):
             pass
+        await self._repository.store.job_contents.remove_about(patient)
         if erased:
             # Under the id of the job, so that a job that is done twice leaves one event.
-            event = build_audit_event(job_run.job.id_, patient, erased, self._repository.clock())
-            await apply(self._repository, [WriteRequest("PUT", "AuditEvent", event["id"], event)])
+            now = self._repository.clock()
+            event = build_erasure_event(job_run.job.id_, f"Patient/{patient}", erased, now, "Dossier effacé ($purge)")
+            await apply(self._repository, [WriteRequest("PUT", AUDIT, event["id"], event)])
         return {"resource": _parameters(erased)}
 
     async def _pass(self, patient: str, erased: Counter[str], job_run: JobRun) -> int:
@@ -65,7 +65,7 @@ class PatientPurge:
         return {
             resource_type: {"k": {"$in": [key + patient for key in keys]}, "patient": patient}
             for resource_type, keys in starts.items()
-            if resource_type not in KEPT
+            if resource_type != AUDIT
         }
 
     async def _erase(

@@ -8,11 +8,14 @@ from uuid import uuid4
 
 from fhir_server.errors import FhirError
 from fhir_server.outcome import Issue, build_outcome
+from fhir_server.rest.asgi import Receive, Scope, Send
 from fhir_server.rest.endpoint import Endpoint
-from fhir_server.rest.request import ACCEPT_PATCH, Receive, Request, Scope, Send
+from fhir_server.rest.request import ACCEPT_PATCH, Request
 from fhir_server.rest.response import Response, answer_error, answer_resource
 from fhir_server.rest.routes import allowed_methods, dispatch
 
+CACHING = ((b"cache-control", b"private, no-cache"), (b"vary", b"accept, accept-language"))
+"""A cache asks before it answers again (`If-None-Match` makes that cheap), and keeps formats apart."""
 logger = logging.getLogger("fhir_server")
 
 
@@ -37,6 +40,8 @@ class FhirApplication:
                 response.headers.append((b"accept-patch", ACCEPT_PATCH))
         except Exception:
             response = _answer_fault(request)
+        if number := request.header(b"x-request-id"):
+            response.headers.append((b"x-request-id", number.encode("latin-1", "replace")))
         await _send(send, response, without_body=request.method == "HEAD")
 
 
@@ -51,12 +56,12 @@ def _answer_fault(request: Request) -> Response:
         f"The server failed on this request; its log names it `{number}`.",
         f"Le serveur a échoué sur cette requête ; son journal la nomme `{number}`.",
     )
-    headers = [(b"x-request-id", number.encode("latin-1", "replace"))]
+    headers = [] if request.header(b"x-request-id") else [(b"x-request-id", number.encode())]
     return answer_resource(build_outcome([issue], request.preferences.language), request.preferences, 500, headers)
 
 
 async def _send(send: Send, response: Response, *, without_body: bool) -> None:
-    headers = list(response.headers)
+    headers = [*response.headers, *CACHING]
     if response.status not in (204, 304):
         headers.append((b"content-length", str(len(response.body)).encode()))
         if response.body:

@@ -5,7 +5,7 @@ for answers that are not files it leaves the form open. It is that of R5
 (https://hl7.org/fhir/R5/async-bundle.html): a batch-response with one entry.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import formatdate
 from typing import Any
@@ -16,8 +16,11 @@ from fhir_server.outcome import Issue, build_outcome
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.request import Request
 from fhir_server.rest.response import Response, answer_resource
+from fhir_server.spec.json_format import RawJson
 from fhir_server.store import Job
 
+RESULT = "result"
+"""The job's content that is its answer."""
 SEGMENT = "_jobs"
 """`[base]/_jobs/[id]` is where a job is asked about."""
 JOB_METHODS = ("GET", "HEAD", "DELETE", "OPTIONS")
@@ -50,12 +53,14 @@ async def dispatch_job(endpoint: Endpoint, request: Request) -> Response:
     if not job.has_ended:
         return Response(202, b"", [(b"x-progress", _progress(job)), (b"retry-after", b"1")])
     headers = [(b"expires", _http_date(job.expires_at))] if job.expires_at else []
-    return answer_resource(_answer(job, request), request.preferences, 200, headers)
+    entry = _failed(job.failure, request) if job.failure is not None else await _done(job, endpoint)
+    bundle = {"resourceType": "Bundle", "type": "batch-response", "entry": [entry]}
+    return answer_resource(bundle, request.preferences, 200, headers)
 
 
 async def _delete(endpoint: Endpoint, request: Request, id_: str) -> Response:
-    jobs = endpoint.repository.store.jobs
-    job = await jobs.cancel(id_)
+    store = endpoint.repository.store
+    job = await store.jobs.cancel(id_)
     if job is None:
         raise _unknown(id_)
     if not job.has_ended:
@@ -64,20 +69,25 @@ async def _delete(endpoint: Endpoint, request: Request, id_: str) -> Response:
             "Cette tâche ne peut être annulée : interrompue, elle laisserait la moitié de ce qu'elle efface.",
             rule="job-not-cancellable",
         )
-    await jobs.forget(id_)
+    await store.job_contents.remove(id_, RESULT)
+    await store.jobs.forget(id_)
     return Response(202)
 
 
-def _answer(job: Job, request: Request) -> dict[str, Any]:
-    """Returns the batch-response with what a job that has ended is answered with."""
-    if job.failure is not None:
-        issues = [Issue(**issue) for issue in job.failure["issues"]]
-        outcome = build_outcome(issues, request.preferences.language)
-        entry: dict[str, Any] = {"response": {"status": STATUS_LINES[job.failure["status"]], "outcome": outcome}}
-    else:
-        result = dict(job.result or {})
-        entry = {"response": {"status": STATUS_LINES[200]}} | result
-    return {"resourceType": "Bundle", "type": "batch-response", "entry": [entry]}
+async def _done(job: Job, endpoint: Endpoint) -> dict[str, Any]:
+    """Returns the entry with the result: a small one is in the job, a large one among its contents."""
+    result = dict(job.result or {})
+    if "resource" not in result:
+        content = await endpoint.repository.store.job_contents.get(job.id_, RESULT)
+        if content is None:
+            raise _unknown(job.id_)
+        result["resource"] = RawJson(content)
+    return {"response": {"status": STATUS_LINES[200]}} | result
+
+
+def _failed(failure: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    outcome = build_outcome([Issue(**issue) for issue in failure["issues"]], request.preferences.language)
+    return {"response": {"status": STATUS_LINES[failure["status"]], "outcome": outcome}}
 
 
 def _progress(job: Job) -> bytes:

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#mime-type and #version-parameter
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,18 +12,20 @@ from fhir_server.errors import InvalidContent, NotAcceptable, UnsupportedMediaTy
 from fhir_server.rest.formats import ANYTHING, FORMATS, JSON, NAMES, PAGES, PATCH_FORMATS, XML, Format
 
 RETURNS = {"minimal": "minimal", "representation": "representation", "operationoutcome": "OperationOutcome"}
+_weight = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?").fullmatch
 FHIR_VERSIONS = {"4.0", "4.0.1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """How this client wants its answers; `handling` and `returns` are those of `Prefer`."""
+    """How this client wants its answers; `lenient`, `returns` and `respond_async` are what `Prefer` asks for."""
 
     language: str = "fr"
     pretty: bool = False
     lenient: bool = False
     returns: str = ""
     format: Format = JSON
+    respond_async: bool = False
 
 
 @lru_cache(maxsize=1024)
@@ -140,7 +143,8 @@ def preferences(accept_language: str, prefer: str, default_language: str) -> Pre
             break
     wishes = _wishes(prefer)
     returns = RETURNS.get(wishes.get("return", ""), "")
-    return Preferences(language, lenient=wishes.get("handling") == "lenient", returns=returns)
+    lenient, respond_async = wishes.get("handling") == "lenient", "respond-async" in wishes
+    return Preferences(language, lenient=lenient, returns=returns, respond_async=respond_async)
 
 
 def parse_boolean(name: str, text: str) -> bool:
@@ -188,7 +192,6 @@ def _by_quality(accept_language: str) -> Sequence[str]:
 
 
 def _quality(parameters: dict[str, str]) -> float:
-    try:
-        return float(parameters.get("q", "1"))
-    except ValueError:
-        return 0.0
+    """Returns the weight, from 0 to 1; what is none weighs nothing. RFC 9110 (12.4.2)"""
+    text = parameters.get("q", "1")
+    return float(text) if _weight(text) else 0.0

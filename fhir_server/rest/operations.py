@@ -79,6 +79,14 @@ async def operate(endpoint: Endpoint, call: Call) -> Result:
     return await operation.run(invocation)
 
 
+def runs_in_background(segments: Sequence[str]) -> bool:
+    """True where there is no operation at a URL that answers at once."""
+    try:
+        return _find(segments)[0].is_job
+    except FhirError:
+        return True
+
+
 async def operate_in_bundle(endpoint: Endpoint, call: Call, *, is_transaction: bool) -> dict[str, Any]:
     """Returns what the operation of an entry answers.
 

@@ -1,12 +1,14 @@
 """One HTTP request as the routes see it: path, query, headers, body, and where the client reached the server."""
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fhir_server.errors import MalformedContent, TooLarge, UnsupportedMediaType
+from fhir_server.errors import MalformedContent, UnsupportedMediaType
 from fhir_server.interactions.patch import MERGE_PATCH, PATCH_MEDIA_TYPES, PATCH_TYPES, Patch, fhirpath_patch
+from fhir_server.rest.asgi import Receive, Scope
+from fhir_server.rest.body import read_body
 from fhir_server.rest.formats import JSON, Format
 from fhir_server.rest.negotiation import (
     Preferences,
@@ -19,10 +21,6 @@ from fhir_server.rest.negotiation import (
     patch_type,
     preferences,
 )
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 ACCEPT_PATCH = ", ".join(PATCH_MEDIA_TYPES).encode()
 GENERAL = ("_format", "_pretty")
@@ -97,31 +95,10 @@ class Request:
         self.general |= general
 
     async def body(self) -> bytes:
-        """Returns the body; raises TooLarge as soon as it is over the limit, MalformedContent where it breaks off."""
-        if int(self._headers.get(b"content-length", b"0")) > self.max_body_bytes:
-            raise self._too_large()
-        message = await self._next_part()
-        data: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            if len(data) > self.max_body_bytes:
-                raise self._too_large()
-            return data
-        parts, size = [data], len(data)
-        while message.get("more_body"):
-            message = await self._next_part()
-            data = message.get("body", b"")
-            parts.append(data)
-            size += len(data)
-            if size > self.max_body_bytes:
-                raise self._too_large()
-        return b"".join(parts)
-
-    async def _next_part(self) -> MutableMapping[str, Any]:
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            # Nobody reads this answer, but what came so far may look whole and must not be written.
-            raise MalformedContent("The body broke off.", "Le corps s'est interrompu.", rule="body-incomplete")
-        return message
+        """Returns the body; raises what `read_body` does."""
+        announced = int(self._headers.get(b"content-length", b"0"))
+        encoding = self.header(b"content-encoding").strip().lower()
+        return await read_body(self._receive, announced, encoding, self.max_body_bytes)
 
     async def resource(self) -> dict[str, Any]:
         """Returns the resource in the body.
@@ -175,13 +152,6 @@ class Request:
         self._heed(general)
         return self.query + posted
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(
-            f"The body is larger than {self.max_body_bytes} bytes.",
-            f"Le corps dépasse {self.max_body_bytes} octets.",
-            rule="body-size",
-        )
-
 
 def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """Returns the headers that are lists, their lines joined as RFC 9110 (5.3) allows."""
@@ -192,11 +162,18 @@ def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return {name: b", ".join(values) for name, values in lines.items()}
 
 
+def _pairs(text: str) -> Iterable[tuple[str, str]]:
+    if "%" in text or "+" in text:
+        return parse_qsl(text, keep_blank_values=True)
+    # Nothing is encoded, as most clients leave it that ask for plain codes and ids.
+    return ((name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part))
+
+
 def split_query(text: str) -> tuple[list[tuple[str, str]], dict[str, str]]:
     """Returns the parameters of a query, and apart from them the general ones."""
     query: list[tuple[str, str]] = []
     general: dict[str, str] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
+    for name, value in _pairs(text):
         if name in GENERAL:
             general[name] = value
         else:

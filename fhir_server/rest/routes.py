@@ -13,6 +13,7 @@ from fhir_server.interactions.addresses import (
 from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
+from fhir_server.rest.async_requests import accept, can_wait
 from fhir_server.rest.binaries import answer_content, wants_content
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.jobs import JOB_METHODS, answer_accepted, dispatch_job, is_job
@@ -29,10 +30,16 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
     """Returns the answer to `request`; raises the FhirError of what is refused."""
     if request.method not in allowed_methods(request.segments):
         raise _not_here(request)
-    if is_job(request.segments) and request.method != "OPTIONS":
+    if request.method == "OPTIONS":
+        return _options(request)
+    if request.preferences.respond_async and can_wait(request):
+        return await accept(endpoint, request)
+    if is_job(request.segments):
         return await dispatch_job(endpoint, request)
-    if is_operation(request.segments) and request.method != "OPTIONS":
-        return await _operation(endpoint, request)
+    return await (_operation if is_operation(request.segments) else _interaction)(endpoint, request)
+
+
+async def _interaction(endpoint: Endpoint, request: Request) -> Response:
     match request.method:
         case "GET" | "HEAD":
             return await _get(endpoint, request)
@@ -42,9 +49,7 @@ async def dispatch(endpoint: Endpoint, request: Request) -> Response:
             return await update(endpoint, request)
         case "PATCH":
             return await patch(endpoint, request)
-        case "DELETE":
-            return await delete(endpoint, request)
-    return _options(request)
+    return await delete(endpoint, request)
 
 
 def _options(request: Request) -> Response:
@@ -134,20 +139,23 @@ def allowed_methods(segments: Sequence[str]) -> tuple[str, ...]:
     """Returns the methods that a URL has, for the `Allow` of a 405."""
     if is_operation(segments) or is_job(segments):
         return operation_methods(segments) if is_operation(segments) else JOB_METHODS
+    methods: tuple[str, ...] = ()
     match segments:
         case []:
-            return ("GET", "HEAD", "POST", "OPTIONS")
+            methods = ("GET", "HEAD", "POST", "OPTIONS")
         case ["_search"] | [_, "_search"] | [_, _, _, "_search"]:
-            return ("POST", "OPTIONS")
-        case ["metadata" | "_history"] | [_, "_history"] | [_, _, "_history"] | [_, _, "_history", _]:
-            return ("GET", "HEAD", "OPTIONS")
+            methods = ("POST", "OPTIONS")
+        case ["metadata" | "_history"] | [_, "_history"]:
+            methods = ("GET", "HEAD", "OPTIONS")
+        case [_, _, "_history"] | [_, _, "_history", _]:
+            methods = ("GET", "HEAD", "DELETE", "OPTIONS")
         case [_]:
-            return ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+            methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [_, _]:
-            return ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
+            methods = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")
         case [owner, _, _] if owner in compartments():
-            return ("GET", "HEAD", "OPTIONS")
-    return ()
+            methods = ("GET", "HEAD", "OPTIONS")
+    return methods
 
 
 def _not_here(request: Request) -> Exception:

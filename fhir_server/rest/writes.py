@@ -14,6 +14,7 @@ from fhir_server.interactions.addresses import (
     parse_if_none_exist,
 )
 from fhir_server.interactions.apply import apply
+from fhir_server.interactions.delete_history import delete_history
 from fhir_server.interactions.delete_matching import delete_matching
 from fhir_server.interactions.incomplete import refuse_subsetted
 from fhir_server.interactions.write_request import WriteRequest
@@ -66,7 +67,15 @@ async def patch(endpoint: Endpoint, request: Request) -> Response:
 
 
 async def delete(endpoint: Endpoint, request: Request) -> Response:
-    """Answers `DELETE Type/id` and `DELETE Type?condition`; the header `X-Conditional-Delete: remove-all` means all."""
+    """Answers `DELETE Type/id` and `DELETE Type?condition`; the header `X-Conditional-Delete: remove-all` means all.
+
+    `DELETE Type/id/_history`, with or without a version, erases what is no longer current.
+    """
+    if request.segments[2:3] == ["_history"]:
+        refuse_query(request.query)
+        owner, owner_id, _, *version = request.segments
+        await delete_history(endpoint.repository, check_type(owner), check_id(owner_id), *version)
+        return Response(204)
     resource_type, id_, condition = _target(request)
     if condition is not None and (scope := request.header(b"x-conditional-delete")):
         _check_scope(request, scope)

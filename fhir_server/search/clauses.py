@@ -16,9 +16,6 @@ from fhir_server.search.result_parameters import RESULT_PARAMETERS
 if TYPE_CHECKING:
     from fhir_server.errors import FhirError
 
-# Valid FHIR of which this server does not do (yet) what it says.
-_REFUSED = frozenset({"_text", "_content"})
-
 
 class IgnorableError(Exception):
     """A refusal that a lenient search turns into a warning; `error` is what a strict one raises."""
@@ -36,8 +33,6 @@ def parse_clause(
     Raises IgnorableError for a parameter that the type does not have or that has no value, NotSupported and
     InvalidContent for modifiers and values that are wrong.
     """
-    if name in _REFUSED:
-        raise unsupported(name, registry.for_type(resource_type))
     parameter = find_parameter(resource_type, name, registry)
     if not value:
         raise IgnorableError(invalid_value(name, value, "it has no value", "il n'a pas de valeur"))

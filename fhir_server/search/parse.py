@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/search.html
 
 Repeated parameters are joined by AND, commas within a value by OR; a backslash takes its meaning from `,` `|` `$`.
-Special parameters, `_text`, `_content`, `_query` and functional lists are refused.
+`_query` and functional lists are refused.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from fhir_server.store.gathering import Branch, Gathered
 from fhir_server.store.history import HistoryPage
 from fhir_server.store.index_state import IndexState, IndexStates
 from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
-from fhir_server.store.jobs import Job, Jobs, LeaseLost
+from fhir_server.store.jobs import Job, Jobs, LeaseLost, new_job_id
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "Update",
     "WriteConflict",
     "json_of",
+    "new_job_id",
     "open_store",
 ]

@@ -39,7 +39,8 @@ async def amend(
     history = database[history_name(version.resource_type)]
     old_id = {"id": version.id_, "v": version.version_id}
     try:
-        document = build_document(update)
+        marks = dict(version.marks or {})
+        document = build_document(update) | {"marks": marks | {"amended": marks.get("amended", 0) + 1}}
         done = await database[version.resource_type].replace_one({"_id": version.id_, **unchanged}, document)
         if not done.matched_count:
             change: dict[str, Any] = {"$set": {"resource.meta": resource["meta"]}}

@@ -22,8 +22,8 @@ Key: TypeAlias = tuple[str, str]
 class StoredVersion:
     """One version of a resource; `json` is the resource as it is sent, None where the version is a deletion.
 
-    `method` is the HTTP verb. `document` is a current version as it is stored, undecoded, where it was read to be
-    changed: a change that hands it back saves reading it again.
+    `method` is the HTTP verb; `marks` are those of `collections`. `document` is a current version as it is stored,
+    undecoded, where it was read to be changed: a change that hands it back saves reading it again.
     """
 
     resource_type: str
@@ -32,7 +32,13 @@ class StoredVersion:
     last_updated: datetime
     method: str
     json: bytes | None
+    marks: Mapping[str, Any] | None = None
     document: Encoded | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def has_gaps(self) -> bool:
+        """True where versions before it were erased."""
+        return self.marks is not None and bool(self.marks.get("gaps"))
 
     @property
     def is_deletion(self) -> bool:
@@ -105,12 +111,15 @@ def instant_of(change: Change) -> datetime:
 class Claim:
     """The right of one resource to a key that only one may have; `replaces` is the id that loses it, None where it is
     free.
+
+    One with a `note` is kept for a week only, for who comes again to read it.
     """
 
     key: str
     resource_type: str
     id_: str
     replaces: str | None = None
+    note: Mapping[str, Any] | None = None
 
 
 ConflictKind: TypeAlias = Literal["exists", "version", "claim"]

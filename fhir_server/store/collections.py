@@ -23,9 +23,14 @@ A deletion is the current version where the current collection has no document o
 version n of a resource is in one of the two collections for each n from 1 to the newest. While an update is under way,
 and after one that failed, the current version may stand in both.
 
+What a version was changed by without becoming another one stands in `marks`, where there was something: `gaps: true`
+where versions before it were erased, which later versions inherit, and `amended`, how often its `meta` was changed. Who
+replaces a version asks for its marks too.
+
 `claims`: keys that one resource only may have, such as the condition of a conditional create.
 
     {_id: "Patient?identifier=urn:oid:1.2.250.1.213.1.4.8|…", t: "Patient", r: "7f3a"}
+    {_id: "job:5c0e…", t: "Bundle", r: "job:5c0e…", note: {answered: [[201, "Patient", "7f3a", 1], …]}, expires: …}
 
 `jobs`: work that outlives its request, taken by one process at a time.
 
@@ -36,6 +41,10 @@ and after one that failed, the current version may stand in both.
 `due` is the instant from which it may be taken: at once where it is queued, the end of the lease where it is running;
 it, `key` (which one job only may have) and `token` (who has taken it) are gone once it has ended; MongoDB removes it at
 `expires`.
+
+`jobs.contents`: what is too large for a job's document, in pieces of 8 MiB, with the patients it names.
+
+    {_id: {job: "5c0f…", name: "result", piece: 0}, data: BinData(0, "…"), patients: ["p1"], expires: …}
 
 `meta`: the version of this very layout, the types that have a collection of current versions (a type stands there
 before its first resource is written), and what each type's resources are indexed by (`index_state`).
@@ -67,21 +76,23 @@ IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
 
 CLAIMS = "claims"
 JOBS = "jobs"
+JOB_CONTENTS = "jobs.contents"
 META = "meta"
 TYPES = "types"
 HISTORY_SUFFIX = ".history"
 BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
 """The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
-VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, **BODY}
+VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "marks": 1, **BODY}
 """The projection that reads a version without what is indexed of it."""
 
-WHOLE_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "patient": 1, "resource": 1, "json": 1}
+WHOLE_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "marks": 1, "patient": 1, "resource": 1, "json": 1}
 """The projection that reads a version as history keeps it."""
 
 _BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
 _BY_INSTANT_OF_HISTORY: IndexKeys = (*_BY_INSTANT, ("until", -1))
 """`until` is in it so that what was current at a time is found on the keys, without reading what was not."""
 _DELETIONS = "gone"
+NOTES_KEPT = timedelta(days=7)
 DELETION_LASTS = timedelta(milliseconds=1)
 
 
@@ -186,7 +197,14 @@ _OLDER_ABOUT_A_PATIENT = {
 }
 """For erasing them: a version may have been about another patient than the current one is."""
 _INDEXES_OF_OTHERS: dict[str, tuple[dict[str, Any], ...]] = {
-    CLAIMS: ({"key": {"r": 1}, "name": "r"},),
+    CLAIMS: (
+        {"key": {"r": 1}, "name": "r"},
+        {"key": {"expires": 1}, "name": "expires", "expireAfterSeconds": 0, "sparse": True},
+    ),
+    JOB_CONTENTS: (
+        {"key": {"patients": 1}, "name": "patients"},
+        {"key": {"expires": 1}, "name": "expires", "expireAfterSeconds": 0},
+    ),
     JOBS: (
         {"key": {"due": 1, "_id": 1}, "name": "due"},
         {"key": {"key": 1}, "name": "key", "unique": True, "partialFilterExpression": {"key": {"$exists": True}}},

@@ -41,6 +41,17 @@ class Erasure:
             raise translated(error) from error
         return ids
 
+    async def erase_older(self, resource_type: str, id_: str, below: int, only: int | None = None) -> int:
+        """Erases the versions of one resource below a number, or the one that is `only`; returns how many."""
+        versions: dict[str, Any] = {"_id": {"$gt": {"id": id_, "v": 0}, "$lt": {"id": id_, "v": below}}}
+        if only is not None:
+            versions = {"_id": {"id": id_, "v": only}}
+        try:
+            await self._mark_gaps(resource_type, [id_])
+            return (await self._database[history_name(resource_type)].delete_many(versions)).deleted_count
+        except PyMongoError as error:
+            raise translated(error) from error
+
     async def erase_versions_about(self, resource_type: str, patient: str) -> int:
         """Erases the versions about a patient that are no longer current, deletions among them; returns how many."""
         history = self._database[history_name(resource_type)]
@@ -48,9 +59,18 @@ class Erasure:
             ids = await history.distinct("gone", {"patient": patient, "gone": {"$exists": True}})
             if ids:
                 await self._database[CLAIMS].delete_many({"r": {"$in": ids}, "t": resource_type})
+            # What is left of them is about somebody else by now, and has lost versions.
+            await self._mark_gaps(resource_type, await history.distinct("_id.id", {"patient": patient}))
             return (await history.delete_many({"patient": patient})).deleted_count
         except PyMongoError as error:
             raise translated(error) from error
+
+    async def _mark_gaps(self, resource_type: str, ids: Sequence[str]) -> None:
+        """Marks the newest versions, so that their history is no longer taken for whole; before versions go."""
+        if ids:
+            mark = {"$set": {"marks.gaps": True}}
+            await self._database[resource_type].update_many({"_id": {"$in": ids}}, mark)
+            await self._database[history_name(resource_type)].update_many({"gone": {"$in": ids}}, mark)
 
     async def _erase_history(self, resource_type: str, ids: Sequence[str]) -> None:
         # A range of ids each: the index on `_id` holds the whole subdocument.

@@ -125,7 +125,7 @@ class History:
         if newest is None:
             return HistoryPage((), None, 0, is_known=False)
         first = newest.version_id if after is None else min(newest.version_id, _parse_version(after) - 1)
-        if span.is_open:
+        if span.is_open and not newest.has_gaps:
             return await self._contiguous(newest, first, count)
         return await self._restricted(newest, first, span, count)
 

@@ -66,6 +66,11 @@ class Job:
         return self.state in ("done", "failed", "cancelled")
 
 
+def new_job_id() -> str:
+    """Returns an unused id, which nobody can guess."""
+    return str(uuid4())
+
+
 class LeaseLost(Exception):
     """The job is another process's by now, or was cancelled: stop working on it."""
 
@@ -80,9 +85,18 @@ class Jobs:
         """Set when this process adds a job."""
 
     async def add(
-        self, kind: str, request: Mapping[str, Any], *, key: str | None = None, is_cancellable: bool = True
+        self,
+        kind: str,
+        request: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        is_cancellable: bool = True,
+        id_: str | None = None,
     ) -> Job:
-        """Returns the new job, which a runner will take; where one with the same `key` has not ended yet, that one."""
+        """Returns the new job, which a runner will take; where one with the same `key` has not ended yet, that one.
+
+        `id_` is that of `new_job_id`, for who has stored contents under it.
+        """
         await self._collections.ensure((JOBS,))
         while True:
             document = {"kind": kind, "state": "queued", "request": dict(request), "attempts": 0, "done": 0, "total": 0}
@@ -91,7 +105,7 @@ class Jobs:
             whole = {"$mergeObjects": [{"$literal": document}, {"_id": "$_id", "at": "$$NOW", "due": "$$NOW"}]}
             try:
                 made = await self._jobs.find_one_and_update(
-                    {"_id": str(uuid4())},
+                    {"_id": id_ or new_job_id()},
                     [{"$replaceWith": whole}],
                     upsert=True,
                     return_document=ReturnDocument.AFTER,

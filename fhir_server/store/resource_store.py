@@ -15,6 +15,7 @@ from fhir_server.store.erasure import Erasure
 from fhir_server.store.failures import translated
 from fhir_server.store.gathering import Branch, Gathered, gather
 from fhir_server.store.history import History, HistoryPage, Span
+from fhir_server.store.job_contents import JobContents
 from fhir_server.store.jobs import Jobs
 from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
@@ -53,6 +54,7 @@ class ResourceStore:
         self._history = History(self.database, self._resources, self.collections)
         self._commits = Commits(self.database, self.collections, known)
         self.jobs = Jobs(self.database, self.collections)
+        self.job_contents = JobContents(self.database, self.collections)
         self.erasure = Erasure(self.database)
 
     async def start(self) -> str:
@@ -121,6 +123,10 @@ class ResourceStore:
     async def vread(self, resource_type: str, id_: str, version_id: int) -> StoredVersion | None:
         """Returns that version, be it a deletion; None if there is none of that number."""
         return await self._resources.vread(resource_type, id_, version_id)
+
+    async def find_note(self, key: str) -> Mapping[str, Any] | None:
+        """Returns the note that is kept with the claim of that key, or None."""
+        return await self._resources.find_note(key)
 
     async def find_claim(self, key: str) -> str | None:
         """Returns the id of the resource that has claimed the key, or None."""

@@ -94,6 +94,11 @@ class Resources:
         found = await self._older_of(resource_type).submit(keys, weight=len(keys))
         return {key[1]: stored_version(resource_type, id_, decode(found[key])) for key in keys if key in found}
 
+    async def find_note(self, key: str) -> Mapping[str, Any] | None:
+        """Returns the note of the claim with that key, or None."""
+        found = await fetch(self._database, CLAIMS, [key], {"note": 1})
+        return decode(found[0].raw).get("note") if found else None
+
     async def find_claim(self, key: str) -> str | None:
         """Returns the id of the resource that has claimed the key, or None."""
         found = (await self._claims.submit((key,))).get(key)
@@ -216,4 +221,5 @@ def stored_version(resource_type: str, id_: str, document: Mapping[str, Any]) ->
         last_updated=document["at"],
         method=document["m"],
         json=json_of(document),
+        marks=document.get("marks"),
     )

@@ -15,6 +15,7 @@ import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson.raw_bson import RawBSONDocument
@@ -23,10 +24,11 @@ from pymongo.read_concern import ReadConcern
 
 from fhir_server.store.changes import Create, Delete, Update, WriteConflict, instant_of
 from fhir_server.store.codec import RAW_CODEC_OPTIONS, encode, text_id, with_id
-from fhir_server.store.collections import CLAIMS, DELETION_LASTS, WHOLE_FIELDS, history_name
+from fhir_server.store.collections import CLAIMS, DELETION_LASTS, NOTES_KEPT, WHOLE_FIELDS, history_name
 from fhir_server.store.connection import DURABLE
 from fhir_server.store.driver import commands_of
 from fhir_server.store.failures import outcome_unknown
+from fhir_server.store.marks import has_gaps, inheriting, replaced, with_gaps
 from fhir_server.store.queries import fetch
 
 if TYPE_CHECKING:
@@ -78,10 +80,13 @@ class _Plan:
 
 @dataclass(slots=True)
 class _Stored:
-    """What is stored of the resources that are changed: current documents, versions of deletions."""
+    """What is stored of the resources that are changed: current documents, versions of deletions, and those deletions
+    before which versions were erased.
+    """
 
     current: dict[Key, RawBSONDocument] = field(default_factory=dict)
     deleted: dict[Key, int] = field(default_factory=dict)
+    deleted_with_gaps: set[Key] = field(default_factory=set)
 
 
 async def commit_group(
@@ -162,10 +167,12 @@ async def _read_stored(
             stored.current[resource_type, text_id(document.raw)] = document
         gone = [id_ for id_ in ids if (resource_type, id_) not in stored.current]
         if gone:
-            fields, name = {"gone": 1, "v": 1}, history_name(resource_type)
+            fields, name = {"gone": 1, "v": 1, "marks": 1}, history_name(resource_type)
             for document in await fetch(database, name, gone, fields, field="gone", transaction=transaction):
                 key = (resource_type, document["gone"])
                 stored.deleted[key] = max(stored.deleted.get(key, 0), document["v"])
+                if has_gaps(document.raw):
+                    stored.deleted_with_gaps.add(key)
     return stored
 
 
@@ -194,14 +201,18 @@ def _add_to(plan: _Plan, unit: Unit, stored: _Stored) -> None:
             _add_history(plan, unit, write, old)
         elif write.document is not None:
             conflict: tuple[ConflictKind, str, str] = ("exists", change.resource_type, change.id_)
-            plan.inserts[change.resource_type].append(_Insert(unit, write.document, conflict))
+            after_gaps = (change.resource_type, change.id_) in stored.deleted_with_gaps
+            document = with_gaps(write.document) if after_gaps else write.document
+            plan.inserts[change.resource_type].append(_Insert(unit, document, conflict))
     for claim in unit.claims:
         conflict = ("claim", claim.resource_type, claim.id_)
-        document = {"_id": claim.key, "t": claim.resource_type, "r": claim.id_}
+        claimed: dict[str, Any] = {"_id": claim.key, "t": claim.resource_type, "r": claim.id_}
+        if claim.note is not None:
+            claimed |= {"note": dict(claim.note), "expires": datetime.now(UTC) + NOTES_KEPT}
         if claim.replaces is None:
-            plan.inserts[CLAIMS].append(_Insert(unit, encode(document), conflict))
+            plan.inserts[CLAIMS].append(_Insert(unit, encode(claimed), conflict))
         else:
-            move = {"q": {"_id": claim.key, "r": claim.replaces}, "u": document}
+            move = {"q": {"_id": claim.key, "r": claim.replaces}, "u": claimed}
             plan.claims_moved.append((unit, move, conflict))
 
 
@@ -222,11 +233,13 @@ def _add_history(plan: _Plan, unit: Unit, write: Write, old: RawBSONDocument) ->
             "until": change.last_updated + DELETION_LASTS,
             "patient": old.get("patient"),
             "gone": change.id_,
+            **({"marks": {"gaps": True}} if has_gaps(old.raw) else {}),
         }
         plan.inserts[name].append(_Insert(unit, encode(deletion), conflict))
-        plan.removals[change.resource_type].append({"q": {"_id": change.id_, "v": old["v"]}, "limit": 1})
+        plan.removals[change.resource_type].append({"q": replaced(change.id_, old["v"], old.raw), "limit": 1})
     else:
-        plan.replacements[change.resource_type].append({"q": {"_id": change.id_, "v": old["v"]}, "u": write.document})
+        document = inheriting(write.document, old.raw)
+        plan.replacements[change.resource_type].append({"q": replaced(change.id_, old["v"], old.raw), "u": document})
 
 
 async def _write_plan(plan: _Plan, transaction: TransactionCommands) -> None:

@@ -1,10 +1,10 @@
 """Updates of single resources without a transaction: two commands for all that wait together.
 
 First the versions that are about to be replaced are put into history, then each is replaced on condition that it still
-is the current one. A version never changes, so a copy of it in history is right whenever it is made: where the second
-command is never sent, nothing has to be taken back. Readers of history leave out what stands there and is still
-current. Where fewer were replaced than sent, what is stored tells whose succeeded; those who lost correct until when
-the version was current.
+is the current one, with the same marks. But for what is marked a version never changes, so a copy of it in history is
+right whenever it is made: where the second command is never sent, nothing has to be taken back. Readers of history
+leave out what stands there and is still current. Where fewer were replaced than sent, what is stored tells whose
+succeeded; those who lost correct until when the version was current.
 
 https://hl7.org/fhir/R4/http.html#update
 """
@@ -21,6 +21,7 @@ from fhir_server.store.codec import text_id, with_id
 from fhir_server.store.collections import history_name
 from fhir_server.store.driver import DURABLE_CONCERN, write
 from fhir_server.store.failures import outcome_unknown, translated
+from fhir_server.store.marks import inheriting, replaced
 from fhir_server.store.queries import fetch
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Updates:
         batches = self._by_type.get(resource_type)
         if batches is None:
             batches = self._by_type[resource_type] = Batches(
-                self._sender(resource_type), max_weight=self._max_weight, linger_s=self._linger_s
+                self._sender(resource_type), in_flight=2, max_weight=self._max_weight, linger_s=self._linger_s
             )
         return batches
 
@@ -113,7 +114,13 @@ class Updates:
         return _Kept(reply.get("electionId"), frozenset(row["index"] for row in reply.get("upserted", ())))
 
     async def _replace(self, name: str, writes: Sequence[Write], kept: _Kept) -> _Answers:
-        updates = [{"q": {"_id": one.change.id_, "v": one.version - 1}, "u": one.document} for one in writes]
+        updates = [
+            {
+                "q": replaced(one.change.id_, one.version - 1, _previous(one)),
+                "u": inheriting(one.document, _previous(one)),
+            }
+            for one in writes
+        ]
         command = {"update": name, "ordered": False, "updates": updates, "writeConcern": DURABLE_CONCERN}
         reply = await write(self._database, command)
         if reply.get("electionId") != kept.election:

@@ -88,13 +88,13 @@ async def test_bad_id(client: Client, patient: Resource) -> None:
         assert_refused(await client.get(f"Patient/{id_}"), 400, "invalid", rule="id-format")
 
 
-@pytest.mark.parametrize("path", ["Pateint", "patient/1", "Pateint/1/_history", "$nonsense"])
+@pytest.mark.parametrize("path", ["Pateint", "patient/1", "Pateint/1/_history", "Patient/1/nonsense"])
 async def test_unknown_type(client: Client, path: str) -> None:
     assert_refused(await client.get(path), 404, "not-found", rule="type-unknown")
 
 
 async def test_unknown_url(client: Client) -> None:
-    assert_refused(await client.get("Patient/1/nonsense"), 404, "not-found", rule="url-unknown")
+    assert_refused(await client.get("$nonsense"), 404, "not-found", rule="operation-unknown")
     assert_refused(await client.get("Patient/1/_history/1/more"), 404, "not-found", rule="url-unknown")
 
 

@@ -3,6 +3,8 @@
 https://hl7.org/fhir/R4/http.html#general
 """
 
+import gzip
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -66,9 +68,8 @@ async def test_condition_in_utf_8(client: Client, patient: Resource, unique: str
         ("POST", "Patient/1", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
         ("TRACE", "Patient", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         ("DELETE", "metadata", "GET, HEAD, OPTIONS"),
-        ("PUT", "Patient/1/_history/1", "GET, HEAD, OPTIONS"),
-        ("GET", "", "POST, OPTIONS"),
-        ("DELETE", "", "POST, OPTIONS"),
+        ("PUT", "Patient/1/_history/1", "GET, HEAD, DELETE, OPTIONS"),
+        ("DELETE", "", "GET, HEAD, POST, OPTIONS"),
     ],
 )
 async def test_methods_of_a_url(client: Client, method: str, path: str, allowed: str) -> None:
@@ -108,6 +109,36 @@ async def test_parameters_that_a_write_does_not_have(client: Client, patient: Re
     refused = await client.send_resource(method, f"{path}?identifier=a|b", resource)
     assert_refused(refused, 400, "invalid", rule="parameter-unknown")
     assert method != "POST" or "If-None-Exist" in refused.text
+
+
+async def test_compressed_body(client: Client, patient: Resource) -> None:
+    body, gzipped = json.dumps(patient).encode(), {"Content-Encoding": "gzip"}
+    assert (await client.post("Patient", content=gzip.compress(body), headers=gzipped)).status_code == 201
+    plain = {"Content-Encoding": "identity"}
+    assert (await client.post("Patient", content=body, headers=plain)).status_code == 201
+    for wrong in (body, gzip.compress(body)[:-9], gzip.compress(body) + b"x"):
+        refused = await client.post("Patient", content=wrong, headers=gzipped)
+        assert_refused(refused, 400, "structure", rule="body-gzip")
+    bomb = gzip.compress(b" " * 20_000_000)
+    assert_refused(await client.post("Patient", content=bomb, headers=gzipped), 413, "too-long", rule="body-size")
+    refused = await client.post("Patient", content=body, headers={"Content-Encoding": "br"})
+    assert_refused(refused, 415, "not-supported", rule="content-encoding")
+
+
+async def test_request_is_named_and_answers_are_asked_again(client: Client) -> None:
+    for path in ("metadata", "Patient/nobody"):
+        answer = await client.get(path, headers={"X-Request-Id": "r-1"})
+        assert answer.headers["x-request-id"] == "r-1"
+        assert answer.headers["cache-control"] == "private, no-cache"
+        assert "accept" in answer.headers["vary"]
+    assert "x-request-id" not in (await client.get("metadata")).headers
+
+
+@pytest.mark.parametrize("weight", ["2", "-1", "nan", "inf", "x", "", "0.0001"])
+async def test_weight_that_is_none_weighs_nothing(client: Client, weight: str) -> None:
+    accept = {"Accept": f"application/fhir+xml;q={weight}, application/fhir+json;q=0.001"}
+    answer = await client.get("Patient/nobody", headers=accept)
+    assert answer.headers["content-type"].startswith("application/fhir+json")
 
 
 async def test_body_without_a_type(client: Client) -> None:

@@ -91,6 +91,20 @@ async def test_additions_and_updates_at_the_same_time(client: Client, url: str) 
     assert numbers == list(range(len(versions), 0, -1))
 
 
+async def test_label_and_update_at_the_same_time_are_both_in_history(client: Client, url: str) -> None:
+    """The label is added to the version that is being replaced: it has it afterwards, current or not."""
+    for round_ in range(10):
+        current = (await client.get(url)).json()
+        label = {"system": "urn:label", "code": str(round_)}
+        added, updated = await asyncio.gather(
+            change(client, "meta-add", f"{url}/_history/{current['meta']['versionId']}", security=[label]),
+            client.update(current | {"gender": "male" if current["gender"] == "female" else "female"}),
+        )
+        assert (added.status_code, updated.status_code) == (200, 200)
+        then = (await client.get(f"{url}/_history/{current['meta']['versionId']}")).json()
+        assert label in then["meta"]["security"]
+
+
 async def test_profile_that_the_resource_does_not_fulfil_is_refused(client: Client, url: str) -> None:
     profile = "https://cnrms.fr/ig/fhir/msma/StructureDefinition/msma-patient"
     assert_refused(await change(client, "meta-add", url, profile=[profile]), 422, "required")

@@ -68,6 +68,7 @@ def test_an_observation_is_indexed() -> None:
             "value-quantity": {"l": Decimal("12"), "h": Decimal("12")},
         },
         "x": {"code": ["<audit"]},
+        "w": {"c": ["a", "1", "audit", "points"]},
     }
 
 

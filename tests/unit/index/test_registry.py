@@ -4,8 +4,8 @@ import pytest
 
 from fhir_server.errors import NotSupported
 from fhir_server.fhirpath import compile_expression
-from fhir_server.index import TYPES, SearchParameterRegistry
-from fhir_server.index.expressions import alternatives, is_single
+from fhir_server.index import TYPES, Indexer, SearchParameterRegistry, words
+from fhir_server.index.expressions import alternatives, is_single, targets_of
 from fhir_server.spec.definitions import resource_types, table
 from tests.support.matching import REGISTRY
 
@@ -34,7 +34,7 @@ def test_hl7s_examples_of_search_parameters_are_not_taken_for_r4s() -> None:
 @pytest.mark.parametrize("name", sorted(resource_types()))
 def test_every_branch_walks_or_compiles(name: str) -> None:
     for parameter in REGISTRY.for_type(name).values():
-        assert parameter.alternatives or parameter.repetitions
+        assert parameter.alternatives or parameter.repetitions or parameter.code in words.CODES
         for branch in parameter.alternatives:
             assert branch.path is not None or compile_expression(branch.text, name)
             assert branch.heads or " and " in branch.text
@@ -116,7 +116,8 @@ def test_parameters_of_all_types() -> None:
     assert REGISTRY.for_type("Nonsense") == {}
     assert REGISTRY.find("Observation", "code-value-quantity")
     assert REGISTRY.find("Location", "near")
-    assert REGISTRY.is_unavailable("Patient", "_content")
+    assert REGISTRY.find("Patient", "_content")
+    assert REGISTRY.is_unavailable("Patient", "age")
     assert not REGISTRY.is_unavailable("Patient", "colour")
 
 
@@ -152,6 +153,13 @@ def test_expressions_are_read(
 ) -> None:
     (branch,) = alternatives(expression, resource_type)
     assert (branch.path, branch.leaves) == (path, leaves)
+
+
+def test_targets_are_read_from_the_element() -> None:
+    (branch,) = alternatives("Encounter.location.location", "Encounter")
+    assert targets_of(branch, "Encounter") == ("Location",)
+    (branch,) = alternatives("Encounter.location.location.where(true)", "Encounter")
+    assert targets_of(branch, "Encounter") == ()
 
 
 def test_elements_that_repeat() -> None:
@@ -211,6 +219,18 @@ def test_an_added_parameter_never_orders_resources_by_default() -> None:
     assert SearchParameterRegistry(table("search_parameters"), shipped=[row]).main_date("Patient") is None
 
 
+def test_values_of_a_type_that_an_added_parameter_cannot_have_are_left_out() -> None:
+    row = STARTED | {
+        "code": "called",
+        "base": ["Patient"],
+        "type": "token",
+        "expression": "Patient.name | Patient.active",
+    }
+    indexer = Indexer(SearchParameterRegistry(table("search_parameters"), shipped=[row]))
+    patient = {"resourceType": "Patient", "active": True, "name": [{"family": "Martin"}]}
+    assert [key for key in indexer.document(patient)["k"] if key.startswith("called")] == ["called:true"]
+
+
 def test_a_parameter_in_the_making_is_indexed_and_not_offered() -> None:
     registry = SearchParameterRegistry(table("search_parameters"))
     registry.adopt([STARTED], {("EpisodeOfCare", "started"): 43})
@@ -218,4 +238,7 @@ def test_a_parameter_in_the_making_is_indexed_and_not_offered() -> None:
         registry.find("EpisodeOfCare", "started")
     assert "started" in registry.indexed("EpisodeOfCare")
     assert "started" not in registry.for_type("EpisodeOfCare")
+    registry.progress({("EpisodeOfCare", "started"): 44})
+    with pytest.raises(NotSupported, match="44 %"):
+        registry.find("EpisodeOfCare", "started")
     assert registry.find("Patient", "started") is not None

@@ -1,0 +1,8 @@
+"""The types of ASGI's three arguments. https://asgi.readthedocs.io/en/latest/specs/main.html"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
