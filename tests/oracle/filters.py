@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,7 +11,7 @@ from typing import TypeAlias
 from tests.oracle import dates, strings, tokens
 from tests.oracle.definitions import Parameter
 from tests.oracle.text import PREFIXES, escape, folded
-from tests.oracle.value_matching import is_present, matches
+from tests.oracle.value_matching import matches
 from tests.oracle.values import Value
 
 
@@ -24,7 +25,7 @@ class Comparison:
     path: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        is_word = self.text in ("true", "false") or self.text[:1].isdigit()
+        is_word = self.text in ("true", "false") or re.fullmatch(r"[\d.:T+-]+Z?", self.text)
         value = self.text if is_word else json.dumps(self.text, ensure_ascii=False)
         return f"{'.'.join((*map(':'.join, self.path), self.code))} {self.operator} {value}"
 
@@ -54,11 +55,8 @@ Node: TypeAlias = "Comparison | Junction | Negation"
 
 
 def compares(comparison: Comparison, parameter: Parameter, values: Sequence[Value]) -> bool:
-    """True where one of the values stands to that of the comparison as its operator says."""
-    operator, text = comparison.operator, comparison.text
-    if operator == "pr":
-        return (text == "true") == any(is_present(parameter, value) for value in values)
-    return any(_stands(parameter, value, operator, text) for value in values)
+    """True where one of the values stands to that of the comparison as its operator says, all operators but `pr`."""
+    return any(_stands(parameter, value, comparison.operator, comparison.text) for value in values)
 
 
 def _stands(parameter: Parameter, value: Value, operator: str, text: str) -> bool:

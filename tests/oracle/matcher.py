@@ -79,6 +79,9 @@ def _filter_holds(node: Node, resource: Resource, world: World) -> bool:
             parameter = parameters(resource["resourceType"])[code]
             targets = [each for each in world.targets(parameter, resource) if each["resourceType"] == kind]
             return any(_filter_holds(rest, each, world) for each in targets)
+        case Comparison(code, "pr", text):
+            is_missing = Criterion(code, ("false" if text == "true" else "true",), "missing")
+            return _criterion_holds(is_missing, resource, world)
     parameter = parameters(resource["resourceType"])[node.code]
     return compares(node, parameter, world.values(parameter, resource))
 
