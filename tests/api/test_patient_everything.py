@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
+from fhir_server.spec.json_format import encode
 from tests.api.conftest import Client
 from tests.support.refusals import assert_refused
 
@@ -238,3 +239,20 @@ async def test_type_that_another_process_has_begun(open_client: Callable[..., An
     assert names(await everything(second, "Patient/p/$everything")) == ["Patient/p"]
     await first.update(observation("o", "p"))
     assert names(await everything(second, "Patient/p/$everything")) == ["Patient/p", "Observation/o"]
+
+
+async def test_resource_of_which_no_json_is_kept(
+    open_client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large ones, and those of older servers, are stored as documents alone; decimals keep their digits."""
+    monkeypatch.setattr("fhir_server.store.units.LARGEST_JSON", 0)
+    client: Client = await open_client()
+    value: dict[str, Any] = {
+        "valueQuantity": {"value": 1.50, "unit": "x"},
+        "component": [{"code": CODE, "valueInteger": 7}],
+    }
+    await client.update({"resourceType": "Patient", "id": "p"})
+    await client.put("Observation/o", content=encode(observation("o", "p", **value)).replace(b"1.5,", b"1.50,"))
+    answer = await client.get("Patient/p/$everything")
+    assert b'"value":1.50' in answer.content
+    assert names(answer.json()) == ["Patient/p", "Observation/o"]
