@@ -48,7 +48,7 @@ class Partner:
         circle["participant"].append({"member": {"reference": urls["part"]}, "period": period("2024-04-01", None)})
         circle["identifier"], circle["name"] = [{"system": "urn:cds", "value": self.key}], "Cercle"
         del circle["id"]
-        resources = {
+        resources: dict[str, dict[str, Any]] = {
             "p": {"resourceType": "Patient", "name": [{"family": f"Dupont{self.key}"}]},
             "o": {"resourceType": "Organization", "name": f"Maison {self.key}"},
             "part": {"resourceType": "Organization", "name": "Cabinet", "partOf": {"reference": urls["o"]}},
