@@ -67,10 +67,8 @@ def create_app() -> FhirServer:
 def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = DefinitionRegistry(content_folders(settings))
-    base_urls = (settings.base_url,) if settings.base_url else ()
     terminology = Terminology(definitions)
-    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology)
-    search_parameters = SearchParameterRegistry(table("search_parameters"), context, shipped_parameters(definitions))
+    search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
     async def lifespan(app: FhirServer) -> AsyncIterator[None]:
@@ -101,9 +99,14 @@ def build_app(settings: Settings) -> FhirServer:
     return app
 
 
-def shipped_parameters(definitions: DefinitionRegistry) -> list[dict[str, Any]]:
-    """Returns the search parameters of the content that are in force."""
-    return [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
+def search_parameters_of(
+    settings: Settings, definitions: DefinitionRegistry, terminology: Terminology | None = None
+) -> SearchParameterRegistry:
+    """Returns R4's search parameters, and those of the content that are in force."""
+    base_urls = (settings.base_url,) if settings.base_url else ()
+    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology or Terminology(definitions))
+    shipped = [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
+    return SearchParameterRegistry(table("search_parameters"), context, shipped)
 
 
 def content_folders(settings: Settings) -> list[Path]:

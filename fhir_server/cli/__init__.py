@@ -11,6 +11,7 @@ COMMANDS = {
     "serve": "démarre le serveur · starts the server",
     "demo": "montre le serveur en une commande · shows the server in one command",
     "demo-data": "charge un réseau synthétique · loads a synthetic network",
+    "index-rebuild": "complète l'index de recherche · builds what the search index lacks",
     "validate": "vérifie des fichiers FHIR · checks FHIR files",
     "content-check": "vérifie profiles/ et terminology/ · checks profiles/ and terminology/",
     "content-build": "construit le paquet FHIR · builds the FHIR package",

@@ -2,7 +2,8 @@
 
 https://hl7.org/fhir/R4/search.html#date, https://hl7.org/fhir/R4/search.html#prefix
 
-Both the search value and the resource's value cover a range [low, high); a Period without an end lasts for ever.
+Both the search value and the resource's value cover a range [low, high); a Period without an end lasts for ever. Of a
+Timing only the outer limits count: from the first event or bound to the last.
 
 | prefix     | matches a value whose range …                                      |
 |------------|--------------------------------------------------------------------|
@@ -23,6 +24,8 @@ from fhir_server.index.entries import Condition, write_nothing
 from fhir_server.spec.dates import EARLIEST, LATEST, date_range
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
 
@@ -30,6 +33,7 @@ MODIFIERS = frozenset({"missing"})
 PREFIXES = frozenset({"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"})
 
 _PRIMITIVES = frozenset({"date", "dateTime", "instant"})
+_LONGEST = timedelta(days=366)
 
 
 def writer(parameter: SearchParameter, type_name: str, context: ValueContext) -> Write:
@@ -43,29 +47,47 @@ def writer(parameter: SearchParameter, type_name: str, context: ValueContext) ->
         draft.sortable(code, low, high)
 
     def write_date(draft: Draft, value: Any) -> None:
-        if value is not None:
-            add(draft, *date_range(value, zone))
+        add(draft, *date_range(value, zone))
 
     def write_period(draft: Draft, value: Any) -> None:
-        start, end = value.get("start"), value.get("end")
-        low = date_range(start, zone)[0] if start else EARLIEST
-        add(draft, low, date_range(end, zone)[1] if end else LATEST)
+        add(draft, *_period_range(value, zone))
 
     def write_timing(draft: Draft, value: Any) -> None:
-        for event in value.get("event", ()):
-            write_date(draft, event)
+        ranges = [date_range(event, zone) for event in value.get("event", ()) if event is not None]
         bounds = value.get("repeat", {}).get("boundsPeriod")
         if bounds:
-            write_period(draft, bounds)
+            ranges.append(_period_range(bounds, zone))
+        if ranges:
+            add(draft, min(low for low, _ in ranges), max(high for _, high in ranges))
 
     writers: dict[str, Write] = {"Period": write_period, "Timing": write_timing}
     return write_date if type_name in _PRIMITIVES else writers.get(type_name, write_nothing)
 
 
+def _period_range(period: dict[str, Any], zone: tzinfo) -> tuple[datetime, datetime]:
+    start, end = period.get("start"), period.get("end")
+    low = date_range(start, zone)[0] if start else EARLIEST
+    return low, date_range(end, zone)[1] if end else LATEST
+
+
 def condition(parameter: SearchParameter, prefix: str, value: str, context: ValueContext) -> Condition:
     """Returns the condition of one search value; `l` and `h` are bounded so that an index range answers it."""
     bounds = range_bounds(prefix, *date_range(value, context.zone))
+    latest = bounds.get("l", {}).get("$lt")
+    if latest is not None and parameter.types and parameter.types <= _PRIMITIVES:
+        # No value without a period covers more than a year: so it ends soon, which narrows the index range.
+        end = latest + _LONGEST if LATEST - latest > _LONGEST else LATEST
+        bounds = {**bounds, "h": {**bounds.get("h", {}), "$lte": end}}
     return Condition(others=tuple({"d": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes))
+
+
+def begins_before(prefix: str, value: str, context: ValueContext) -> datetime | None:
+    """Returns the instant before which every value that matches begins, None where the prefix sets no such instant.
+
+    The lowest beginning of the main date is a field of its own (`date`), whose index answers this, open periods or not.
+    """
+    latest: datetime | None = range_bounds(prefix, *date_range(value, context.zone)).get("l", {}).get("$lt")
+    return latest
 
 
 def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
@@ -103,7 +125,8 @@ def range_bounds(prefix: str, low: datetime, high: datetime) -> dict[str, Any]:
         "lt": {"l": {"$lt": low}},
         "ge": {"h": {"$gt": low}, "$or": [{"h": {"$gt": high}}, {"l": {"$gte": low}}]},
         "le": {"l": {"$lt": high}, "$or": [{"l": {"$lt": low}}, {"h": {"$lte": high}}]},
-        "sa": {"l": {"$gte": high}},
+        # What begins later ends later: the bound on `h` narrows the index range.
+        "sa": {"l": {"$gte": high}, "h": {"$gt": high}},
         "eb": {"h": {"$lte": low}},
         "ap": {"h": {"$gt": low}, "l": {"$lt": high}},
     }

@@ -62,6 +62,7 @@ class SearchParameterRegistry:
         self._building: dict[tuple[str, str], int] = {}
         self._indexed: dict[str, dict[str, SearchParameter]] = {}
         self._offered: dict[str, dict[str, SearchParameter]] = {}
+        self._patients: dict[SearchParameter, bool] = {}
         for row in rows:
             for base in row.get("base", ()) if row["url"] not in _EXAMPLES else ():
                 if row["code"] in words.CODES:
@@ -169,6 +170,12 @@ class SearchParameterRegistry:
 
         This holds for the one reference, without repetition, that `patient_of` reads first.
         """
+        known = self._patients.get(parameter)
+        if known is None:
+            known = self._patients[parameter] = self._is_patient(parameter)
+        return known
+
+    def _is_patient(self, parameter: SearchParameter) -> bool:
         paths = patient_paths(parameter.resource_type)
         if parameter.type != "reference" or not paths or len(paths[0]) > 1 or len(parameter.alternatives) != 1:
             return False

@@ -1,10 +1,12 @@
 """History of a resource, a type and the whole system. https://hl7.org/fhir/R4/http.html#history"""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from fhir_server.errors import InvalidContent, NotSupported, ResourceNotFound
 from fhir_server.interactions.repository import Repository
@@ -16,6 +18,7 @@ from fhir_server.spec.subset import WHOLE, Subset, subset_of_read
 from fhir_server.store import StoredVersion
 
 PARAMETERS = ("_count", "_since", "_at", "_summary", "_elements", "_page")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~:,-]*").fullmatch
 DEFAULT_COUNT = 20
 MAX_COUNT = 1000
 AT_PREFIXES: dict[str, Callable[[datetime, datetime], tuple[datetime, datetime]]] = {
@@ -86,7 +89,12 @@ class HistoryQuery:
     def link(self, page: str | None) -> str:
         """Returns the URL of this query, or of its next page."""
         values = [*self.parameters, *([("_page", page)] if page else [])]
-        return f"{self.base_url}/{self.path}?{urlencode(values, safe=',:')}"
+        return f"{self.base_url}/{self.path}?{'&'.join(f'{name}={_quoted(value)}' for name, value in values)}"
+
+
+def _quoted(text: str) -> str:
+    # Most values need no quoting, and the library takes its time to find that out.
+    return text if _PLAIN(text) else quote_plus(text, safe=",:")
 
 
 def _values(query: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -179,5 +187,6 @@ def _entry(version: StoredVersion, query: HistoryQuery) -> dict[str, Any]:
     return entry
 
 
+@lru_cache(maxsize=1024)
 def _instant(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

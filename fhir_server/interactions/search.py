@@ -7,6 +7,7 @@ from typing import Any
 from fhir_server.interactions.repository import Repository
 from fhir_server.search import (
     Compartment,
+    Reader,
     SearchRequest,
     asked_types,
     build_bundle,
@@ -76,11 +77,7 @@ def _within(compartment: Compartment, request: SearchRequest, repository: Reposi
 
 async def _answer(repository: Repository, request: SearchRequest, path: str, caller: Caller) -> dict[str, Any]:
     request = replace(request, path=path)
-    page = await execute(
-        request,
-        repository.store,
-        repository.search_parameters,
-        page_key=repository.page_key,
-        max_time_ms=repository.limits.query_timeout_ms,
-    )
+    limit = repository.limits.query_timeout_ms
+    reader = Reader(repository.store, repository.search_parameters, limit)
+    page = await execute(request, reader, page_key=repository.page_key)
     return build_bundle(page, request, caller.base_url, path, caller.language)

@@ -162,11 +162,18 @@ def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return {name: b", ".join(values) for name, values in lines.items()}
 
 
+def _pairs(text: str) -> Iterable[tuple[str, str]]:
+    if "%" in text or "+" in text:
+        return parse_qsl(text, keep_blank_values=True)
+    # Nothing is encoded, as most clients leave it that ask for plain codes and ids.
+    return ((name, value) for name, _, value in (part.partition("=") for part in text.split("&") if part))
+
+
 def split_query(text: str) -> tuple[list[tuple[str, str]], dict[str, str]]:
     """Returns the parameters of a query, and apart from them the general ones."""
     query: list[tuple[str, str]] = []
     general: dict[str, str] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
+    for name, value in _pairs(text):
         if name in GENERAL:
             general[name] = value
         else:

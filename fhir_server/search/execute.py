@@ -17,36 +17,25 @@ from fhir_server.search.include import Included, include, match_fields
 from fhir_server.search.merge import find_matches, place_of_match
 from fhir_server.search.page import Page, found
 from fhir_server.search.pages import Place, place_of, sign
-from fhir_server.search.reader import MAX_TIME_MS, RELATION_LIMITS, Reader, RelationLimits
+from fhir_server.search.reader import Reader
 from fhir_server.store import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fhir_server.index import SearchParameterRegistry
     from fhir_server.search.reader import Query
     from fhir_server.search.request import SearchRequest
-    from fhir_server.store import ResourceStore
 
 COUNT_TIME_MS = 2_000
 ESTIMATE_LIMIT = 1_000
 """`_total=estimate` counts up to here: the total then means "at least"."""
 
 
-async def execute(
-    request: SearchRequest,
-    store: ResourceStore,
-    registry: SearchParameterRegistry,
-    *,
-    page_key: bytes,
-    max_time_ms: int = MAX_TIME_MS,
-    relations: RelationLimits = RELATION_LIMITS,
-) -> Page:
+async def execute(request: SearchRequest, reader: Reader, *, page_key: bytes) -> Page:
     """Returns one page of the search; `page_key` is the secret that signs page tokens.
 
-    Raises TooCostly when MongoDB takes longer than `max_time_ms`, InvalidContent for a token that is not this search's.
+    Raises TooCostly when MongoDB takes longer than the reader may, InvalidContent for a token of another search.
     """
-    reader = Reader(store, registry, max_time_ms, relations=relations)
     parts = request.of_each_type
     queries = [await reader.query(part.resource_type, part.clauses, order=part.order) for part in parts]
     warnings = list(request.warnings)

@@ -22,6 +22,10 @@ def build_filter(plan: SearchPlan, *, order: Sequence[SortKey] = (), last: Seque
     order.
     """
     parts = [asked.mongodb() for asked in (*plan.scans, *plan.filters)]
+    if plan.hint is not None and len(parts) > (0 if plan.pair else 1):
+        # One of them is enough for the index; each more that could use it makes MongoDB try all of them every time,
+        # since it keeps no plans where an index is given.
+        parts = [part if number == 0 and not plan.pair else _checked(part) for number, part in enumerate(parts)]
     parts.extend(plan.also)
     if last is not None:
         parts.append(after(order, last))
@@ -34,6 +38,12 @@ def build_filter(plan: SearchPlan, *, order: Sequence[SortKey] = (), last: Seque
     if len(parts) == 1 and not whole.keys() & parts[0].keys():
         return {**whole, **parts[0]}
     return {**whole, "$and": parts} if parts else whole
+
+
+def _checked(part: Stage) -> Stage:
+    """Returns the condition for one key in a form that is checked on the document, never answered by an index."""
+    key = part.get("k")
+    return {"$expr": {"$in": [{"$literal": key}, "$k"]}} if len(part) == 1 and isinstance(key, str) else part
 
 
 def build_pipeline(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import TooCostly
@@ -114,8 +114,12 @@ class Reader:
         Relations are looked up, so that `counting` what they leave, or reading a page of it, costs least. Raises
         InvalidContent for values that are none of their type, TooCostly.
         """
-        wanted = (*criteria, *self.policy(resource_type))
-        known = await resolve(wanted, resource_type, self, counting=counting)
+        known = await resolve(criteria, resource_type, self, counting=counting)
+        seen = self.policy(resource_type)
+        if seen:
+            # Whom the policy lets see is nobody's search: its own relations are looked up without it.
+            alone = replace(self, policy=everything)
+            known += await resolve(seen, resource_type, alone, counting=counting, field="p")
         planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
         return Query(resource_type, planned, tuple(criteria), also)
 

@@ -29,23 +29,26 @@ if TYPE_CHECKING:
 
 
 async def resolve(
-    criteria: Sequence[Criterion], resource_type: str, reader: Reader, *, counting: bool = False
+    criteria: Sequence[Criterion], resource_type: str, reader: Reader, *, counting: bool = False, field: str = "j"
 ) -> tuple[Criterion, ...]:
-    """Returns the criteria with each relation as `Resolved`. Raises what `Reader.query` and `Reader.find` do."""
+    """Returns the criteria with each relation as `Resolved`; `field` is how names of joined fields begin.
+
+    Raises what `Reader.query` and `Reader.find` do.
+    """
     if all(type(each) is Clause and not is_hierarchical(each) for each in criteria):
         return tuple(criteria)
-    lookup = _Lookup(resource_type, reader, counting)
+    lookup = _Lookup(resource_type, reader, counting, field)
     return tuple(await asyncio.gather(*(lookup.known(each) for each in criteria)))
 
 
 class _Lookup:
     """Looks up the relations of one question."""
 
-    def __init__(self, resource_type: str, reader: Reader, counting: bool) -> None:
+    def __init__(self, resource_type: str, reader: Reader, counting: bool, field: str) -> None:
         self._type = resource_type
         self._reader = reader
         self._counting = counting
-        self._numbers = count()
+        self._fields = (f"{field}{number}" for number in count())
 
     async def known(self, criterion: Criterion) -> Criterion:
         """Returns the criterion without relations that are not looked up."""
@@ -95,7 +98,7 @@ class _Lookup:
         return Resolved(chain, condition, f"{len(documents)} {target}")
 
     def _join(self, chain: Chain, query: Query, limit: int) -> Resolved:
-        name = f"j{next(self._numbers)}"
+        name = next(self._fields)
         stages = join_targets(name, chain.parameter, query)
         return Resolved(chain, _joined(name), f"> {limit} {query.resource_type}, joined", stages, (name,))
 
@@ -108,7 +111,7 @@ class _Lookup:
         fields = {"ids": target_ids(reverse.parameter, self._type), **({"k": 1} if by_url else {})}
         documents = await self._reader.find(query, limit=limit + 1, projection=fields)
         if len(documents) > limit:
-            name = f"j{next(self._numbers)}"
+            name = next(self._fields)
             pairs = self._pairs(reverse, query)
             stages = join_referring(name, reverse.parameter, self._type, query, by_url=by_url, pairs=pairs)
             return Resolved(reverse, _joined(name), f"> {limit} {source}, joined", stages, (name,))

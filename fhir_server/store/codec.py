@@ -9,7 +9,6 @@ https://hl7.org/fhir/R4/datatypes.html#decimal
 from __future__ import annotations
 
 import struct
-from datetime import UTC
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -87,8 +86,8 @@ class _LongDecoder(TypeDecoder):
 
 
 CODEC_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
+    # Aware in UTC; naming a zone as well would convert each instant once more.
     tz_aware=True,
-    tzinfo=UTC,
     uuid_representation=UuidRepresentation.STANDARD,
     type_registry=TypeRegistry([_DecimalCodec(), _LongDecoder()]),
 )

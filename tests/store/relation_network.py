@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 import pytest_asyncio
 
 from fhir_server.index import MONGODB_INDEXES
-from fhir_server.search import Page, execute, parse_search
-from fhir_server.search.reader import RelationLimits
+from fhir_server.search import Page, Reader, execute, parse_search
+from fhir_server.search.reader import Policy, RelationLimits, everything
 from fhir_server.store import Create, ResourceStore, open_store
 from tests.support.matching import INDEXER, REGISTRY
 
@@ -161,9 +161,15 @@ async def network(mongodb_uri: str) -> AsyncIterator[ResourceStore]:
         await store.client.drop_database("test_relations")
 
 
-async def run(store: ResourceStore, query: str, page: str = "", relations: RelationLimits = KEYS) -> Page:
+async def run(
+    store: ResourceStore,
+    query: str,
+    page: str = "",
+    relations: RelationLimits = KEYS,
+    policy: Policy = everything,
+) -> Page:
+    """Returns a page of what a caller of that policy finds, relations looked up in that way."""
     resource_type, _, text = query.partition("?")
     pairs = parse_qsl(text, keep_blank_values=True) + ([("_page", page)] if page else [])
-    return await execute(
-        parse_search(resource_type, pairs, REGISTRY), store, REGISTRY, page_key=b"secret", relations=relations
-    )
+    reader = Reader(store, REGISTRY, relations=relations, policy=policy)
+    return await execute(parse_search(resource_type, pairs, REGISTRY), reader, page_key=b"secret")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fhir_server.errors import InvalidContent, TooCostly
-from fhir_server.search import execute, find_ids, find_ids_of_each, parse_condition, parse_search
+from fhir_server.search import Reader, execute, find_ids, find_ids_of_each, parse_condition, parse_search
 from fhir_server.search.reader import RelationLimits
 from tests.store.relation_network import RPPS, URL, WAYS, network, run
 from tests.support.matching import REGISTRY
@@ -214,7 +214,7 @@ async def test_wrong_values_within_relations_are_refused(network: ResourceStore)
 async def test_what_costs_too_much_is_named(network: ResourceStore) -> None:
     request = parse_search("Observation", [("patient.gender", "male")], REGISTRY)
     with pytest.raises(TooCostly) as caught:
-        await execute(request, network, REGISTRY, page_key=b"secret", max_time_ms=0)
+        await execute(request, Reader(network, REGISTRY, max_time_ms=0), page_key=b"secret")
     assert re.search("time budget", caught.value.english)
     with pytest.raises(TooCostly, match=r"questionnaire\.title:missing"):
         await run(

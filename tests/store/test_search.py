@@ -15,6 +15,7 @@ import pytest_asyncio
 from fhir_server.errors import InvalidContent, TooCostly
 from fhir_server.index import MONGODB_INDEXES
 from fhir_server.search import (
+    Reader,
     build_bundle,
     build_filter,
     execute,
@@ -128,7 +129,9 @@ async def network(mongodb_uri: str) -> AsyncIterator[ResourceStore]:
 async def run(store: ResourceStore, query: str, page: str = "", *, lenient: bool = False) -> Page:
     resource_type, _, text = query.partition("?")
     pairs = parse_qsl(text, keep_blank_values=True) + ([("_page", page)] if page else [])
-    return await execute(parse_search(resource_type, pairs, REGISTRY, lenient=lenient), store, REGISTRY, page_key=KEY)
+    return await execute(
+        parse_search(resource_type, pairs, REGISTRY, lenient=lenient), Reader(store, REGISTRY), page_key=KEY
+    )
 
 
 async def ids(store: ResourceStore, query: str) -> list[str]:
@@ -449,7 +452,7 @@ async def test_further_pages_bring_the_rest_of_the_includes(
 async def test_the_bundle_says_what_was_understood(network: ResourceStore) -> None:
     pairs = [("patient", "p1"), ("colour", "red"), ("_include", "Observation:subject"), ("_count", "1")]
     request = parse_search("Observation", [*pairs, ("_explain", "true")], REGISTRY, lenient=True)
-    page = await execute(request, network, REGISTRY, page_key=KEY)
+    page = await execute(request, Reader(network, REGISTRY), page_key=KEY)
     bundle = build_bundle(page, request, "https://example.org/fhir", "Observation", "en")
     self_url = "https://example.org/fhir/Observation?patient=p1&_include=Observation:subject&_count=1&_explain=true"
     assert bundle["link"] == [
@@ -471,7 +474,7 @@ async def test_the_bundle_says_what_was_understood(network: ResourceStore) -> No
 
 async def test_an_empty_result_has_no_entries(network: ResourceStore) -> None:
     request = parse_search("Patient", [("_total", "none"), ("family", "nobody")], REGISTRY)
-    page = await execute(request, network, REGISTRY, page_key=KEY)
+    page = await execute(request, Reader(network, REGISTRY), page_key=KEY)
     bundle = build_bundle(page, request, "https://example.org/fhir", "Patient")
     assert bundle == {
         "resourceType": "Bundle",

@@ -44,6 +44,9 @@ def matches(candidate: Any, condition: Mapping[str, Any]) -> bool:
             held = all(matches(candidate, each) for each in wanted)
         elif key == "$or":
             held = any(matches(candidate, each) for each in wanted)
+        elif key == "$expr":
+            literal, field = wanted["$in"]
+            held = literal["$literal"] in candidate[field.removeprefix("$")]
         elif key == "$nor":
             held = not any(matches(candidate, each) for each in wanted)
         else:

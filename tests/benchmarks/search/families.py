@@ -11,7 +11,7 @@ import msgspec
 
 from tests.benchmarks.client import encode_request
 from tests.benchmarks.preparation import exchange
-from tests.benchmarks.search.network import INS, VERSIONS, Network, codes, instant
+from tests.benchmarks.search.network import INS, VERSIONS, Network, codes, instant, references_in
 from tests.benchmarks.search.queries import Query, next_path, references
 
 PAGE_SIZE = 100
@@ -97,11 +97,14 @@ def with_revinclude(network: Network) -> list[Query]:
 
 
 def everything(network: Network) -> list[Query]:
-    """Returns all that is about a patient, whether it is a match or included."""
-    return [
-        Query(f"{patient}/$everything?_count=200", [patient, *network.of_patient[patient]])
-        for patient in network.of_type("Patient")
-    ]
+    """Returns all that is about a patient, and what that refers to one step far."""
+    found = []
+    for patient in network.of_type("Patient"):
+        members = [patient, *network.of_patient[patient]]
+        referred = {name for member in members for name in references_in(network.resources[member])}
+        others = frozenset(name for name in referred - set(members) if name in network.resources)
+        found.append(Query(f"{patient}/$everything?_count=200", members, others, total=len(members)))
+    return found
 
 
 def instance_history(network: Network) -> list[Query]:

@@ -92,5 +92,16 @@ def codes(resource: dict[str, Any]) -> Sequence[str]:
     return [coding["code"] for coding in resource.get("code", {}).get("coding", ())]
 
 
+def references_in(node: Any) -> set[str]:
+    """Returns the literal references in a resource."""
+    if isinstance(node, list):
+        return {name for item in node for name in references_in(item)}
+    if not isinstance(node, dict):
+        return set()
+    found = {name for value in node.values() for name in references_in(value)}
+    own = node.get("reference")
+    return found | {own} if isinstance(own, str) else found
+
+
 def _name(resource: dict[str, Any]) -> str:
     return f"{resource['resourceType']}/{resource['id']}"

@@ -1,0 +1,203 @@
+"""MongoDB explains every query of the grammar: no collection is scanned, few keys are read for each result.
+
+One query per parameter type, modifier and prefix, and per relation, order and kind of page, over the pathways of a
+synthetic network. Keys examined stay within 10 for each match and 100 besides; only what asks for the absence of
+something (`:not`, `:missing=true`) has no keys to go by, and reads an index in order until the page is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+import pytest_asyncio
+
+from fhir_server.index import MONGODB_INDEXES
+from fhir_server.search import build_filter, execute, parse_search
+from fhir_server.search.reader import Reader
+from fhir_server.store.connection import connect
+from tests.store.explaining import ExplainingStore
+from tests.support.matching import INDEXER, REGISTRY
+from tests.support.network import stored_network
+
+pytestmark = pytest.mark.mongo
+
+PATIENTS = 60
+DATABASE = "test_search_explain"
+INS = "urn:oid:1.2.250.1.213.1.4.10"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def network(mongodb_uri: str) -> AsyncIterator[ExplainingStore]:
+    """A store with the directory and the pathways of PATIENTS, read by all tests of this file and changed by none."""
+    store = ExplainingStore(connect(mongodb_uri), indexes=MONGODB_INDEXES, database=DATABASE)
+    async with store:
+        await store.client.drop_database(DATABASE)
+        for changes in stored_network(PATIENTS, INDEXER):
+            await store.commit(changes)
+        yield store
+        await store.client.drop_database(DATABASE)
+
+
+KEYED = [
+    # string
+    "Patient?family=noel",
+    "Patient?family:exact=NOEL",
+    "Patient?name=jon,mar",
+    "Organization?name=micro",
+    "Organization?address-city=toul",
+    # token
+    "Observation?code=substance-use",
+    "Observation?code=https://cnrms.fr/ig/fhir/msma/CodeSystem/msma-observation|substance-use",
+    "Observation?code=https://cnrms.fr/ig/fhir/msma/CodeSystem/msma-observation|",
+    "Observation?code=unknown,use-rank,substance-use",
+    "Observation?category=social-history",
+    "Observation?status=final",
+    "Observation?component-code=use-rank",
+    "Observation?_tag=HTEST",
+    "Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|176113155500457",
+    "Patient?gender=female",
+    "Patient?active=true",
+    "Encounter?class=AMB",
+    "Encounter?status=finished,planned",
+    "Observation?status:missing=false",
+    # reference
+    "Observation?subject=Patient/s3-0",
+    "Observation?patient=s3-0",
+    "Observation?subject:Patient=s3-0",
+    "Observation?encounter=Encounter/none",
+    "CareTeam?participant=PractitionerRole/s1-demo-ms01-gp2",
+    "Consent?patient:missing=false",
+    "Patient?organization:identifier=urn:none|1",
+    # date, every prefix
+    *(f"Observation?date={prefix}2021-06-01" for prefix in ("", "ne", "ge", "gt", "le", "lt", "sa", "eb", "ap")),
+    *(f"Observation?date={prefix}2019-01-01" for prefix in ("", "le", "lt", "eb")),
+    *(f"Observation?date={prefix}2030-01-01" for prefix in ("", "ge", "gt", "sa")),
+    "Patient?birthdate=lt1960-01-01",
+    "Patient?birthdate=lt1900-01-01",
+    "EpisodeOfCare?date=ge2022",
+    "EpisodeOfCare?date=lt2021-03",
+    "Encounter?date=2021-06",
+    # number and quantity
+    *(f"Observation?value-quantity={prefix}5" for prefix in ("", "ne", "ge", "gt", "le", "lt", "sa", "eb", "ap")),
+    *(f"Observation?value-quantity={prefix}1000000" for prefix in ("", "ge", "gt", "sa", "ap")),
+    *(f"Observation?value-quantity={prefix}-1000000" for prefix in ("le", "lt", "eb")),
+    "Observation?value-quantity=gt2||{score}",
+    "Observation?combo-value-quantity=gt1000000",
+    "RiskAssessment?probability=gt0.5",
+    # uri
+    "Questionnaire?url=http://none",
+    "Observation?_profile=https://cnrms.fr/ig/fhir/msma/StructureDefinition/msma-substance-use",
+    # composite
+    "Observation?component-code-value-concept=use-level$harmful-use",
+    # of every resource
+    "Observation?_id=s1-1,s1-2,s1-3",
+    "Observation?_lastUpdated=ge2027",
+    "Observation?_lastUpdated=lt2020",
+    # together
+    "Observation?patient=s3-0&code=substance-use&date=ge2021-01-01",
+    "Observation?patient=s3-0&status=final",
+    "Encounter?patient=s3-0&type=meeting",
+    "Observation?subject=Patient/s3-0&_tag=HTEST&category=social-history",
+]
+ORDERS = ["", "_sort=-date", "_sort=date", "_sort=_lastUpdated", "_sort=-_id"]
+RELATED = [
+    f"CarePlan?subject:Patient.identifier={INS}|176113155500457&_include=CarePlan:subject",
+    "Observation?patient.birthdate=lt1960-01-01&code=substance-use",
+    "Observation?encounter.status=finished&patient=s3-0",
+    "CareTeam?participant:PractitionerRole.practitioner.family=martin",
+    "Patient?_has:Observation:patient:code=unknown",
+    "Patient?_has:CarePlan:patient:status=active&family=noel",
+    "Patient?_has:Observation:patient:_has:AuditEvent:entity:agent=x",
+]
+INCLUDED = [
+    "CarePlan?patient=s3-0&_include=CarePlan:care-team&_include=CarePlan:subject&_include:iterate=CareTeam:participant",
+    "CarePlan?patient=s3-0&_include:iterate=*",
+    "Patient?_id=s3-0&_revinclude=Observation:subject&_revinclude=CarePlan:patient",
+    "Patient?_id=s3-0&_revinclude=*",
+]
+ABSENT = [
+    "Observation?status:not=final",
+    "Observation?encounter:missing=true",
+    "Patient?family:missing=true",
+    "Observation?date:missing=true",
+    "Observation?value-quantity:missing=true",
+]
+
+
+async def ask(store: ExplainingStore, query: str) -> int:
+    """Returns the number of matches, after all queries of the search were explained."""
+    resource_type, _, text = query.partition("?")
+    request = parse_search(resource_type, parse_qsl(text, keep_blank_values=True), REGISTRY)
+    store.explained.clear()
+    page = await execute(request, Reader(store, REGISTRY), page_key=b"key")
+    assert store.explained
+    return int(page.total or 0)
+
+
+def assert_indexed(store: ExplainingStore) -> None:
+    for each in store.explained:
+        assert "COLLSCAN" not in each.stages, each.command
+        assert each.scanned_collections == 0, each.command
+
+
+@pytest.mark.parametrize(
+    ("query", "order"),
+    [
+        *((query, order) for query in KEYED for order in ("", "_sort=_lastUpdated")),
+        *((query, order) for query in KEYED[5:8] for order in ORDERS),
+    ],
+)
+async def test_keys_are_few(network: ExplainingStore, query: str, order: str) -> None:
+    matches = await ask(network, f"{query}&{order}".rstrip("&"))
+    assert_indexed(network)
+    for each in network.explained:
+        assert each.keys <= 10 * matches + 100, (each.keys, matches, each.command)
+
+
+@pytest.mark.parametrize("query", RELATED)
+async def test_relations_read_few_keys(network: ExplainingStore, query: str) -> None:
+    matches = await ask(network, query)
+    assert_indexed(network)
+    for each in network.explained:
+        assert each.keys <= 10 * max(matches, each.returned) + 100, (each.keys, matches, each.command)
+
+
+@pytest.mark.parametrize("query", INCLUDED)
+async def test_includes_read_what_they_show(network: ExplainingStore, query: str) -> None:
+    await ask(network, query)
+    assert_indexed(network)
+    for each in network.explained:
+        assert each.keys <= 10 * each.returned + 100, (each.keys, each.command)
+
+
+@pytest.mark.parametrize("query", ABSENT)
+async def test_absence_is_looked_for_in_an_index(network: ExplainingStore, query: str) -> None:
+    await ask(network, query)
+    assert_indexed(network)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("query", ["Observation?", "Observation?code=substance-use", "Observation?status=final"])
+async def test_the_last_page_reads_no_more_than_the_first(network: ExplainingStore, query: str, order: str) -> None:
+    resource_type, _, text = f"{query}&{order}".rstrip("&").replace("?&", "?").partition("?")
+    request = parse_search(resource_type, parse_qsl(text, keep_blank_values=True), REGISTRY)
+    documents = await network.find(
+        resource_type, {}, sort=[(key.field, key.direction) for key in request.order], projection={"date": 1, "at": 1}
+    )
+    last = documents[-10]
+    values: list[Any] = [last[key.field] for key in request.order]
+    query_plan = (await Reader(network, REGISTRY).query(resource_type, request.clauses, order=request.order)).plan
+    condition = build_filter(query_plan, order=request.order, last=values)
+    explained = await network.explain(
+        resource_type,
+        condition,
+        sort=[(key.field, key.direction) for key in request.order],
+        limit=21,
+        hint=query_plan.hint,
+    )
+    # All resources of this network came at the same instant: of what shares it, the ids alone tell the order.
+    if "_lastUpdated" not in order:
+        assert explained["executionStats"]["totalKeysExamined"] <= 10 * 10 + 100, condition
