@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.mongo, pytest.mark.timeout(180)]
 RESOURCES = 800
 ENTRIES = 200
 SYSTEM = "https://example.org/jobs"
+ENDED = (200, 0)
 JSON = {"Content-Type": "application/fhir+json"}
 
 
@@ -73,6 +74,15 @@ async def state(client: httpx.AsyncClient, job: str) -> tuple[int, int]:
     return answer.status_code, int(progress or 0)
 
 
+async def reached(client: httpx.AsyncClient, job: str, wanted: tuple[int, int]) -> None:
+    """Returns once a job has got as far, or has ended."""
+    while True:
+        now = await state(client, job)
+        if now[0] == 200 or (wanted != ENDED and now >= wanted):
+            return
+        await asyncio.sleep(0.002)
+
+
 async def numbers(client: httpx.AsyncClient) -> Counter[str]:
     """Returns how often each numbered Observation is there, patient or not."""
     found: Counter[str] = Counter()
@@ -93,18 +103,16 @@ async def test_killed_jobs_go_on(data_dir: Path) -> None:
             await fill(client)
             created = bundle("batch", [observation(10_000 + n) for n in range(ENTRIES)])
             batch = job_of(await client.post("", json=created, headers=later))
-            while (await state(client, batch))[1] < 20:
-                await asyncio.sleep(0.01)
+            await reached(client, batch, (202, 20))
             purge = job_of(await client.post("Patient/p/$purge"))
-            while await state(client, purge) < (202, 1):
-                await asyncio.sleep(0.001)
+            await reached(client, purge, (202, 1))
             server.kill()
     with fhir_server(log=log, workers=1, data_dir=data_dir) as server:
         server.start()
         async with httpx.AsyncClient(base_url=f"{server.base_url}/fhir", headers=JSON, timeout=60) as client:
             assert (await state(client, batch))[0] == 202, "the batch had ended: the blow proves nothing"
-            while {(await state(client, job))[0] for job in (purge, batch)} != {200}:
-                await asyncio.sleep(0.1)
+            for job in (purge, batch):
+                await reached(client, job, ENDED)
             [entry] = (await client.get(f"_jobs/{batch}")).json()["entry"]
             statuses = [each["response"]["status"] for each in entry["resource"]["entry"]]
             assert statuses == ENTRIES * ["201 Created"]
