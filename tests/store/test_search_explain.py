@@ -2,8 +2,8 @@
 
 One query per parameter type, modifier and prefix, and per relation, order and kind of page, over the pathways of a
 synthetic network. Keys examined stay within 10 for each match and 100 besides; only what asks for the absence of
-something (`:not`, `:missing=true`), or for what no index tells (`_content`, `:text`, `:contains`), has no keys to go by:
-it reads an index in order until the page is full.
+something (`:not`, `:missing=true`), or for what no index tells (`_content`, `:text`, `:contains`), has no keys to go
+by: it reads an index in order until the page is full.
 """
 
 from __future__ import annotations
