@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.oracle.text import folded, unescape
+from tests.oracle.text import accented, folded, unescape
 from tests.oracle.values import Value
 
 _PARTS = {
@@ -42,5 +42,5 @@ def matches(value: Value, modifier: str | None, text: str) -> bool:
 
 
 def sort_keys(value: Value) -> list[str]:
-    """Returns what a value is sorted by."""
-    return [folded(each) for each in texts(value)]
+    """Returns what a value is sorted by: its letters, then, among equal letters, their accents."""
+    return [f"{folded(each)}\0{accented(each)}" for each in texts(value)]

@@ -48,3 +48,9 @@ def folded(text: str) -> str:
     plain = "".join(_LIGATURES.get(each, each) for each in text.casefold())
     apart = unicodedata.normalize("NFKD", plain).casefold()
     return "".join(each for each in apart if each.isalnum()) or "".join(apart.split())
+
+
+def accented(text: str) -> str:
+    """Returns the letters and digits of a text, lower case, each followed by its accents."""
+    apart = unicodedata.normalize("NFD", text.casefold())
+    return "".join(each for each in apart if each.isalnum() or unicodedata.combining(each))
