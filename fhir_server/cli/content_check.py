@@ -6,26 +6,21 @@ https://hl7.org/fhir/R4/profiling.html
 import argparse
 import json
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from fhir_server.app import content_folders
-from fhir_server.conformance import DefinitionRegistry
+from fhir_server.cli.content import Content, Problem, read_content
 from fhir_server.conformance.snapshot import SnapshotError
 from fhir_server.errors import FhirError
 from fhir_server.fhirpath import compile_expression
+from fhir_server.index import SearchParameterRegistry, check_definition
 from fhir_server.settings import Settings
-from fhir_server.spec.definitions import resource_types
-from fhir_server.terminology import Terminology
-from fhir_server.validation import Validator
+from fhir_server.spec.definitions import resource_types, table
 
 BASE = "https://cnrms.fr/ig/fhir/msma"
 FOLDERS = {
@@ -45,7 +40,7 @@ POINTS = {
     1: "forme, nom, URL, version · form, name, URL, version",
     2: "conforme à R4 · valid R4",
     3: "canoniques connues · canonicals known",
-    4: "profils complets, règles lisibles · snapshots and invariants",
+    4: "profils complets, règles lisibles, recherche possible · snapshots, invariants, search parameters",
     5: "exemples et contre-exemples · examples and counterexamples",
     6: "codes · codes",
 }
@@ -54,86 +49,6 @@ CANONICAL_KEYS = frozenset(
     {"baseDefinition", "valueSet", "profile", "targetProfile", "sourceCanonical", "source", "target"}
 )
 OWN_RULE = re.compile(r"msma-\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One fault: the point of the check (see POINTS), the file, and a sentence in French and in English."""
-
-    point: int
-    path: Path
-    french: str
-    english: str
-
-
-@dataclass(frozen=True)
-class Content:
-    """The files of `profiles/` and `terminology/` of one folder, read once."""
-
-    profiles: Path
-    terminology: Path
-    resources: dict[Path, dict[str, Any]] = field(default_factory=dict)
-    unreadable: list[Problem] = field(default_factory=list)
-
-    @cached_property
-    def registry(self) -> DefinitionRegistry:
-        registry = DefinitionRegistry()
-        for _, definition in self.definitions():
-            registry.add(definition)
-        return registry
-
-    @cached_property
-    def codes(self) -> Terminology:
-        return Terminology(self.registry)
-
-    @cached_property
-    def validator(self) -> Validator:
-        return Validator(self.registry, self.codes)
-
-    @cached_property
-    def package(self) -> dict[str, Any]:
-        package: dict[str, Any] = json.loads((self.profiles / "package.json").read_text(encoding="utf-8"))
-        return package
-
-    @cached_property
-    def external(self) -> list[dict[str, Any]]:
-        """The code systems that are named but not shipped."""
-        return list(tomllib.loads((self.terminology / "external.toml").read_text(encoding="utf-8")).values())
-
-    def definitions(self, resource_type: str = "") -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Yields every file that is no example; of one type where it is given."""
-        for path, resource in self.resources.items():
-            if path.parent.name not in {"examples", "counterexamples"} and (
-                not resource_type or resource["resourceType"] == resource_type
-            ):
-                yield path, resource
-
-    def instances(self, folder: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Yields the resources of `examples` or `counterexamples`."""
-        return ((path, resource) for path, resource in self.resources.items() if path.parent.name == folder)
-
-    def knows(self, canonical: str) -> bool:
-        """True where `canonical` is defined here, in R4, or in what is declared as external."""
-        if self.registry.find(canonical) is not None or self.codes.code_system(canonical) is not None:
-            return True
-        url = canonical.partition("|")[0]
-        return any(url == one["url"] or (one.get("prefix") and url.startswith(one["url"])) for one in self.external)
-
-
-def read_content(profiles: Path, terminology: Path) -> Content:
-    """Returns the files of both folders and of `mappings/` beside them; a file that is no JSON is kept as a problem."""
-    content = Content(profiles, terminology)
-    decoder = msgspec.json.Decoder(float_hook=Decimal)
-    for folder in (profiles, terminology, profiles.parent / "mappings"):
-        for path in sorted(folder.rglob("*.json")):
-            if path.name == "package.json" or path.name.endswith(".issues.json"):
-                continue
-            try:
-                resource = decoder.decode(path.read_bytes())
-                content.resources[path] = resource | {"resourceType": resource["resourceType"]}
-            except (msgspec.DecodeError, KeyError, TypeError) as error:
-                content.unreadable.append(Problem(1, path, f"JSON illisible : {error}.", f"Unreadable JSON: {error}."))
-    return content
 
 
 def check_form(content: Content) -> Iterator[Problem]:
@@ -215,6 +130,16 @@ def check_profiles(content: Content) -> Iterator[Problem]:
                 except FhirError as error:
                     key = constraint["key"]
                     yield Problem(4, path, f"{key} : {error.french}", f"{key}: {error.english}")
+
+
+def check_search_parameters(content: Content) -> Iterator[Problem]:
+    """Point 4 too: each search parameter can be indexed, under a code that nothing else has."""
+    known, seen = SearchParameterRegistry(table("search_parameters")), []
+    for path, resource in content.definitions("SearchParameter"):
+        for issue in check_definition(resource, known):
+            yield Problem(4, path, issue.french, issue.english)
+        seen.append(resource)
+        known.adopt(seen)
 
 
 def _type_of(element: dict[str, Any]) -> str:
@@ -333,7 +258,10 @@ def _mapped_codes(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
                     yield group["target"], target["code"]
 
 
-CHECKS = (check_form, check_validity, check_canonicals, check_profiles, check_examples, check_codes)
+CHECKS = (
+    *(check_form, check_validity, check_canonicals, check_profiles, check_search_parameters),
+    *(check_examples, check_codes),
+)
 
 
 def find_problems(content: Content) -> list[Problem]:

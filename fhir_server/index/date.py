@@ -2,7 +2,8 @@
 
 https://hl7.org/fhir/R4/search.html#date, https://hl7.org/fhir/R4/search.html#prefix
 
-Both the search value and the resource's value cover a range [low, high); a Period without an end lasts for ever.
+Both the search value and the resource's value cover a range [low, high); a Period without an end lasts for ever. Of a
+Timing only the outer limits count: from the first event or bound to the last.
 
 | prefix     | matches a value whose range …                                      |
 |------------|--------------------------------------------------------------------|
@@ -23,6 +24,8 @@ from fhir_server.index.entries import Condition, write_nothing
 from fhir_server.spec.dates import EARLIEST, LATEST, date_range
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
 
@@ -44,23 +47,27 @@ def writer(parameter: SearchParameter, type_name: str, context: ValueContext) ->
         draft.sortable(code, low, high)
 
     def write_date(draft: Draft, value: Any) -> None:
-        if value is not None:
-            add(draft, *date_range(value, zone))
+        add(draft, *date_range(value, zone))
 
     def write_period(draft: Draft, value: Any) -> None:
-        start, end = value.get("start"), value.get("end")
-        low = date_range(start, zone)[0] if start else EARLIEST
-        add(draft, low, date_range(end, zone)[1] if end else LATEST)
+        add(draft, *_period_range(value, zone))
 
     def write_timing(draft: Draft, value: Any) -> None:
-        for event in value.get("event", ()):
-            write_date(draft, event)
+        ranges = [date_range(event, zone) for event in value.get("event", ()) if event is not None]
         bounds = value.get("repeat", {}).get("boundsPeriod")
         if bounds:
-            write_period(draft, bounds)
+            ranges.append(_period_range(bounds, zone))
+        if ranges:
+            add(draft, min(low for low, _ in ranges), max(high for _, high in ranges))
 
     writers: dict[str, Write] = {"Period": write_period, "Timing": write_timing}
     return write_date if type_name in _PRIMITIVES else writers.get(type_name, write_nothing)
+
+
+def _period_range(period: dict[str, Any], zone: tzinfo) -> tuple[datetime, datetime]:
+    start, end = period.get("start"), period.get("end")
+    low = date_range(start, zone)[0] if start else EARLIEST
+    return low, date_range(end, zone)[1] if end else LATEST
 
 
 def condition(parameter: SearchParameter, prefix: str, value: str, context: ValueContext) -> Condition:

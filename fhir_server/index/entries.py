@@ -149,10 +149,8 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
 
 
 def all_of(conditions: Iterable[Condition]) -> Condition:
-    """Returns the condition that holds where all of `conditions` do, by the keys of the first that has keys alone."""
+    """Returns the condition that holds where all of `conditions` do, two at least, by the first that has keys alone."""
     known = list(conditions)
-    if len(known) == 1:
-        return known[0]
     for place, condition in enumerate(known):
         if condition.keys and not condition.others:
             rest = [each.mongodb() for each in (*known[:place], *known[place + 1 :])]

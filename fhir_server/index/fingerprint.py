@@ -15,7 +15,7 @@ FORMATS: Mapping[str, int] = {
     "string": 1,
     "token": 2,
     "reference": 1,
-    "date": 1,
+    "date": 2,
     "number": 1,
     "quantity": 2,
     "uri": 1,

@@ -44,12 +44,10 @@ def writer(parameter: SearchParameter, type_name: str, context: ValueContext) ->
     code, only = parameter.code, parameter.only
     if type_name == "Reference":
         return lambda draft, value: _write(draft, code, only, value, context)
-    beginning = f"{only}/" if only is not None else ""
 
     def write_reference(draft: Draft, value: Any) -> None:
         for text in _texts(value, context):
-            if text.startswith(beginning):
-                draft.keys[capped(f"{code}={text}")] = None
+            draft.keys[capped(f"{code}={text}")] = None
 
     return write_reference
 

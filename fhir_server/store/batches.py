@@ -2,8 +2,8 @@
 
 While a round trip of a kind is under way, further requests of that kind gather, and go as one batch when it is back.
 An idle store sends at the end of the event loop's turn in which the request arrived. A busy one may linger, where that
-is asked for, until as many wait as travelled last time. Requests that share a key never travel at the same time, and
-keep their order.
+is asked for, until half of those that were about last time wait. Requests that share a key never travel at the same
+time, and keep their order.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Batches(Generic[Request, Answer]):
     order.
 
     At most `in_flight` batches travel at a time, each of at most `max_requests` requests and of `max_weight` together
-    (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch smaller than the
-    one before it waits for more up to `linger_s`, in seconds.
+    (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch of less than half
+    of the requests that waited or travelled when the one before it left waits for more up to `linger_s`, in seconds.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class Batches(Generic[Request, Answer]):
         self._send = send
         self._linger_s = linger_s
         self._lingering: asyncio.TimerHandle | None = None
-        self._last_size = 0
+        self._enough = 0
+        self._on_the_way = 0
         self._in_flight = in_flight
         self._max_requests = max_requests
         self._max_weight = max_weight
@@ -72,7 +73,7 @@ class Batches(Generic[Request, Answer]):
         self._waiting.append(waiting)
         if self._lingering is None:
             self._wake()
-        elif len(self._waiting) >= self._last_size:
+        elif len(self._waiting) >= self._enough:
             self._lingering.cancel()
             self._depart_now()
         return waiting.answer
@@ -85,7 +86,7 @@ class Batches(Generic[Request, Answer]):
 
     def _depart(self) -> None:
         self._is_woken = False
-        if self._linger_s and 0 < len(self._waiting) < self._last_size:
+        if self._linger_s and 0 < len(self._waiting) < self._enough:
             self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._depart_now)
         else:
             self._depart_now()
@@ -95,7 +96,9 @@ class Batches(Generic[Request, Answer]):
         batch = self._next_batch()
         if not batch:
             return
-        self._last_size = len(batch)
+        self._on_the_way += len(batch)
+        # Half of the crowd travels while the other half is prepared: all at once would leave one side idle in turn.
+        self._enough = (self._on_the_way + len(self._waiting)) // 2
         for waiting in batch:
             self._busy |= waiting.keys
         task = asyncio.get_running_loop().create_task(self._travel(batch))
@@ -147,6 +150,7 @@ class Batches(Generic[Request, Answer]):
                 waiting.answer.exception()  # who asked for several and failed at the first does not await the rest
             else:
                 waiting.answer.set_result(answer)
+        self._on_the_way -= len(batch)
         task = asyncio.current_task()
         if task is not None:
             self._travelling.discard(task)

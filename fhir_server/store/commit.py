@@ -37,8 +37,8 @@ MAX_UNITS = 32
 MAX_WEIGHT = 1000
 MAX_INSERT_WEIGHT = 700
 """Of 16 KiB each: what one insert command holds."""
-LINGER_S = 0.001
-"""How long a batch waits for as many as travelled last time: MongoDB's cost is per command, not per document."""
+LINGER_S = 0.002
+"""How long a batch waits for others under load: MongoDB's cost is per command more than per document."""
 
 _ATTEMPTS = 12
 _FIRST_PAUSE_S = 0.005
@@ -97,7 +97,7 @@ class Commits:
         batches = self._creates.get(resource_type)
         if batches is None:
             batches = self._creates[resource_type] = Batches(
-                self._create_sender(resource_type), max_weight=MAX_INSERT_WEIGHT, linger_s=LINGER_S
+                self._create_sender(resource_type), in_flight=2, max_weight=MAX_INSERT_WEIGHT, linger_s=LINGER_S
             )
         return batches
 

@@ -72,7 +72,7 @@ class Updates:
         batches = self._by_type.get(resource_type)
         if batches is None:
             batches = self._by_type[resource_type] = Batches(
-                self._sender(resource_type), max_weight=self._max_weight, linger_s=self._linger_s
+                self._sender(resource_type), in_flight=2, max_weight=self._max_weight, linger_s=self._linger_s
             )
         return batches
 

@@ -83,7 +83,7 @@ async def test_condition_that_a_read_does_not_have(client: Client) -> None:
     assert_refused(refused, 400, "invalid", rule="bundle-condition")
 
 
-@pytest.mark.parametrize("url", ["?_type=Patient", "fhir/Patient?_count=1", "/", "Patient/1/2/3/4/5"])
+@pytest.mark.parametrize("url", ["fhir/Patient?_count=1", "Patient/1/2/3/4/5"])
 async def test_message_about_a_url_that_is_none(client: Client, url: str) -> None:
     answer = (await client.bundle(entry("GET", url), kind="batch")).json()["entry"][0]["response"]
     assert answer["status"] == "404 Not Found"

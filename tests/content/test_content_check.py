@@ -10,7 +10,8 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from fhir_server.cli import main
-from fhir_server.cli.content_check import BASE, FOLDERS, POINTS, Problem, check_content
+from fhir_server.cli.content import Problem
+from fhir_server.cli.content_check import BASE, FOLDERS, POINTS, check_content
 
 ROOT = Path(__file__).parents[2]
 DEFINITIONS = sorted(
@@ -27,6 +28,7 @@ EXPECTED = "profiles/counterexamples/Goal-msma-goal-bad-assessed-without-date.is
 DOMAINS = "terminology/code-systems/CodeSystem-msma-goal-domain.json"
 MAP = "mappings/concept-maps/ConceptMap-msma-substance-to-cim-10.json"
 SUBSTANCES = "terminology/code-systems/CodeSystem-msma-substance.json"
+PARAMETER = "profiles/search-parameters/SearchParameter-care-team-start.json"
 VALUES = "terminology/value-sets/ValueSet-msma-goal-domain.json"
 
 
@@ -115,6 +117,8 @@ FAULTS = {
         GOAL,
     ),
     "unreadable-rule": (edit(GOAL, constraint("statusDate.exists(")), 4, GOAL),
+    "not-indexable": (edit(PARAMETER, lambda one: one.update(expression="CareTeam.period.begin")), 4, PARAMETER),
+    "code-taken": (edit(PARAMETER, lambda one: one.update(code="date")), 4, PARAMETER),
     "example-fails": (edit(EXAMPLE, lambda goal: goal.pop("startDate")), 5, EXAMPLE),
     "counterexample-passes": (
         edit(COUNTEREXAMPLE, lambda goal: goal.update(statusDate="2023-05-15")),
@@ -140,7 +144,7 @@ FAULTS = {
 @pytest.fixture
 def small_content(tmp_path: Path) -> Path:
     """One profile with its codes, example and counterexample; what it refers to is missing."""
-    for file in (GOAL, EXAMPLE, COUNTEREXAMPLE, EXPECTED, DOMAINS, VALUES, MAP, SUBSTANCES):
+    for file in (GOAL, EXAMPLE, COUNTEREXAMPLE, EXPECTED, DOMAINS, VALUES, MAP, SUBSTANCES, PARAMETER):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     for file in ("profiles/package.json", "terminology/external.toml"):

@@ -212,7 +212,7 @@ async def test_known_targets_are_not_asked_for_again(counted: ResourceStore, com
     assert await counted.existing([("Observation", "a"), ("Observation", "first")]) == {("Observation", "first")}
 
 
-async def test_batches_linger_for_as_many_as_travelled_before() -> None:
+async def test_batches_linger_for_half_of_those_that_were_about() -> None:
     sent: list[int] = []
 
     async def send(requests: Sequence[int]) -> Sequence[int]:
@@ -220,12 +220,24 @@ async def test_batches_linger_for_as_many_as_travelled_before() -> None:
         return requests
 
     batches: Batches[int, int] = Batches(send, linger_s=0.05)
-    await asyncio.gather(*(batches.submit(n) for n in range(3)))
-    first = asyncio.ensure_future(batches.submit(1))
+    await asyncio.gather(*(batches.submit(n) for n in range(6)))
+    early = [asyncio.ensure_future(batches.submit(n)) for n in range(2)]
     await asyncio.sleep(0.01)
-    assert sent == [3]
-    await asyncio.gather(first, batches.submit(2), batches.submit(3))
-    assert sent == [3, 3]
-    await batches.submit(4)  # nobody joins: it goes alone once the time is over, and the next does not wait
-    assert sent == [3, 3, 1]
-    await asyncio.wait_for(batches.submit(5), 0.04)
+    assert sent == [6]
+    await asyncio.gather(*early, batches.submit(2))
+    assert sent == [6, 3]
+    await asyncio.wait_for(batches.submit(3), 0.04)  # half of three is one: nobody is waited for
+    assert sent == [6, 3, 1]
+
+
+async def test_batches_do_not_linger_longer_than_they_may() -> None:
+    sent: list[int] = []
+
+    async def send(requests: Sequence[int]) -> Sequence[int]:
+        sent.append(len(requests))
+        return requests
+
+    batches: Batches[int, int] = Batches(send, linger_s=0.01)
+    await asyncio.gather(*(batches.submit(n) for n in range(6)))
+    await batches.submit(6)
+    assert sent == [6, 1]

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_server.errors import InvalidContent
+from fhir_server.index import composite
 from fhir_server.spec.definitions import resource_types, table
-from tests.support.matching import REGISTRY, search
+from tests.support.matching import INDEXER, REGISTRY, search
 
 LOINC, UCUM, SNOMED = "http://loinc.org", "http://unitsofmeasure.org", "http://snomed.info/sct"
 
@@ -147,3 +148,33 @@ def test_a_tuple_is_found_where_one_component_has_both(
     parts = [{"code": concept("http://c", each), "valueQuantity": {"value": number}} for each, number in components]
     found = search("Observation", f"component-code-value-quantity={code}${value}", {"x": {"component": parts}})
     assert found == ({"x"} if (code, value) in components else set())
+
+
+BASE = "http://hl7.org/fhir/SearchParameter/Observation-"
+CODE = {"definition": "http://hl7.org/fhir/SearchParameter/clinical-code", "expression": "code"}
+VALUE = {"definition": f"{BASE}value-quantity", "expression": "value.as(Quantity)"}
+PART = "component.value.as(Quantity)"
+
+
+@pytest.mark.parametrize(
+    ("expression", "components"),
+    [
+        ("Observation", [CODE]),
+        ("Observation.component.where(code.exists())", [CODE, VALUE]),
+        ("Observation", [CODE, VALUE | {"definition": "http://nowhere"}]),
+        ("Observation", [CODE, VALUE | {"expression": f"value.as(Quantity) | {PART}"}]),
+        ("Observation", [CODE, {"definition": f"{BASE}code-value-concept", "expression": "status"}]),
+        ("Observation", [CODE, {"definition": f"{BASE}component-value-quantity", "expression": PART}]),
+        ("Patient", [CODE, VALUE]),
+    ],
+    ids=["one part", "no path", "no definition", "two places", "a composite", "not alone in its place", "other type"],
+)  # fmt: skip
+def test_what_is_no_composite_here_has_no_places(expression: str, components: list[dict[str, str]]) -> None:
+    row = {"code": "x", "expression": expression, "component": components}
+    known = REGISTRY.for_type("Observation")
+    assert composite.repetitions("Observation", row, known) == ()
+
+
+def test_a_repetition_without_any_part_has_no_tuple() -> None:
+    document = INDEXER.document({"resourceType": "Observation", "component": [{"dataAbsentReason": {"text": "x"}}]})
+    assert "c" not in document

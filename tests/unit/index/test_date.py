@@ -20,11 +20,12 @@ OBSERVATIONS: dict[str, dict[str, Any]] = {
     "period": {"effectivePeriod": {"start": "2024-01-10", "end": "2024-01-20"}},
     "open": {"effectivePeriod": {"start": "2024-01-15"}},
     "begun": {"effectivePeriod": {"end": "2023-12-31"}},
-    "timing": {"effectiveTiming": {"event": ["2024-03-01", "2024-04-01"]}},
+    "timing": {"effectiveTiming": {"event": ["2024-04-01", None, "2024-03-01"]}},
+    "unbounded": {"effectiveTiming": {"repeat": {"count": 3}}},
     "course": {"effectiveTiming": {"repeat": {"boundsPeriod": {"start": "2025-01-01", "end": "2025-12-31"}}}},
     "undated": {"status": "final"},
 }
-DATED = set(OBSERVATIONS) - {"undated"}
+DATED = set(OBSERVATIONS) - {"undated", "unbounded"}
 
 
 @pytest.mark.parametrize(
@@ -44,8 +45,10 @@ DATED = set(OBSERVATIONS) - {"undated"}
         ("date=ge2024-01-01&date=lt2024-02-01", {"instant", "day", "year", "period", "open"}),
         ("date=2024-01-15T09:00:00Z", {"instant"}),
         ("date=2024-01-15T10:00", {"instant"}),
-        ("date=2024-04-01,2023", {"timing"}),
-        ("date:missing=true", {"undated"}),
+        ("date=2024-04-01,2023", set()),
+        ("date=ge2024-03-01&date=eb2024-04-02", {"timing"}),
+        ("date=ap2024-03-15&date=sa2024-02", {"timing"}),
+        ("date:missing=true", {"undated", "unbounded"}),
         ("date:missing=false", DATED),
     ],
 )

@@ -57,6 +57,10 @@ def test_number_search_finds(value: str, found: set[str]) -> None:
     assert search("RiskAssessment", f"probability={value}", RISKS) == found
 
 
+def test_numbers_may_be_missing() -> None:
+    assert search("RiskAssessment", "probability:missing=true", RISKS | {"none": {}}) == {"none"}
+
+
 @pytest.mark.parametrize("value", ["x", "1.2.3", "NaN", "Infinity", "1e99999", "9" * 151, "gt", "１", "1_0"])
 def test_number_search_refuses(value: str) -> None:
     with pytest.raises(InvalidContent, match="is not a number"):

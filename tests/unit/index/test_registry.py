@@ -4,8 +4,8 @@ import pytest
 
 from fhir_server.errors import NotSupported
 from fhir_server.fhirpath import compile_expression
-from fhir_server.index import TYPES, SearchParameterRegistry, words
-from fhir_server.index.expressions import alternatives, is_single
+from fhir_server.index import TYPES, Indexer, SearchParameterRegistry, words
+from fhir_server.index.expressions import alternatives, is_single, targets_of
 from fhir_server.spec.definitions import resource_types, table
 from tests.support.matching import REGISTRY
 
@@ -155,6 +155,13 @@ def test_expressions_are_read(
     assert (branch.path, branch.leaves) == (path, leaves)
 
 
+def test_targets_are_read_from_the_element() -> None:
+    (branch,) = alternatives("Encounter.location.location", "Encounter")
+    assert targets_of(branch, "Encounter") == ("Location",)
+    (branch,) = alternatives("Encounter.location.location.where(true)", "Encounter")
+    assert targets_of(branch, "Encounter") == ()
+
+
 def test_elements_that_repeat() -> None:
     assert is_single("Observation", "subject")
     assert not is_single("Observation", "performer")
@@ -212,6 +219,18 @@ def test_an_added_parameter_never_orders_resources_by_default() -> None:
     assert SearchParameterRegistry(table("search_parameters"), shipped=[row]).main_date("Patient") is None
 
 
+def test_values_of_a_type_that_an_added_parameter_cannot_have_are_left_out() -> None:
+    row = STARTED | {
+        "code": "called",
+        "base": ["Patient"],
+        "type": "token",
+        "expression": "Patient.name | Patient.active",
+    }
+    indexer = Indexer(SearchParameterRegistry(table("search_parameters"), shipped=[row]))
+    patient = {"resourceType": "Patient", "active": True, "name": [{"family": "Martin"}]}
+    assert [key for key in indexer.document(patient)["k"] if key.startswith("called")] == ["called:true"]
+
+
 def test_a_parameter_in_the_making_is_indexed_and_not_offered() -> None:
     registry = SearchParameterRegistry(table("search_parameters"))
     registry.adopt([STARTED], {("EpisodeOfCare", "started"): 43})
@@ -219,4 +238,7 @@ def test_a_parameter_in_the_making_is_indexed_and_not_offered() -> None:
         registry.find("EpisodeOfCare", "started")
     assert "started" in registry.indexed("EpisodeOfCare")
     assert "started" not in registry.for_type("EpisodeOfCare")
+    registry.progress({("EpisodeOfCare", "started"): 44})
+    with pytest.raises(NotSupported, match="44 %"):
+        registry.find("EpisodeOfCare", "started")
     assert registry.find("Patient", "started") is not None

@@ -32,6 +32,7 @@ def test_what_is_told_of_r4_agrees_with_what_is_walked(name: str) -> None:
         ("Patient.name.family.substring(0, 1)", {"string"}),
         ("Patient.generalPractitioner.where(resolve() is Organization)", {"Reference"}),
         ("Patient.contained.name", None),
+        ("Patient.contained as Practitioner", {"Practitioner"}),
         ("Patient.name.count()", None),
         ("Patient.name.family + 'x'", None),
         ("%resource.id", None),

@@ -164,6 +164,7 @@ BODY_SITES: dict[str, dict[str, Any]] = {
         ("component-code:not=http://loinc.org|8480-6", {"crossed", "display", "nothing"}),
         ("combo-code=http://loinc.org|85354-9,http://loinc.org|dia", {"panel", "crossed"}),
         ("combo-code=http://loinc.org|", {"panel", "crossed", "display"}),
+        ("combo-code=http://loinc.org|,http://local|8480-6", {"panel", "crossed", "display"}),
         ("component-code:missing=true", {"display", "nothing"}),
         ("code:text=tens", {"panel", "crossed"}),
         ("code:text=PRESSION-ARTERIELLE", {"panel"}),
