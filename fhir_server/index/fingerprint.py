@@ -12,7 +12,7 @@ from typing import Any
 
 FORMATS: Mapping[str, int] = {
     "document": 2,
-    "string": 1,
+    "string": 2,
     "token": 2,
     "reference": 1,
     "date": 2,

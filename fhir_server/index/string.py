@@ -8,7 +8,8 @@ https://hl7.org/fhir/R4/search.html#string
 | `:exact=Dupont` | exactly that value, as sent                                                          |
 | `:contains=pon` | a value that has it anywhere in its first 200 letters and digits                     |
 
-Parts of a HumanName or Address are values of their own. `:contains` reads all keys of its parameter.
+Parts of a HumanName or Address are values of their own; a HumanName is also found as a whole, given names first or
+last (`name=Jeanne Dupont`). `:contains` reads all keys of its parameter, and the documents that have them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,12 @@ def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -
             order = folded if text.isascii() else collation_key(text)
             draft.sortable(code, order, order)
 
-    return write_texts
+    def write_name(draft: Draft, value: Any) -> None:
+        write_texts(draft, value)
+        for whole in _whole_names(value):
+            draft.keys[f"{code}<{fold(whole)}"] = None
+
+    return write_name if type_name == "HumanName" else write_texts
 
 
 def condition(parameter: SearchParameter, modifier: str | None, value: str, context: ValueContext) -> Condition:
@@ -69,6 +75,16 @@ def condition(parameter: SearchParameter, modifier: str | None, value: str, cont
 def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
     """Returns the conditions, one of which holds where the parameter has a value."""
     return tuple(any_key(home.code) for home in parameter.homes)
+
+
+def _whole_names(name: dict[str, Any]) -> Iterator[str]:
+    """Yields a name as people write it: first or all given names before, all after the family name."""
+    given = [text for text in name.get("given", ()) if text is not None]
+    family = name.get("family")
+    if family and given:
+        yield f"{given[0]} {family}"
+        yield f"{' '.join(given)} {family}"
+        yield f"{family} {' '.join(given)}"
 
 
 def _texts(type_name: str, value: Any) -> Iterator[str]:

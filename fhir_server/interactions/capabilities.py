@@ -6,7 +6,7 @@ from typing import Any
 
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
-from fhir_server.index import SearchParameterRegistry
+from fhir_server.index import TYPES, SearchParameterRegistry
 from fhir_server.interactions.patch import PATCH_MEDIA_TYPES
 from fhir_server.interactions.repository import Limits
 from fhir_server.spec.compartments import compartments
@@ -82,7 +82,7 @@ def build_capabilities(
 def _system_parameters(registry: SearchParameterRegistry) -> list[dict[str, str]]:
     """Returns the parameters of a search of the system: those that every resource has."""
     return [
-        {"name": name, "type": kind} | ({"definition": definition} if definition else {})
+        _search_parameter(name, kind, definition)
         for name, kind, definition in registry.describe("Basic")
         if name.startswith("_")
     ]
@@ -105,8 +105,31 @@ def _documentation(limits: Limits, max_body_bytes: int) -> str:
         "`DELETE [type]/[id]/_history[/vid]` efface les versions antérieures. "
         f"Limits: {limits.max_bundle_entries} entries per batch or transaction, {max_body_bytes} bytes per request, "
         f"{limits.query_timeout_ms} ms per search. `Prefer: respond-async` for bundles, searches and operations. "
-        "`DELETE [type]/[id]/_history[/vid]` erases earlier versions."
+        "`DELETE [type]/[id]/_history[/vid]` erases earlier versions. " + _search_documentation()
     )
+
+
+_NOTES = {
+    "phonetic": "Comparé comme une chaîne : pas de phonétique. Compared as a string: no phonetics.",
+    "near": "Sans distance : 50 km. Without a distance: 50 km.",
+    "_text": "Débuts de mots du texte narratif. Beginnings of words of the narrative.",
+    "_content": "Débuts de mots de tout texte. Beginnings of words of all text.",
+}
+"""What a client should know of a search parameter, by code."""
+
+
+def _search_parameter(name: str, kind: str, definition: str) -> dict[str, str]:
+    row = {"name": name, "definition": definition, "type": kind, "documentation": _NOTES.get(name, "")}
+    return {key: value for key, value in row.items() if value}
+
+
+def _search_documentation() -> str:
+    """Returns the modifiers and prefixes of each search parameter type."""
+    modifiers = {kind: " ".join(f":{each}" for each in sorted(module.MODIFIERS)) for kind, module in TYPES.items()}
+    modifiers["reference"] += " :above :below :[type]"
+    listed = "; ".join(f"{kind} {each}" for kind, each in modifiers.items())
+    prefixes = " ".join(sorted(TYPES["date"].PREFIXES))
+    return f"Modificateurs (modifiers): {listed}. Préfixes (prefixes; date, number, quantity): {prefixes}."
 
 
 def _reverse_includes(registry: SearchParameterRegistry) -> dict[str, list[str]]:
@@ -139,9 +162,6 @@ def _resource(
         "referencePolicy": ["literal", "logical"],
         "searchInclude": ["*", *(f"{resource_type}:{name}" for name in references)],
         "searchRevInclude": reverse[resource_type],
-        "searchParam": [
-            {"name": name, "type": kind} | ({"definition": definition} if definition else {})
-            for name, kind, definition in parameters
-        ],
+        "searchParam": [_search_parameter(*parameter) for parameter in parameters],
     }
     return {name: value for name, value in resource.items() if value != []}

@@ -45,6 +45,9 @@ XML = Format("xml", b"application/fhir+xml; charset=utf-8", decode_xml, _write_x
 FORMATS = {
     "application/fhir+json": JSON,
     "application/fhir+xml": XML,
+    # Those of DSTU2, which R4 encourages servers to take still.
+    "application/json+fhir": JSON,
+    "application/xml+fhir": XML,
     "json": JSON,
     "xml": XML,
 } | {

@@ -88,7 +88,7 @@ def _is_unchanged(request: Request, found: StoredVersion) -> bool:
     if since:
         try:
             instant = parsedate_to_datetime(since)
-        except ValueError:
+        except (ValueError, OverflowError):
             return False
         instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     return is_unchanged(str(found.version_id), found.last_updated, known, instant)

@@ -1,8 +1,9 @@
 """SearchRequest → Page: the matches of one page, what they include, their number, and where the next page begins.
 
 The total is counted on the first page and travels in the page token. It is exact unless `_total` is `none` or
-`estimate`; where counting takes longer than its share of the time budget it is left out, with a warning, unless the
-client asked for `accurate`. A page that holds all matches is its own count. Included resources do not count.
+`estimate`; where there are more than COUNT_LIMIT matches, or counting takes longer than its share of the time budget,
+it is left out, with a warning, unless the client asked for `accurate`. A page that holds all matches is its own count.
+Included resources do not count.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from fhir_server.search.request import SearchRequest
 
 COUNT_TIME_MS = 2_000
+COUNT_LIMIT = 50_000
+"""Where the client does not ask for a total, more matches than these are not counted: counting them all would cost more
+than the page."""
 ESTIMATE_LIMIT = 1_000
 """`_total=estimate` counts up to here: the total then means "at least"."""
 
@@ -97,15 +101,18 @@ async def _further_includes(
 
 
 async def _total(request: SearchRequest, queries: Sequence[Query], reader: Reader, warnings: list[Issue]) -> int | None:
-    limit = ESTIMATE_LIMIT if request.total == "estimate" else 0
+    limit = {"estimate": ESTIMATE_LIMIT, "": COUNT_LIMIT + 1}.get(request.total, 0)
     budget = None if request.total == "accurate" else COUNT_TIME_MS
+    counted: int | None = None
     try:
-        return await _count(queries, reader, limit, budget)
+        counted = await _count(queries, reader, limit, budget)
     except TooCostly:
         if request.total == "accurate":
             raise
+    if counted is None or (request.total == "" and counted > COUNT_LIMIT):
         warnings.append(_UNCOUNTED)
         return None
+    return counted
 
 
 async def _count(queries: Sequence[Query], reader: Reader, limit: int = 0, max_time_ms: int | None = None) -> int:

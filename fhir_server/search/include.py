@@ -93,14 +93,15 @@ async def include(
     The documents of the matches carry what `match_fields` says, and their type as `t`.
     """
     matches = {(document["t"], document["_id"]) for document in documents}
-    fields = match_fields(request, reader)
+    # What is included leads to more only where that is asked for.
+    fields = match_fields(request, reader) if _iterates(request) else {}
     if after is None:
         gathered = _Gathering(reader, {**BODY, **fields}, MAX_INCLUDED, matches)
         await _gather(request.includes, documents, gathered)
         if not gathered.is_full:
             all_found = tuple(found(document["t"], document) for document in gathered.documents.values())
             return Included(all_found, _issues(gathered))
-    keys = _Gathering(reader, fields if _iterates(request) else {"_id": 1}, MAX_KEYS, matches)
+    keys = _Gathering(reader, fields or {"_id": 1}, MAX_KEYS, matches)
     await _gather(request.includes, documents, keys)
     ordered = sorted(key for key in keys.documents if after is None or key > after)
     page = ordered[:MAX_INCLUDED]
@@ -132,10 +133,13 @@ async def _round(
 async def _find(resource_type: str, condition: dict[str, Any], into: _Gathering) -> list[dict[str, Any]]:
     # One more than there is room for shows that there are more.
     limit = into.most + 1 - len(into.documents)
-    query = await into.reader.query(resource_type, also=condition)
-    # Newest first where they are read to be shown.
-    order = DEFAULT_ORDER if "k" in condition and "body" in into.fields else ()
-    documents = await into.reader.find(query, order=order, limit=limit, projection=into.fields)
+    if into.fields == BODY and condition.keys() == {"_id"}:
+        documents = await into.reader.bodies(resource_type, condition["_id"]["$in"][:limit])
+    else:
+        query = await into.reader.query(resource_type, also=condition)
+        # Newest first where they are read to be shown.
+        order = DEFAULT_ORDER if "k" in condition and "body" in into.fields else ()
+        documents = await into.reader.find(query, order=order, limit=limit, projection=into.fields)
     for document in documents:
         document["t"] = resource_type
     return documents
@@ -147,8 +151,7 @@ async def _read(keys: Sequence[Key], reader: Reader) -> tuple[Found, ...]:
         ids[resource_type].append(id_)
 
     async def of_type(resource_type: str, wanted: list[str]) -> dict[Key, Found]:
-        query = await reader.query(resource_type, also={"_id": {"$in": wanted}})
-        documents = await reader.find(query, limit=len(wanted), projection=BODY)
+        documents = await reader.bodies(resource_type, wanted)
         return {(resource_type, document["_id"]): found(resource_type, document) for document in documents}
 
     groups = await asyncio.gather(*(of_type(name, wanted) for name, wanted in ids.items()))

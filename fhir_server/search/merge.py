@@ -12,7 +12,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.search.sort import projection, sort_values
-from fhir_server.store import BODY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,8 +107,7 @@ async def _with_bodies(documents: list[Document], reader: Reader) -> list[Docume
         ids.setdefault(document["t"], []).append(document["_id"])
     bodies: dict[tuple[str, str], Any] = {}
     for resource_type, wanted in ids.items():
-        query = await reader.query(resource_type, also={"_id": {"$in": wanted}})
-        found = await reader.find(query, limit=len(wanted), projection=BODY)
+        found = await reader.bodies(resource_type, wanted)
         bodies |= {(resource_type, each["_id"]): each["body"] for each in found}
     # Deleted meanwhile, it is no match any more.
     return [

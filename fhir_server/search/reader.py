@@ -19,7 +19,7 @@ from fhir_server.search.query import build_filter, build_pipeline
 from fhir_server.search.refusals import too_costly
 from fhir_server.search.resolve import resolve
 from fhir_server.search.sort import DEFAULT_ORDER
-from fhir_server.store import Branch
+from fhir_server.store import BODY, Branch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -190,6 +190,17 @@ class Reader:
             return await self.store.gather(branches, projection, limit=limit, max_time_ms=budget)
         except TooCostly:
             raise too_costly(", ".join(dict.fromkeys(part.resource_type for part in parts))) from None
+
+    async def bodies(self, resource_type: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Returns the documents of resources by id, with their bodies (`store.BODY`): those that are there and may be
+        seen.
+
+        Where the caller may see all of the type, they are read together with what other requests ask for.
+        """
+        if not self.policy(resource_type):
+            return await self.store.bodies(resource_type, ids)
+        query = await self.query(resource_type, also={"_id": {"$in": list(ids)}})
+        return await self.find(query, limit=len(ids), projection=BODY)
 
     async def count(self, query: Query, *, limit: int = 0, max_time_ms: int | None = None) -> int:
         """Returns how many resources a query finds; it stops counting at `limit`, 0 is none. Raises TooCostly."""

@@ -109,6 +109,8 @@ async def write(database: Database, command: Mapping[str, Any]) -> Mapping[str, 
 
     Sent a second time where the connection broke: MongoDB knows by the session's number what it has done already.
     """
+    if isinstance(database.client, LendingClient):
+        return await database.client.write(database.name, command)
     async with database.client.start_session() as session:
         session._start_retryable_write()
         try:

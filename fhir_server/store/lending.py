@@ -1,15 +1,17 @@
-"""Connections that stay with the reader: a read takes one, sends, and keeps it for the next read.
+"""Connections that stay out: a command takes one, is sent, and keeps it for the next command.
 
-Of a read by the driver two thirds are spent on lending a connection from its pool and taking it back (four locks, two
-conditions), and on building and unpacking the command in layers that know of sessions, encryption, events and retries.
-Here a connection is borrowed once and stays out as long as it works; commands are BSON behind a header of 21 bytes. The
-driver still selects the server, opens, authenticates and times out connections, and hears of every error through the
-context manager that lent the connection, so that it looks for a new primary as it always does.
+Of a command by the driver two thirds are spent on lending a connection from its pool and taking it back (four locks,
+two conditions), and on building and unpacking the command in layers that know of sessions, encryption, events and
+retries. Here a connection is borrowed once and stays out as long as it works; commands are BSON behind a header of 21
+bytes. The driver still selects the server, opens, authenticates and times out connections, and hears of every error
+through the context manager that lent the connection, so that it looks for a new primary as it always does.
 
 Reads need neither session nor cluster time: nothing here reads what another session wrote in a causal order, and a
-reply that does not fit is read again through a cursor of the driver (`resource_store`).
+reply that does not fit is read again through a cursor of the driver (`resource_store`). Writes carry the number of a
+session, so that one whose connection broke is sent a second time and done once; transactions are the driver's.
 
 https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/#op_msg
+https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
 
 from __future__ import annotations
@@ -17,15 +19,20 @@ from __future__ import annotations
 import itertools
 import struct
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import bson
+from bson import Int64
+from bson.binary import Binary
+from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReadPreference, helpers_shared
+from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError
 
 from fhir_server.store.codec import CODEC_OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pymongo.asynchronous.mongo_client import _ClientReadCheckout
     from pymongo.asynchronous.pool import AsyncConnection
@@ -38,7 +45,10 @@ STALE_AFTER_S = 1.0
 """A connection that lay idle for longer is given back, so that the pool looks whether it still works."""
 
 _HEADER = struct.Struct("<iiiiiB")
+_SEQUENCE = struct.Struct("<Bi")
 _OP_MSG = 2013
+_SEQUENCES = {"insert": "documents", "update": "updates", "delete": "deletes"}
+"""Fields of write commands that travel behind the command, where they may be larger than one document."""
 _numbers = itertools.count(1)
 
 
@@ -48,12 +58,34 @@ class LendingClient(AsyncMongoClient[dict[str, Any]]):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._idle: list[_Loan] = []
+        self._sessions: list[_WriteSession] = []
 
     async def read(self, database: str, command: Mapping[str, Any]) -> Encoded:
         """Returns MongoDB's reply to a command that reads, undecoded; raises the driver's errors."""
+        return await self._exchange(lambda loan: loan.body({**command, "$db": database}))
+
+    async def write(self, database: str, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns MongoDB's reply to an insert, update or delete, whose `writeErrors` are the caller's to read.
+
+        Sent a second time where the connection broke or the primary went; raises the driver's errors.
+        """
+        session = self._sessions.pop() if self._sessions else _WriteSession()
+        message = session.message({**command, "$db": database})
+        try:
+            reply = await self._exchange(lambda _: message)
+        except ServerSelectionTimeoutError:
+            raise
+        except PyMongoError as error:
+            if not isinstance(error, AutoReconnect) and not error.has_error_label("RetryableWriteError"):
+                raise
+            reply = await self._exchange(lambda _: message)
+        self._sessions.append(session)
+        return bson.decode(reply)
+
+    async def _exchange(self, content_for: Callable[[_Loan], bytes]) -> Encoded:
         loan = await self._borrow()
         try:
-            reply = await loan.exchange(database, command)
+            reply = await loan.exchange(content_for(loan))
         except BaseException as error:
             await loan.give_back(error)
             raise
@@ -102,14 +134,17 @@ class _Loan:
             or self._checkout._server.pool.stale_generation(connection.generation, connection.service_id)
         )
 
-    async def exchange(self, database: str, command: Mapping[str, Any]) -> Encoded:
-        connection, number = self._connection, next(_numbers) & 0x7FFFFFFF
-        whole = {**command, "$db": database}
+    def body(self, command: dict[str, Any]) -> bytes:
+        """Returns a command that reads as this connection sends it."""
         if self._preference is not None:
-            whole["$readPreference"] = self._preference
-        body = bson.encode(whole, codec_options=CODEC_OPTIONS)
-        header = _HEADER.pack(len(body) + _HEADER.size, number, 0, _OP_MSG, 0, 0)
-        await connection.send_message(header + body, 0)
+            command["$readPreference"] = self._preference
+        return bson.encode(command, codec_options=CODEC_OPTIONS)
+
+    async def exchange(self, content: bytes) -> Encoded:
+        """Returns the reply to a command and what travels behind it; raises the driver's errors."""
+        connection, number = self._connection, next(_numbers) & 0x7FFFFFFF
+        header = _HEADER.pack(len(content) + _HEADER.size, number, 0, _OP_MSG, 0, 0)
+        await connection.send_message(header + content, 0)
         reply: Encoded = (await connection.receive_message(number)).payload_document
         if not _is_success(reply):
             helpers_shared._check_command_response(bson.decode(reply), connection.max_wire_version)
@@ -121,6 +156,28 @@ class _Loan:
         """
         kind = None if error is None else type(error)
         await self._checkout.__aexit__(kind, error, None if error is None else error.__traceback__)
+
+
+class _WriteSession:
+    """The numbers by which MongoDB knows a write that it has done already; used by one write at a time."""
+
+    def __init__(self) -> None:
+        self._id = {"id": Binary.from_uuid(uuid.uuid4())}
+        self._number = 0
+
+    def message(self, command: dict[str, Any]) -> bytes:
+        """Returns a write as it is sent, each time with the same number."""
+        self._number += 1
+        field = _SEQUENCES[next(iter(command))]
+        items = [_encoded(item) for item in command.pop(field)]
+        body = bson.encode(command | {"lsid": self._id, "txnNumber": Int64(self._number)}, codec_options=CODEC_OPTIONS)
+        name = field.encode() + b"\0"
+        size = 4 + len(name) + sum(map(len, items))
+        return b"".join((body, _SEQUENCE.pack(1, size), name, *items))
+
+
+def _encoded(item: Mapping[str, Any]) -> Encoded:
+    return item.raw if isinstance(item, RawBSONDocument) else bson.encode(item, codec_options=CODEC_OPTIONS)
 
 
 _SUCCESS = b"\x01ok\x00" + struct.pack("<d", 1.0)

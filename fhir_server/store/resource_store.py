@@ -116,6 +116,12 @@ class ResourceStore:
         """Returns what `read_many` does, with the `document` of each current version."""
         return await self._resources.read_to_change(keys)
 
+    async def bodies(self, resource_type: str, ids: Collection[str]) -> list[dict[str, Any]]:
+        """Returns documents with `_id` and `body` (see `BODY`) of those of the resources that are there, by id; read
+        together with what others ask for.
+        """
+        return await self._resources.bodies(resource_type, ids)
+
     async def existing(self, keys: Collection[Key]) -> set[Key]:
         """Returns those of the keys that have a current version which is not a deletion."""
         return await self._resources.existing(keys)

@@ -68,6 +68,11 @@ class Resources:
             versions |= {key: stored_version(*key, decode(document)) for key, document in deleted.items()}
         return versions
 
+    async def bodies(self, resource_type: str, ids: Collection[str]) -> list[dict[str, Any]]:
+        """Returns `_id` and `body` of those of the resources that have a current version which is not a deletion."""
+        found = await self._current_of(resource_type).submit(tuple(ids), weight=len(ids))
+        return [decode(found[id_]) for id_ in ids if id_ in found]
+
     async def existing(self, keys: Collection[Key]) -> set[Key]:
         """Returns those of the keys that have a current version that is not a deletion; not all are asked for."""
         unknown = self._known.unknown(keys)

@@ -31,6 +31,8 @@ def content(answer: httpx.Response) -> Resource:
     [
         ("application/fhir+xml", FHIR_XML),
         ("application/fhir+json", FHIR_JSON),
+        ("application/xml+fhir", FHIR_XML),
+        ("application/json+fhir", FHIR_JSON),
         ("application/xml", "application/xml; charset=utf-8"),
         ("text/xml", "text/xml; charset=utf-8"),
         ("application/json", "application/json; charset=utf-8"),

@@ -22,14 +22,23 @@ def texts(value: Value) -> Iterator[str]:
         yield from (each for each in ([found] if isinstance(found, str) else found) if each is not None)
 
 
+def wholes(value: Value) -> Iterator[str]:
+    """Yields a name in one piece: a given name or all of them, and the family name, either first."""
+    if value.type == "HumanName" and value.content.get("family"):
+        given = [each for each in value.content.get("given", []) if each is not None]
+        family = value.content["family"]
+        if given:
+            yield from (given[0] + family, "".join(given) + family, family + "".join(given))
+
+
 def matches(value: Value, modifier: str | None, text: str) -> bool:
     """True where the value begins with the text, contains it, or is exactly it."""
     asked = unescape(text)
     if modifier == "exact":
         return asked in texts(value)
     if modifier == "contains":
-        return any(folded(asked) in folded(each) for each in texts(value))
-    return any(folded(each).startswith(folded(asked)) for each in texts(value))
+        return any(folded(asked) in folded(each) for each in (*texts(value), *wholes(value)))
+    return any(folded(each).startswith(folded(asked)) for each in (*texts(value), *wholes(value)))
 
 
 def sort_keys(value: Value) -> list[str]:

@@ -23,6 +23,7 @@ from tests.benchmarks.__main__ import WARM_UP_S, say
 from tests.benchmarks.client import CONNECTIONS, encode_request, run_round
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.processes import ServerProcess, fhir_server
+from tests.benchmarks.search import scale
 from tests.benchmarks.search.cpu import cpu_seconds
 from tests.benchmarks.search.families import BUILDERS, FAMILIES, NAMES, Family, page_queries
 from tests.benchmarks.search.network import change, load, read_network
@@ -62,6 +63,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--patients", type=int, default=550, help="pathways to load, of about 40 resources each")
     parser.add_argument("--only", action="append", choices=NAMES, help="measure this line (may be repeated)")
     parser.add_argument("--json", type=Path, dest="json_file", metavar="FILE", help="write all rounds to a file")
+    parser.add_argument("--scale", action="store_true", help="p95 by size instead; see `scale` for its own options")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed")
     return parser.parse_args(arguments)
 
@@ -164,6 +166,8 @@ def run(options: argparse.Namespace) -> list[Measured]:
 
 def main(arguments: Sequence[str]) -> int:
     """Returns 0; with `--strict` 1 if a target is missed; 2 if an answer was wrong."""
+    if "--scale" in arguments:
+        return scale.main([argument for argument in arguments if argument != "--scale"])
     options = parse_options(arguments)
     lines = run(options)
     say("\n" + format_table(lines))
