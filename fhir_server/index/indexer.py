@@ -97,13 +97,7 @@ class Indexer:
             "k": list(draft.keys),
             "i": rules.stamp,
         }
-        parts = (
-            *(("d", draft.dates), ("n", draft.numbers), ("q", draft.converted), ("c", draft.tuples)),
-            *(("x", draft.checks), ("w", draft.words), ("g", draft.place), ("s", order)),
-        )
-        for name, entries in parts:
-            if entries:
-                document[name] = entries
+        _fill(document, draft)
         return document
 
     def _rules_of(self, resource_type: str) -> _Rules:
@@ -171,6 +165,7 @@ def _values(rule: _Rule, resource: dict[str, Any]) -> Iterable[tuple[str, Any]]:
         return ()
 
 
+<<<<<<< HEAD
 def _draft_of(resource: dict[str, Any], rules: _Rules, contained: dict[str, dict[str, Any]]) -> Draft:
     draft = Draft(contained={id_: each["resourceType"] for id_, each in contained.items()})
     rules.visit(draft, resource)
@@ -179,6 +174,26 @@ def _draft_of(resource: dict[str, Any], rules: _Rules, contained: dict[str, dict
             for type_name, value in _values(rule, resource):
                 rule.writer(type_name)(draft, value)
     return draft
+=======
+def _fill(document: dict[str, Any], draft: Draft) -> None:
+    """Adds the fields that most resources have no entries for."""
+    if draft.dates:
+        document["d"] = draft.dates
+    if draft.numbers:
+        document["n"] = draft.numbers
+    if draft.converted:
+        document["q"] = draft.converted
+    if draft.tuples:
+        document["c"] = draft.tuples
+    if draft.checks:
+        document["x"] = draft.checks
+    if draft.words:
+        document["w"] = draft.words
+    if draft.place:
+        document["g"] = draft.place
+    if draft.order:
+        document["s"] = draft.order
+>>>>>>> main
 
 
 def evaluate(expression: Expression, resource: dict[str, Any]) -> Iterator[tuple[str, Any]]:
