@@ -165,7 +165,6 @@ def _values(rule: _Rule, resource: dict[str, Any]) -> Iterable[tuple[str, Any]]:
         return ()
 
 
-<<<<<<< HEAD
 def _draft_of(resource: dict[str, Any], rules: _Rules, contained: dict[str, dict[str, Any]]) -> Draft:
     draft = Draft(contained={id_: each["resourceType"] for id_, each in contained.items()})
     rules.visit(draft, resource)
@@ -174,7 +173,8 @@ def _draft_of(resource: dict[str, Any], rules: _Rules, contained: dict[str, dict
             for type_name, value in _values(rule, resource):
                 rule.writer(type_name)(draft, value)
     return draft
-=======
+
+
 def _fill(document: dict[str, Any], draft: Draft) -> None:
     """Adds the fields that most resources have no entries for."""
     if draft.dates:
@@ -193,7 +193,6 @@ def _fill(document: dict[str, Any], draft: Draft) -> None:
         document["g"] = draft.place
     if draft.order:
         document["s"] = draft.order
->>>>>>> main
 
 
 def evaluate(expression: Expression, resource: dict[str, Any]) -> Iterator[tuple[str, Any]]:
