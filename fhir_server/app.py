@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext
+from fhir_server.interactions import delete_job
 from fhir_server.interactions.capabilities import build_capabilities, with_url
 from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
@@ -134,7 +135,7 @@ def _repository(
     return Repository(
         store=store,
         conditions=Batches(look_up),
-        records=Batches(read, in_flight=2, max_requests=16),
+        records=Batches(read, max_requests=16, linger_s=0.002),
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
@@ -151,6 +152,7 @@ def _job_handlers(endpoint: Endpoint) -> dict[str, JobHandler]:
     return {
         async_requests.KIND: async_requests.AsyncRequests(endpoint).run,
         BUILD: IndexBuild(repository.store, repository.indexer, repository.watch).run,
+        delete_job.KIND: delete_job.DeletionJob(repository).run,
         patient_purge.KIND: patient_purge.PatientPurge(repository).run,
     }
 

@@ -12,13 +12,15 @@ same query, on tuples that no index holds. Where the resource itself is the repe
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import InvalidContent
 from fhir_server.index import date, number, quantity, reference, string, token, uri
 from fhir_server.index.entries import Condition, Draft, all_of, any_of, joined, split, split_prefix
 from fhir_server.index.expressions import alternatives, is_single
-from fhir_server.index.parameter import Part, Repetition
+from fhir_server.index.parameter import Home, Part, Repetition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,20 +79,31 @@ def repetitions(
     return tuple(found)
 
 
+class _Together(Draft):
+    """The entries of one repetition: nothing of it is sorted by, nor looked for by its text."""
+
+    __slots__ = ()
+
+    def check(self, code: str, entry: str) -> None:
+        """Leaves it out."""
+
+    def sortable(self, code: str, low: Any, high: Any) -> None:
+        """Leaves it out."""
+
+
 def writer(repetition_name: str, write_parts: Write) -> Write:
     """Returns what adds the tuple of one repetition; `write_parts` writes the entries of its parts to a draft."""
 
     def write_tuple(draft: Draft, value: Any) -> None:
-        together = Draft()
+        together = _Together()
         write_parts(together, value)
-        entries = (
-            ("k", list(together.keys)),
-            ("d", together.dates),
-            ("n", together.numbers),
-            ("q", together.converted),
-            ("x", together.checks),
-        )
-        found = {name: values for name, values in entries if values}
+        found: dict[str, Any] = {}
+        if together.keys:
+            found["k"] = list(together.keys)
+        if together.dates:
+            found["d"] = together.dates
+        if together.numbers:
+            found["n"] = together.numbers
         if found:
             draft.tuples.setdefault(repetition_name, []).append(found)
 
@@ -99,8 +112,14 @@ def writer(repetition_name: str, write_parts: Write) -> Write:
 
 def part_writer(part: Part, type_name: str, context: ValueContext) -> Write:
     """Returns what adds the entries of one value of a part to a tuple."""
-    made: Write = PART_TYPES[part.parameter.type].writer(part.parameter, type_name, context)
+    made: Write = PART_TYPES[part.parameter.type].writer(_apart(part.parameter), type_name, context)
     return made
+
+
+@cache
+def _apart(parameter: SearchParameter) -> SearchParameter:
+    """Returns a parameter as its values stand in tuples, where there is no need to spare keys."""
+    return replace(parameter, homes=(Home(parameter.code),))
 
 
 def condition(parameter: SearchParameter, _modifier: str | None, value: str, context: ValueContext) -> Condition:
@@ -122,31 +141,37 @@ def condition(parameter: SearchParameter, _modifier: str | None, value: str, con
 
 def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
     """Returns the conditions, one of which holds where the parameter has a value."""
-    return tuple(
-        _together(
-            repetition,
-            [Condition(others=PART_TYPES[part.parameter.type].present(part.parameter)) for part in repetition.parts],
-        ).mongodb()
-        for repetition in parameter.repetitions
-    )
+    found = []
+    for repetition in parameter.repetitions:
+        asked = [
+            tuple(
+                Condition(others=PART_TYPES[each.type].present(each))
+                for each in (part.parameter, _apart(part.parameter))
+            )
+            for part in repetition.parts
+        ]
+        found.append(_together(repetition, asked).mongodb())
+    return tuple(found)
 
 
 def _condition(repetition: Repetition, texts: Sequence[str], context: ValueContext) -> Condition:
-    conditions = []
+    asked = []
     for part, text in zip(repetition.parts, texts, strict=True):
         module = PART_TYPES[part.parameter.type]
         prefix, rest = split_prefix(text, module.PREFIXES)
-        conditions.append(module.condition(part.parameter, prefix if module.PREFIXES else None, rest, context))
-    return _together(repetition, conditions)
-
-
-def _together(repetition: Repetition, conditions: Sequence[Condition]) -> Condition:
-    asked = list(conditions)
-    inner = [each for part, each in zip(repetition.parts, conditions, strict=True) if not part.is_outer]
-    if inner:
+        how = prefix if module.PREFIXES else None
         asked.append(
-            Condition(others=({f"c.{repetition.name}": {"$elemMatch": joined([each.mongodb() for each in inner])}},))
+            tuple(module.condition(each, how, rest, context) for each in (part.parameter, _apart(part.parameter)))
         )
+    return _together(repetition, asked)
+
+
+def _together(repetition: Repetition, parts: Sequence[tuple[Condition, ...]]) -> Condition:
+    """Returns the condition on all parts at once, given what each asks of the index document and of a tuple."""
+    asked = [whole for whole, _ in parts]
+    inner = [apart.mongodb() for part, (_, apart) in zip(repetition.parts, parts, strict=True) if not part.is_outer]
+    if inner:
+        asked.append(Condition(others=({f"c.{repetition.name}": {"$elemMatch": joined(inner)}},)))
     asked += [
         Condition(others=tuple({f"resource.{key}": {"$exists": True}} for key in part.only))
         for part in repetition.parts

@@ -10,8 +10,8 @@
 |           | `c` code, `t` unit as text, `u` dimension where they are in its unit; others have a second entry in it,  |
 |           | `{p: code~dimension, l, h}`                                                                             |
 | `q`       | such second entries of elements that repeat; not indexed                                                |
-| `c`       | what stands together, for composite parameters: `{component: [{k, d, n, q, x of one repetition}]}`;     |
-|           | not indexed                                                                                             |
+| `c`       | what stands together, for composite parameters: `{component: [{k, d, n of one repetition}]}`; not       |
+|           | indexed                                                                                                 |
 | `x`       | `{code: [...]}`, checked on what keys lead to, not indexed: strings as sent for `:exact`; of tokens     |
 |           | `<folded text`, `=system|code` where the keys are apart, `#system|code|value` of typed identifiers      |
 | `w`       | words, `{t: [those of the narrative], c: [those of other texts]}`; not indexed                          |

@@ -19,7 +19,7 @@ FORMATS: Mapping[str, int] = {
     "number": 1,
     "quantity": 2,
     "uri": 1,
-    "composite": 2,
+    "composite": 3,
     "special": 1,
 }
 """How entries are written, for each search parameter type, and for all (`document`): raised with every change of what

@@ -101,13 +101,7 @@ class Indexer:
             "k": list(draft.keys),
             "i": rules.stamp,
         }
-        parts = (
-            *(("d", draft.dates), ("n", draft.numbers), ("q", draft.converted), ("c", draft.tuples)),
-            *(("x", draft.checks), ("w", draft.words), ("g", draft.place), ("s", order)),
-        )
-        for name, entries in parts:
-            if entries:
-                document[name] = entries
+        _fill(document, draft)
         return document
 
     def _compile(self, resource_type: str) -> _Rules:
@@ -157,6 +151,26 @@ def _values(rule: _Rule, resource: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     except InvalidContent:
         # A valid resource is stored whatever somebody's search parameter makes of it.
         return ()
+
+
+def _fill(document: dict[str, Any], draft: Draft) -> None:
+    """Adds the fields that most resources have no entries for."""
+    if draft.dates:
+        document["d"] = draft.dates
+    if draft.numbers:
+        document["n"] = draft.numbers
+    if draft.converted:
+        document["q"] = draft.converted
+    if draft.tuples:
+        document["c"] = draft.tuples
+    if draft.checks:
+        document["x"] = draft.checks
+    if draft.words:
+        document["w"] = draft.words
+    if draft.place:
+        document["g"] = draft.place
+    if draft.order:
+        document["s"] = draft.order
 
 
 def evaluate(expression: Expression, resource: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -105,10 +105,10 @@ def base_ends(low: Decimal, high: Decimal, unit: Unit | None) -> tuple[Decimal, 
     """Returns the narrowest range around [low, high] that MongoDB can hold, in the unit of `unit`'s dimension."""
     if unit is None:
         return outer(low, high)
-    return _quotient(low, unit, _FLOOR), _quotient(high, unit, _CEILING)
+    return _in_base(low, unit, _FLOOR), _in_base(high, unit, _CEILING)
 
 
-def _quotient(value: Decimal, unit: Unit, rounding: Context) -> Decimal:
+def _in_base(value: Decimal, unit: Unit, rounding: Context) -> Decimal:
     if value in (INFINITE, NEGATIVE_INFINITE):
         return value
     found = unit.to_base(Fraction(value))

@@ -58,17 +58,17 @@ def _write(draft: Draft, home: Home, type_name: str, value: Any) -> None:
         return
     low, high, sent = found
     code = home.code
-    entry: dict[str, Any] = {"p": code, **dict(zip("lh", outer(low, high), strict=True)), **_unit(sent)}
-    unit = _convertible(sent.get("code")) if sent.get("system") == SYSTEM else None
-    if unit is None:
-        ends = entry["l"], entry["h"]
-    elif unit.is_base:
-        entry["u"] = unit.dimension
-        ends = entry["l"], entry["h"]
-    else:
-        ends = base_ends(low, high, unit)
-        converted = draft.converted if home.is_compact else draft.numbers
-        converted.append({"p": f"{code}~{unit.dimension}", "l": ends[0], "h": ends[1]})
+    ends = outer(low, high)
+    entry: dict[str, Any] = {"p": code, "l": ends[0], "h": ends[1]}
+    _add_unit(entry, sent)
+    unit = _convertible(entry.get("c")) if entry.get("s") == SYSTEM else None
+    if unit is not None:
+        if unit.is_base:
+            entry["u"] = unit.dimension
+        else:
+            ends = _base_ends(low, high, entry["c"])
+            converted = draft.converted if home.is_compact else draft.numbers
+            converted.append({"p": f"{code}~{unit.dimension}", "l": ends[0], "h": ends[1]})
     draft.numbers.append(entry)
     draft.sortable(code, *ends)
 
@@ -128,6 +128,12 @@ def _converted(home: Home, unit: Unit, bounds: dict[str, Any]) -> tuple[dict[str
     return (same, {"n": {"$elemMatch": {"p": home.code}}, "q": entry}) if home.is_compact else (same, {"n": entry})
 
 
+@lru_cache(maxsize=8192)
+def _base_ends(low: Decimal, high: Decimal, code: str) -> tuple[Decimal, Decimal]:
+    # The numbers of clinical data repeat; fractions are slow.
+    return base_ends(low, high, _convertible(code))
+
+
 @lru_cache(maxsize=1024)
 def _convertible(code: str | None) -> Unit | None:
     unit = find_unit(code) if code else None
@@ -139,12 +145,11 @@ def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
     return tuple({"n": {"$elemMatch": {"p": home.code}}} for home in parameter.homes)
 
 
-def _unit(unit: dict[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if unit.get("system"):
-        found["s"] = unit["system"]
-    if unit.get("code"):
-        found["c"] = unit["code"]
-    if unit.get("unit") and unit["unit"] != unit.get("code"):
-        found["t"] = unit["unit"]
-    return found
+def _add_unit(entry: dict[str, Any], sent: dict[str, Any]) -> None:
+    system, code, text = sent.get("system"), sent.get("code"), sent.get("unit")
+    if system:
+        entry["s"] = system
+    if code:
+        entry["c"] = code
+    if text and text != code:
+        entry["t"] = text

@@ -46,6 +46,8 @@ def write_words(draft: Draft, resource: dict[str, Any]) -> None:
     texts: list[str] = []
     narratives: list[str] = []
     _gather(resource, _text_keys(), texts, narratives)
+    if not texts and not narratives:
+        return
     own = resource.get("text", {}).get("div") if narratives else None
     words: dict[str, None] = {}
     for text in texts:

@@ -3,8 +3,8 @@ what these refer to, each resource once.
 
 https://hl7.org/fhir/R4/patient-operation-everything.html
 
-Without parameters the record is read together with those that others ask for; else, and where it is larger than a page,
-page by page.
+A whole record is read together with those that others ask for; where a part of it is asked for, or it is larger than a
+page, it is read by itself, page by page.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from fhir_server.interactions.read import read
 from fhir_server.operations.invocation import Invocation
 from fhir_server.operations.operation import HL7, Operation
 from fhir_server.operations.record_pages import RecordPage, read_page
-from fhir_server.operations.record_selection import PARAMETERS, selection_of
-from fhir_server.search import Found, Reader
+from fhir_server.operations.record_selection import PARAMETERS, page_size, selection_of
+from fhir_server.search import Found, Reader, Record
 from fhir_server.spec.json_format import RawJson
 
 _MATCH, _INCLUDE = {"mode": "match"}, {"mode": "include"}
@@ -27,15 +27,21 @@ _READABLE = ":/|,$"
 async def run(invocation: Invocation) -> dict[str, Any]:
     """Returns a searchset; raises ResourceNotFound and ResourceDeleted for a patient who is not there."""
     repository, patient = invocation.repository, invocation.id_
-    if patient is not None and not invocation.inputs.texts:
+    if patient is not None and all(name == "_count" for name, _ in invocation.inputs.texts):
         record = await repository.records.submit(patient)
-        if record is not None and record.members and record.members[0].id_ == patient:
+        if record is not None and _fits(record, patient, page_size(invocation)):
             return _bundle(invocation, RecordPage(record.members, record.others, len(record.members)))
     if patient is not None:
         await read(repository.store, "Patient", patient)
     reader = Reader(repository.store, repository.search_parameters, repository.limits.query_timeout_ms)
     selection = selection_of(invocation)
     return _bundle(invocation, await read_page(selection, reader, repository.page_key))
+
+
+def _fits(record: Record, patient: str, count: int) -> bool:
+    """True where the patient is there, and the whole record on one page."""
+    members = record.members
+    return bool(members) and members[0].id_ == patient and len(members) + len(record.others) <= count
 
 
 def _bundle(invocation: Invocation, page: RecordPage) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def selection_of(invocation: Invocation) -> Selection:
         patient=invocation.id_,
         request=SearchRequest(path, parameters=tuple(texts), page=inputs.one("_page") or ""),
         registry=registry,
-        count=_count(inputs.one("_count")),
+        count=page_size(invocation),
         types=frozenset(_checked_type(name) for name in inputs.all("_type")),
         since=date_range(since, zone)[0] if since else None,
         start=date_range(start, zone)[0] if start else None,
@@ -137,7 +137,9 @@ def _checked_type(name: str) -> str:
     )
 
 
-def _count(sent: int | None) -> int:
+def page_size(invocation: Invocation) -> int:
+    """Returns how many resources a page may hold; raises InvalidContent for a `_count` below 1."""
+    sent: int | None = invocation.inputs.one("_count")
     if sent is None:
         return MAX_COUNT
     if sent < 1:

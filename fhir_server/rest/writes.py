@@ -15,12 +15,14 @@ from fhir_server.interactions.addresses import (
 )
 from fhir_server.interactions.apply import apply
 from fhir_server.interactions.delete_history import delete_history
+from fhir_server.interactions.delete_job import begin_deletion
 from fhir_server.interactions.delete_matching import delete_matching
 from fhir_server.interactions.incomplete import refuse_subsetted
 from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.outcome import Issue, build_outcome
 from fhir_server.rest.binaries import sent_resource
 from fhir_server.rest.endpoint import Endpoint
+from fhir_server.rest.jobs import answer_accepted
 from fhir_server.rest.request import Request
 from fhir_server.rest.response import Response, answer_resource, answer_write
 from fhir_server.rest.retrieval import refuse_query
@@ -79,6 +81,8 @@ async def delete(endpoint: Endpoint, request: Request) -> Response:
     resource_type, id_, condition = _target(request)
     if condition is not None and (scope := request.header(b"x-conditional-delete")):
         _check_scope(request, scope)
+        if request.preferences.respond_async:
+            return answer_accepted(await begin_deletion(endpoint.repository, resource_type, condition), request)
         deleted = await delete_matching(endpoint.repository, resource_type, condition)
         return _answer_deleted(deleted, request)
     write = WriteRequest("DELETE", resource_type, id_, condition=condition, if_match=_if_match(request))

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.search.page import Found, found
@@ -30,7 +31,7 @@ MOST_TOGETHER = 3000
 
 RECORD_FIELDS: dict[str, Any] = {**BODY, "patient": 1, "date": 1}
 
-_REFERENCE = re.compile(rb'"(?:reference|url)":"([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})["/]')
+_REFERENCE = re.compile(rb'"(?:reference|url)":"([A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64})["/]')
 
 Reference = tuple[str, str]
 """Type and id of what is referred to."""
@@ -49,6 +50,7 @@ class Record:
 @dataclass(slots=True)
 class _Draft:
     documents: list[dict[str, Any]] = field(default_factory=list)
+    texts: set[bytes] = field(default_factory=set)
     references: set[Reference] = field(default_factory=set)
 
 
@@ -103,8 +105,12 @@ def compartment_keys(registry: SearchParameterRegistry) -> Mapping[str, tuple[st
 
 def references_in(json: bytes) -> set[Reference]:
     """Returns the resources of this server that a resource refers to, read off its JSON without building objects."""
-    found = {(name.decode(), id_.decode()) for name, id_ in _REFERENCE.findall(json)}
-    return {reference for reference in found if reference[0] in resource_types()}
+    return _parsed(_REFERENCE.findall(json))
+
+
+def _parsed(texts: Iterable[bytes]) -> set[Reference]:
+    parts = (text.decode().partition("/") for text in texts)
+    return {(resource_type, id_) for resource_type, _, id_ in parts if resource_type in resource_types()}
 
 
 def _parts(patients: Collection[str], registry: SearchParameterRegistry) -> list[Part]:
@@ -117,13 +123,14 @@ def _parts(patients: Collection[str], registry: SearchParameterRegistry) -> list
 def _attributed(documents: Sequence[dict[str, Any]], patients: Collection[str]) -> dict[str, _Draft] | None:
     """Returns the drafts of the records, those left out that have to be read alone; None where all have."""
     drafts: dict[str, _Draft] = {patient: _Draft() for patient in patients}
+    asked = {f"Patient/{patient}".encode(): patient for patient in patients}
     alone: set[str] = set()
     unique = {(document["t"], document["_id"]): document for document in documents}
     for document in unique.values():
         one = found(document["t"], document)
-        references = references_in(one.json)
+        texts = set(_REFERENCE.findall(one.json))
         owner = document["patient"]
-        named = {id_ for name, id_ in references if name == "Patient" and id_ in drafts and id_ != owner}
+        named = {asked[text] for text in texts & asked.keys()} - {owner}
         if owner not in drafts:
             # Found through a key of one of the patients: of the only one that it names.
             if len(named) != 1:
@@ -134,16 +141,17 @@ def _attributed(documents: Sequence[dict[str, Any]], patients: Collection[str]) 
         draft = drafts[owner]
         document["found"] = one
         draft.documents.append(document)
-        draft.references |= references
+        draft.texts |= texts
     for draft in drafts.values():
-        draft.references -= {(document["t"], document["_id"]) for document in draft.documents}
+        draft.references = _parsed(draft.texts) - {(each["t"], each["_id"]) for each in draft.documents}
     return {patient: draft for patient, draft in drafts.items() if patient not in alone}
 
 
 def _record(patient: str, draft: _Draft, others: Mapping[Reference, Found]) -> Record:
     documents = draft.documents
-    documents.sort(key=lambda document: document["_id"])
-    documents.sort(key=lambda document: document["date"], reverse=True)
-    documents.sort(key=lambda document: (document["_id"] != patient or document["t"] != "Patient", document["t"]))
-    members = tuple(document["found"] for document in documents)
+    documents.sort(key=itemgetter("_id"))
+    documents.sort(key=itemgetter("date"), reverse=True)
+    documents.sort(key=itemgetter("t"))
+    documents.sort(key=lambda document: document["_id"] != patient or document["t"] != "Patient")
+    members = tuple(map(itemgetter("found"), documents))
     return Record(members, tuple(others[reference] for reference in sorted(draft.references) if reference in others))

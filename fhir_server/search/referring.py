@@ -70,9 +70,8 @@ class Wanted:
         by_url = [each for each in targets if "resource" in each and is_canonical(parameter, each["t"], self._registry)]
         condition = references_to(parameter, by_url)
         keys.update(dict.fromkeys(condition.keys))
-        self._others[resource_type].extend(condition.others)
-        if not condition.others:
-            del self._others[resource_type]
+        if condition.others:
+            self._others[resource_type].extend(condition.others)
 
     def _add_target(self, parameter: SearchParameter, text: str, target: str | None) -> None:
         kind, _, id_ = text.partition("/")

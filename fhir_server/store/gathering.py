@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.store.codec import CODEC_OPTIONS, RAW_CODEC_OPTIONS, decode
+from fhir_server.store.codec import CODEC_OPTIONS, decode, encode
 from fhir_server.store.collections import META, TYPES
 from fhir_server.store.queries import run
 
@@ -55,10 +55,19 @@ async def gather(
         known = collections.known_types
         asked = [branch for branch in branches if branch.resource_type in known]
         cursor = await _ask(database, asked, fields, limit, max_time_ms)
-        (types, *documents), more = [decode(document.raw) for document in cursor["firstBatch"]], cursor["id"]
+        (types, *documents), more = cursor["firstBatch"], cursor["id"]
         collections.learn_types(types["names"])
         if collections.known_types.isdisjoint(each.resource_type for each in branches if each not in asked):
-            return Gathered(documents[:limit], is_whole=not more and len(documents) <= limit)
+            whole = [_decoded(document) for document in documents[:limit]]
+            return Gathered(whole, is_whole=not more and len(documents) <= limit)
+
+
+def _decoded(document: dict[str, Any]) -> dict[str, Any]:
+    """Returns a document with our types in it, which the driver leaves out where it decodes the reply to a command.
+
+    Only a resource of which no JSON is kept needs them.
+    """
+    return decode(encode(document).raw) if type(document.get("body")) is dict else document
 
 
 async def _ask(
@@ -69,8 +78,7 @@ async def _ask(
     # The list of types, and one more document, which shows that there are more.
     pipeline.append({"$limit": limit + 2})
     command = {"aggregate": META, "pipeline": pipeline, "cursor": {"batchSize": limit + 3}, "maxTimeMS": max_time_ms}
-    # Undecoded, since the driver leaves our types out where it decodes the reply to a command.
-    cursor = (await run(database, command, RAW_CODEC_OPTIONS))["cursor"]
+    cursor = (await run(database, command, CODEC_OPTIONS))["cursor"]
     if cursor["id"]:
         await run(database, {"killCursors": META, "cursors": [cursor["id"]]}, CODEC_OPTIONS)
     return cursor

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
+from fhir_server.spec.json_format import encode
 from tests.api.conftest import Client
 from tests.support.refusals import assert_refused
 
@@ -238,3 +239,44 @@ async def test_type_that_another_process_has_begun(open_client: Callable[..., An
     assert names(await everything(second, "Patient/p/$everything")) == ["Patient/p"]
     await first.update(observation("o", "p"))
     assert names(await everything(second, "Patient/p/$everything")) == ["Patient/p", "Observation/o"]
+
+
+async def test_resource_of_which_no_json_is_kept(
+    open_client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large ones, and those of older servers, are stored as documents alone; decimals keep their digits."""
+    monkeypatch.setattr("fhir_server.store.units.LARGEST_JSON", 0)
+    client: Client = await open_client()
+    value: dict[str, Any] = {
+        "valueQuantity": {"value": 1.50, "unit": "x"},
+        "component": [{"code": CODE, "valueInteger": 7}],
+    }
+    await client.update({"resourceType": "Patient", "id": "p"})
+    await client.put("Observation/o", content=encode(observation("o", "p", **value)).replace(b"1.5,", b"1.50,"))
+    answer = await client.get("Patient/p/$everything")
+    assert b'"value":1.50' in answer.content
+    assert names(answer.json()) == ["Patient/p", "Observation/o"]
+
+
+async def test_large_record_comes_in_pages_while_others_write(open_client: Callable[..., Any]) -> None:
+    """1,300 resources, two pages: none is missing and none comes twice, whatever is written about others meanwhile."""
+    client: Client = await open_client()
+    ids = [f"o{number}" for number in range(1300)]
+    gp = [{"reference": "Practitioner/gp"}]
+    for at in range(0, len(ids), 650):
+        mine = [put(observation(id_, "p", "2024-01-10", performer=gp)) for id_ in ids[at : at + 650]]
+        patients = [put({"resourceType": name, "id": id_}) for name, id_ in (("Patient", "p"), ("Practitioner", "gp"))]
+        assert (await client.bundle(*patients, *mine)).status_code == 200
+
+    async def write() -> None:
+        for number in range(30):
+            await client.update(observation(f"other{number}", "other", "2024-01-10"))
+
+    first, small, _ = await asyncio.gather(
+        everything(client, "Patient/p/$everything"), everything(client, "Patient/$everything?_count=1"), write()
+    )
+    assert (len(names(first)), len(names(small, "match"))) == (1000, 1)
+    [following] = [link["url"] for link in first["link"] if link["relation"] == "next"]
+    second, _ = await asyncio.gather(everything(client, following), write())
+    found = Counter([*names(first), *names(second)])
+    assert found == Counter(["Patient/p", "Practitioner/gp", *(f"Observation/{id_}" for id_ in ids)])

@@ -43,9 +43,9 @@ def matches(value: Value, text: str) -> bool:
     return any(stands(prefix, rest, each) for each in extents(value))
 
 
-def stands(prefix: str, text: str, found: Extent, factor: Fraction = Fraction(1)) -> bool:
-    """True where an extent stands to the number in `text`, times `factor`, as the prefix says."""
-    number, half = Fraction(text) * factor, half_step(text) * factor
+def stands(prefix: str, text: str, found: Extent) -> bool:
+    """True where an extent stands to the number in `text` as the prefix says."""
+    number, half = Fraction(text), half_step(text)
     if prefix in ("eq", "ne"):
         within = (
             found.low is not None

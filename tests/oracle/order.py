@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -11,9 +12,16 @@ from tests.oracle.definitions import Parameter, parameters
 from tests.oracle.values import Resource, Value
 from tests.oracle.world import World
 
+_MAIN_DATES = ("date", "authored", "recorded-date")
+
 
 def disorder(sort: Sequence[str], found: Sequence[Resource], world: World) -> str | None:
-    """Returns None where the resources are in order, else which two are not, and by what."""
+    """Returns None where the resources are in order, else which two are not, and by what.
+
+    Without `_sort` the newest come first, by the main date of the type.
+    """
+    main = main_date(found[0]["resourceType"]) if found else None
+    sort = sort or ((f"-{main}",) if main else ())
     for former, latter in pairwise(found):
         for key in sort:
             one, other = _place(key, former, world), _place(key, latter, world)
@@ -28,6 +36,8 @@ def disorder(sort: Sequence[str], found: Sequence[Resource], world: World) -> st
 def _place(key: str, resource: Resource, world: World) -> tuple[bool, Any]:
     """Returns where a resource stands: without a value lowest, else its lowest or, descending, its highest value."""
     parameter = parameters(resource["resourceType"])[key.lstrip("-")]
+    if parameter.code == main_date(resource["resourceType"]):
+        return True, _start(parameter, resource, world)
     lows, highs = [], []
     for value in world.values(parameter, resource):
         for low, high in _ends(parameter, value):
@@ -36,6 +46,16 @@ def _place(key: str, resource: Resource, world: World) -> tuple[bool, Any]:
     if not lows:
         return False, 0
     return True, max(highs) if key.startswith("-") else min(lows)
+
+
+def main_date(resource_type: str) -> str | None:
+    """Returns the code of the date by which the newest come first; it is sorted by its start in both directions."""
+    return next((code for code in _MAIN_DATES if code in parameters(resource_type)), None)
+
+
+def _start(parameter: Parameter, resource: Resource, world: World) -> datetime:
+    lows = [each.low for value in world.values(parameter, resource) for each in dates.spans(value)]
+    return min(lows, default=dates.BEGINNING)
 
 
 def _ends(parameter: Parameter, value: Value) -> list[tuple[Any, Any]]:
@@ -48,7 +68,7 @@ def _ends(parameter: Parameter, value: Value) -> list[tuple[Any, Any]]:
             return [(each.low, each.high) for each in dates.spans(value)]
         case "number":
             return [_bounded(each) for each in numbers.extents(value)]
-    return [_bounded(each.extent) for each in quantities.amounts(value)]
+    return [_bounded(each) for each in quantities.sort_keys(value)]
 
 
 def _bounded(extent: numbers.Extent) -> tuple[Any, Any]:

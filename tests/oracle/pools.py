@@ -49,6 +49,9 @@ UNITS: tuple[Json, ...] = (
     {"system": "http://unitsofmeasure.org", "code": "mg", "unit": "mg"},
     {"system": "http://unitsofmeasure.org", "code": "g"},
     {"system": "http://unitsofmeasure.org", "code": "mm[Hg]", "unit": "mmHg"},
+    {"system": "http://unitsofmeasure.org", "code": "kPa"},
+    {"system": "http://unitsofmeasure.org", "code": "ug/kg"},
+    {"system": "http://unitsofmeasure.org", "code": "%", "unit": "%"},
     {"system": "urn:oid:1.2.250.1.213", "code": "mg"},
 )
 URLS = (

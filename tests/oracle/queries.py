@@ -1,127 +1,215 @@
-"""Hypothesis strategies of searches over a world, over the whole grammar, mostly from values that occur in it.
+"""Hypothesis strategies of searches over a world, over the whole grammar.
 
-modifier × prefix × several values × several criteria × chain × `_has` × include × sort × page size
+modifier × prefix × several values × several criteria × chain × `_has` × `_filter` × include × sort × page size
+
+A search is drawn around a witness, a resource that it mostly finds: criteria are made from the values of the witness,
+chains follow its references.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
 from tests.oracle.definitions import Parameter, parameters
-from tests.oracle.query import Chain, Condition, Criterion, Has, Include, Search
+from tests.oracle.filters import Comparison, Junction, Negation, Node
+from tests.oracle.matcher import holds
+from tests.oracle.query import Chain, Condition, Criterion, Filter, Has, Include, Member, Search
 from tests.oracle.sweep import criteria_of
-from tests.oracle.world import World
+from tests.oracle.text import prefix_of, unescape
+from tests.oracle.values import Resource
+from tests.oracle.world import Key, World, key_of
 
-Draw = st.DrawFn
-_VALUES = 6
-"""How many values of one parameter criteria are made from."""
+_CHAINED = 2
+"""How many relations stand within each other at most."""
 
 
-@st.composite
-def searches(draw: Draw, world: World) -> Search:
-    """Draws one search of one type."""
-    resource_type = draw(st.sampled_from(world.types))
-    conditions = draw(st.lists(_conditions(world, resource_type, 2), min_size=0, max_size=3))
-    return Search(
-        resource_type,
-        tuple(conditions),
-        includes=tuple(draw(_includes(world, resource_type))),
-        sort=tuple(draw(_sorts(resource_type))),
-        options=(("_count", str(draw(st.sampled_from((1, 2, 3, 50))))),),
+@dataclass
+class Choices:
+    """What searches over a world are drawn from, computed once: criteria around a resource, and what leads where."""
+
+    world: World
+    criteria: dict[Key, list[Criterion]] = field(default_factory=dict)
+    true: dict[Key, list[Criterion]] = field(default_factory=dict)
+    steps: dict[Key, list[tuple[str, Resource]]] = field(default_factory=dict)
+
+    def criteria_around(self, resource: Resource) -> list[Criterion]:
+        """Returns criteria made from the values of a resource, and of a few parameters that it has no value for."""
+        key = key_of(resource)
+        if key not in self.criteria:
+            alone = World([resource])
+            known = [each for each in parameters(key[0]).values() if each.type != "special"]
+            there = [each for each in known if alone.values(each, resource)]
+            absent = [each for each in known if each not in there and each.code != "_lastUpdated"]
+            found = [each for one in (*there, *absent[::9]) for each in criteria_of(one, alone, 3)]
+            self.criteria[key] = list(dict.fromkeys(found))
+        return self.criteria[key]
+
+    def true_criteria(self, resource: Resource) -> list[Criterion]:
+        """Returns those of the criteria around a resource that it fulfils."""
+        key = key_of(resource)
+        if key not in self.true:
+            self.true[key] = [each for each in self.criteria_around(resource) if holds(each, resource, self.world)]
+        return self.true[key]
+
+    def steps_from(self, resource: Resource) -> list[tuple[str, Resource]]:
+        """Returns (code, target) for each reference of a resource to one in this world."""
+        key = key_of(resource)
+        if key not in self.steps:
+            references = [each for each in parameters(key[0]).values() if each.type == "reference"]
+            self.steps[key] = [(one.code, to) for one in references for to in self.world.targets(one, resource)]
+        return self.steps[key]
+
+    def steps_to(self, resource: Resource) -> list[tuple[str, Resource]]:
+        """Returns (code, source) for each reference in this world to a resource."""
+        everything = (source for name in self.world.types for source in self.world.of_type(name))
+        return [(code, source) for source in everything for code, to in self.steps_from(source) if to is resource]
+
+
+def searches(choices: Choices) -> st.SearchStrategy[Search]:
+    """Returns searches of one type, with what is returned, in which order and how many a page."""
+    everything = [each for name in choices.world.types for each in choices.world.of_type(name)]
+    return st.sampled_from(everything).flatmap(lambda witness: _searches(choices, witness))
+
+
+def _searches(choices: Choices, witness: Resource) -> st.SearchStrategy[Search]:
+    conditions = st.one_of(
+        _criteria(choices, witness),
+        _criteria(choices, witness),
+        _chains(choices, witness, _CHAINED),
+        _reverse_chains(choices, witness, _CHAINED),
+        _filters(choices, witness, 2).map(Filter),
+    )
+    if witness["resourceType"] in ("Patient", "Observation"):
+        conditions = st.one_of(conditions, conditions, st.sampled_from((Member("lis0"), Member("no-such-list"))))
+    return st.builds(
+        Search,
+        st.just(witness["resourceType"]),
+        st.lists(conditions, max_size=3).map(tuple),
+        includes=st.one_of(st.just(()), _includes(choices, witness)),
+        sort=_sorts(witness["resourceType"]),
+        options=st.sampled_from(("1", "2", "3", "50")).map(lambda count: (("_count", count),)),
     )
 
 
 @st.composite
-def _conditions(draw: Draw, world: World, resource_type: str, depth: int) -> Condition:
-    """Draws a criterion, or one that is asked of what a reference leads to, or comes from."""
-    kind = draw(st.sampled_from(("criterion", "criterion", "chain", "has"))) if depth else "criterion"
-    if kind == "chain":
-        chains = _steps(world, resource_type)
-        if chains:
-            code, target, is_named = draw(st.sampled_from(chains))
-            named = target if is_named or draw(st.booleans()) else None
-            return Chain(code, named, draw(_conditions(world, target, depth - 1)))
-    if kind == "has":
-        sources = [
-            (source, code)
-            for source in world.types
-            for code, target, _ in _steps(world, source)
-            if target == resource_type
-        ]
-        if sources:
-            source, code = draw(st.sampled_from(sources))
-            return Has(source, code, draw(_conditions(world, source, depth - 1)))
-    return draw(_criteria(world, resource_type))
-
-
-@st.composite
-def _criteria(draw: Draw, world: World, resource_type: str) -> Criterion:
-    """Draws a criterion; two of the same kind may become one with both values."""
-    parameter = draw(st.sampled_from(_with_values(world, resource_type)))
-    choices = list(dict.fromkeys(criteria_of(parameter, world, _VALUES)))
-    chosen = draw(st.sampled_from(choices))
-    alike = [each for each in choices if each.modifier == chosen.modifier != "missing"]
+def _criteria(draw: st.DrawFn, choices: Choices, witness: Resource) -> Criterion:
+    """Draws a criterion, mostly one that the witness fulfils; two of the same kind may become one with both values."""
+    around, true = choices.criteria_around(witness), choices.true_criteria(witness)
+    mostly = st.one_of(*(st.sampled_from(each) for each in (true, true, around) if each))
+    chosen: Criterion = draw(mostly)
+    alike = [each for each in around if each.name == chosen.name and each.modifier != "missing"]
     if alike and draw(st.integers(0, 3)) == 0:
         other = draw(st.sampled_from(alike))
         return replace(chosen, values=tuple(dict.fromkeys((*chosen.values, *other.values))))
     return chosen
 
 
-def _with_values(world: World, resource_type: str) -> Sequence[Parameter]:
-    """Returns the parameters that some resource has a value for, and one that none has."""
-    found: list[Parameter] = []
-    without: list[Parameter] = []
-    for parameter in parameters(resource_type).values():
-        if parameter.type == "special" or parameter.code == "_lastUpdated":
-            continue
-        is_there = any(world.values(parameter, resource) for resource in world.of_type(resource_type))
-        (found if is_there else without).append(parameter)
-    return found + without[:1]
+def _chains(choices: Choices, witness: Resource, depth: int) -> st.SearchStrategy[Condition]:
+    steps = choices.steps_from(witness)
+    if not steps:
+        return _criteria(choices, witness)
+
+    def chain(step: tuple[str, Resource]) -> st.SearchStrategy[Condition]:
+        code, target = step
+        kind = target["resourceType"]
+        named = st.just(kind) if len(parameters(witness["resourceType"])[code].targets) > 1 else st.just(None)
+        return st.builds(Chain, st.just(code), st.one_of(named, st.just(kind)), _related(choices, target, depth - 1))
+
+    return st.sampled_from(steps).flatmap(chain)
 
 
-def _steps(world: World, resource_type: str) -> list[tuple[str, str, bool]]:
-    """Returns (code, type of a target in this world, True where the type has to be named) of reference parameters."""
-    found: dict[tuple[str, str, bool], None] = {}
-    for parameter in parameters(resource_type).values():
-        if parameter.type == "reference":
-            for resource in world.of_type(resource_type):
-                for target in world.targets(parameter, resource):
-                    found[parameter.code, target["resourceType"], len(parameter.targets) > 1] = None
-    return list(found)
+def _reverse_chains(choices: Choices, witness: Resource, depth: int) -> st.SearchStrategy[Condition]:
+    steps = choices.steps_to(witness)
+    if not steps:
+        return _criteria(choices, witness)
+
+    def has(step: tuple[str, Resource]) -> st.SearchStrategy[Condition]:
+        code, source = step
+        kind = source["resourceType"]
+        return st.builds(Has, st.just(kind), st.just(code), _related(choices, source, depth - 1))
+
+    return st.sampled_from(steps).flatmap(has)
+
+
+def _related(choices: Choices, witness: Resource, depth: int) -> st.SearchStrategy[Condition]:
+    if not depth:
+        return _criteria(choices, witness)
+    further = _chains(choices, witness, depth), _reverse_chains(choices, witness, depth)
+    return st.one_of(_criteria(choices, witness), *further)
 
 
 @st.composite
-def _includes(draw: Draw, world: World, resource_type: str) -> list[Include]:
-    if draw(st.integers(0, 2)):
-        return []
-    reached, found = [resource_type], []
+def _filters(draw: st.DrawFn, choices: Choices, witness: Resource, depth: int) -> Node:
+    """Draws a filter: comparisons around the witness, over one reference at most, joined and negated."""
+    kind = draw(st.sampled_from(("comparison", "comparison", "and", "or", "not"))) if depth else "comparison"
+    if kind == "not":
+        return Negation(draw(_filters(choices, witness, depth - 1)))
+    if kind != "comparison":
+        inner = _filters(choices, witness, depth - 1)
+        return Junction(kind, tuple(draw(inner) for _ in range(draw(st.integers(2, 3)))))
+    steps = choices.steps_from(witness)
+    if steps and draw(st.integers(0, 3)) == 0:
+        code, target = draw(st.sampled_from(steps))
+        return replace(draw(_comparisons(choices, target)), path=((code, target["resourceType"]),))
+    return draw(_comparisons(choices, witness))
+
+
+def _comparisons(choices: Choices, witness: Resource) -> st.SearchStrategy[Comparison]:
+    known = parameters(witness["resourceType"])
+    around = choices.criteria_around(witness)
+    found = [one for each in around if len(each.values) == 1 for one in _compared(known[each.code], each)]
+    return st.sampled_from(found)
+
+
+def _compared(parameter: Parameter, criterion: Criterion) -> Iterator[Comparison]:
+    """Yields the comparisons that ask for what a criterion asks for; none where the value needs escapes."""
+    text, code = unescape(criterion.value), criterion.code
+    if "\\" in criterion.value:
+        return
+    match parameter.type, criterion.modifier:
+        case _, "missing":
+            yield Comparison(code, "pr", "false" if text == "true" else "true")
+        case "string", None | "contains" | "exact":
+            yield from (Comparison(code, operator, text) for operator in ("eq", "ne", "co", "sw", "ew"))
+        case "date" | "number" | "quantity", None:
+            prefix, rest = prefix_of(text)
+            yield Comparison(code, prefix, rest)
+            if parameter.type == "date":
+                yield Comparison(code, "po", rest)
+        case "token" | "reference" | "uri", None:
+            yield Comparison(code, "eq", text)
+            if parameter.type == "token" and "|" not in text:
+                yield Comparison(code, "ne", text)
+
+
+@st.composite
+def _includes(draw: st.DrawFn, choices: Choices, witness: Resource) -> tuple[Include, ...]:
+    """Draws includes that follow references from the witness, forwards and backwards, each from what came before."""
+    found: list[Include] = []
+    place = witness
     for number in range(draw(st.integers(1, 3))):
-        is_iterated = number > 0 or draw(st.booleans())
-        source = draw(st.sampled_from(reached))
-        if draw(st.booleans()):
-            steps = [(code, target) for code, target, _ in _steps(world, source)]
-            if steps:
-                code, target = draw(st.sampled_from(steps))
-                named = target if draw(st.booleans()) else None
-                found.append(Include(source, draw(st.sampled_from((code, code, None))), named, False, is_iterated))
-                reached.append(target)
-        else:
-            back = [(name, code) for name in world.types for code, target, _ in _steps(world, name) if target == source]
-            if back:
-                name, code = draw(st.sampled_from(back))
-                found.append(Include(name, code, draw(st.sampled_from((None, source))), True, is_iterated))
-                reached.append(name)
-    return found
+        is_iterated, here = number > 0 or draw(st.booleans()), place["resourceType"]
+        is_reverse = draw(st.booleans())
+        steps = choices.steps_to(place) if is_reverse else choices.steps_from(place)
+        if not steps:
+            break
+        code, place = draw(st.sampled_from(steps))
+        there = place["resourceType"]
+        source, target = (there, here) if is_reverse else (here, there)
+        named = draw(st.sampled_from((None, target)))
+        found.append(Include(source, draw(st.sampled_from((code, code, None))), named, is_reverse, is_iterated))
+    return tuple(found)
 
 
-def _sorts(resource_type: str) -> st.SearchStrategy[list[str]]:
+def _sorts(resource_type: str) -> st.SearchStrategy[tuple[str, ...]]:
     codes = [
         each.code
         for each in parameters(resource_type).values()
         if each.type in ("string", "token", "date", "number", "quantity") and not each.code.startswith("combo-")
     ]
     keys = st.tuples(st.sampled_from(("", "-")), st.sampled_from(codes)).map("".join)
-    return st.one_of(st.just([]), st.lists(keys, min_size=1, max_size=2, unique_by=lambda key: key.lstrip("-")))
+    some_keys = st.lists(keys, min_size=1, max_size=2, unique_by=lambda key: key.lstrip("-"))
+    return st.one_of(st.just(()), some_keys.map(tuple))

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from tests.oracle.filters import Node
+
 
 @dataclass(frozen=True)
 class Criterion:
@@ -67,7 +69,41 @@ class Has:
         return self.rest.value
 
 
-Condition = Criterion | Chain | Has
+@dataclass(frozen=True)
+class Member:
+    """`_list=id`: the resource is an entry of that List."""
+
+    list_id: str
+
+    @property
+    def name(self) -> str:
+        """The left side."""
+        return "_list"
+
+    @property
+    def value(self) -> str:
+        """The right side."""
+        return self.list_id
+
+
+@dataclass(frozen=True)
+class Filter:
+    """`_filter=…`."""
+
+    node: Node
+
+    @property
+    def name(self) -> str:
+        """The left side."""
+        return "_filter"
+
+    @property
+    def value(self) -> str:
+        """The right side."""
+        return str(self.node)
+
+
+Condition = Criterion | Chain | Has | Member | Filter
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice, product
 from typing import Any
 
-from tests.oracle import composites, quantities, references, strings
+from tests.oracle import composites, concepts, quantities, references, strings
 from tests.oracle.definitions import Parameter, parameters
 from tests.oracle.query import Criterion, Search
 from tests.oracle.text import PREFIXES, escape
-from tests.oracle.tokens import tokens
+from tests.oracle.tokens import texts, tokens
 from tests.oracle.values import Resource, Value
 from tests.oracle.world import World
 
@@ -24,6 +24,8 @@ ABSENT: Mapping[str, str] = {
     "uri": "http://nowhere.example/absent",
 }
 """A value that does not occur, by parameter type."""
+OTHER_UNITS = ("mg", "kg", "cm", "h", "kPa", "Cel", "%")
+"""Units that a value is asked for in besides its own."""
 ALWAYS = 4
 """How many searches of each parameter are never left out: `:missing` both ways, what does not occur, what does."""
 
@@ -99,6 +101,8 @@ def _token(parameter: Parameter, value: Value) -> Iterator[Criterion]:
         yield Criterion(code, (value.content, ABSENT["token"]), "not")
         return
     for token in tokens(parameter, value):
+        if not token.code:
+            continue
         text = escape(token.code)
         yield Criterion(code, (text,))
         yield Criterion(code, (text, ABSENT["token"]))
@@ -111,6 +115,33 @@ def _token(parameter: Parameter, value: Value) -> Iterator[Criterion]:
             yield Criterion(code, (f"{name}|{text}",), "not")
             if system:
                 yield Criterion(code, (f"{name}|",))
+                yield from _related(parameter, system, token.code)
+        yield from _by_type(parameter, value, token.code)
+    for each in texts(value):
+        yield Criterion(code, (escape(each[:9].swapcase()),), "text")
+
+
+def _related(parameter: Parameter, system: str, code: str) -> Iterator[Criterion]:
+    """Yields what asks for codes that are related, where this code and its system are known."""
+    text = f"{escape(system)}|{escape(code)}"
+    line = next((line for line in concepts.lines_of_descent(system) if line[-1] == code), ())
+    if line:
+        yield Criterion(parameter.code, (text,), "below")
+        yield Criterion(parameter.code, (text,), "above")
+        yield Criterion(parameter.code, (f"{escape(system)}|{escape(line[0])}",), "below")
+    value_set = concepts.value_set_with(system)
+    if value_set is not None:
+        yield Criterion(parameter.code, (value_set,), "in")
+        yield Criterion(parameter.code, (value_set,), "not-in")
+
+
+def _by_type(parameter: Parameter, value: Value, text: str) -> Iterator[Criterion]:
+    codings = value.content.get("type", {}).get("coding", ()) if value.type == "Identifier" else ()
+    for coding in codings:
+        if coding.get("code") and coding.get("system"):
+            kind = f"{escape(coding['system'])}|{escape(coding['code'])}"
+            yield Criterion(parameter.code, (f"{kind}|{escape(text)}",), "of-type")
+            yield Criterion(parameter.code, (f"{kind}x|{escape(text)}",), "of-type")
 
 
 def _reference(parameter: Parameter, value: Value) -> Iterator[Criterion]:
@@ -173,6 +204,9 @@ def _quantity(parameter: Parameter, value: Value) -> Iterator[Criterion]:
                 yield Criterion(parameter.code, (f"{prefix}{text}|{system}|{code}",))
         if code:
             yield Criterion(parameter.code, (f"{text}||{code}",))
+        for other in OTHER_UNITS:
+            yield Criterion(parameter.code, (f"ge{text}|{system}|{other}",))
+            yield Criterion(parameter.code, (f"lt{float(number) * 1000:.6g}||{other}",))
         if amount.unit.get("unit"):
             yield Criterion(parameter.code, (f"{text}||{escape(amount.unit['unit'])}",))
 

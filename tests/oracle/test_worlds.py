@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tests.oracle import EXAMPLES
 from tests.oracle.asking import clear, load
 from tests.oracle.comparison import difference
 from tests.oracle.pools import Json
-from tests.oracle.queries import searches
+from tests.oracle.queries import Choices, searches
 from tests.oracle.query import Search
 from tests.oracle.references import BASE_URL
 from tests.oracle.world import World
@@ -27,11 +28,26 @@ SEARCHES = 20
 """Searches of one world."""
 
 
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[list[Json], list[Search]]:
-    """Draws a world and searches over it."""
-    resources = draw(worlds())
-    return resources, draw(st.lists(searches(World(resources)), min_size=SEARCHES, max_size=SEARCHES))
+@dataclass(frozen=True, repr=False)
+class Case:
+    """A world and searches over it."""
+
+    resources: list[Json]
+    searches: list[Search]
+
+    def __repr__(self) -> str:
+        """Returns no more than the size: the differences tell what matters."""
+        return f"a world of {len(self.resources)} resources, {len(self.searches)} searches"
+
+
+def cases() -> st.SearchStrategy[Case]:
+    """Returns a world with searches over it."""
+    return worlds().flatmap(_asked)
+
+
+def _asked(resources: list[Json]) -> st.SearchStrategy[Case]:
+    around = searches(Choices(World(resources)))
+    return st.lists(around, min_size=SEARCHES, max_size=SEARCHES).map(lambda asked: Case(resources, asked))
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -51,11 +67,10 @@ async def server(open_client: Callable[..., Any]) -> Client:
     phases=(Phase.generate,),
 )
 @given(case=cases())
-async def test_the_server_answers_as_the_oracle(server: Client, case: tuple[list[Json], list[Search]]) -> None:
-    resources, asked = case
-    world = await load(server, resources, kind="transaction")
+async def test_the_server_answers_as_the_oracle(server: Client, case: Case) -> None:
+    world = await load(server, case.resources, kind="transaction")
     try:
-        differences = [found for search in asked if (found := await difference(server, search, world))]
+        differences = [found for search in case.searches if (found := await difference(server, search, world))]
     finally:
         await clear(server, world)
     assert not differences, "\n".join(differences)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.oracle import strings
+from tests.oracle import concepts, strings
 from tests.oracle.definitions import Parameter, implied_systems
 from tests.oracle.text import split, unescape
 from tests.oracle.values import Value
@@ -18,7 +18,10 @@ _PUNCTUATION = str.maketrans("", "", " .-()/\u00a0\u202f")
 
 @dataclass(frozen=True)
 class Token:
-    """A code as search sees it; `systems` holds all systems it counts as being in, None stands for no system."""
+    """A code as search sees it, empty where only a system is given.
+
+    `systems` holds all systems it counts as being in, None stands for no system.
+    """
 
     systems: frozenset[str | None]
     code: str
@@ -33,11 +36,11 @@ def tokens(parameter: Parameter, value: Value) -> Iterator[Token]:
             yield from _coding(coding)
     elif value.type == "Coding":
         yield from _coding(content)
-    elif value.type == "Identifier" and content.get("value"):
-        yield Token(frozenset({content.get("system")}), content["value"], is_exact=True)
-    elif value.type == "ContactPoint" and content.get("value"):
-        yield Token(frozenset({content.get("use")}), _contact(content["value"]))
-    elif value.type == "id":
+    elif value.type == "Identifier":
+        yield Token(frozenset({content.get("system")}), content.get("value", ""), is_exact=True)
+    elif value.type == "ContactPoint":
+        yield Token(frozenset({content.get("use")}), _contact(content.get("value", "")))
+    elif parameter.code == "_id":
         yield Token(frozenset(), content, is_exact=True)
     elif isinstance(content, bool):
         yield Token(frozenset({None, _SPECIAL_VALUES}), str(content).lower())
@@ -47,12 +50,18 @@ def tokens(parameter: Parameter, value: Value) -> Iterator[Token]:
 
 
 def matches(parameter: Parameter, value: Value, modifier: str | None, text: str) -> bool:
-    """True where one of the value's tokens is the asked one; `:not` is for the caller to turn round."""
+    """True where one of the value's tokens is the asked one; `:not` and `:not-in` are for the caller to turn round."""
     if modifier == "text":
-        return any(strings.matches(Value("string", each), None, text) for each in _texts(value))
+        return any(strings.matches(Value("string", each), None, text) for each in texts(value))
     if modifier == "of-type":
         return _is_of_type(value, text)
+    if modifier in ("in", "not-in"):
+        return any(_is_member(token, concepts.members(unescape(text))) for token in tokens(parameter, value))
     parts = [unescape(part) for part in split(text, "|")]
+    if modifier in ("above", "below"):
+        system, code = parts
+        related = (concepts.above if modifier == "above" else concepts.below)(system, code)
+        return any(_is_member(token, {system: related}) for token in tokens(parameter, value))
     return any(_is_asked(token, value, parts) for token in tokens(parameter, value))
 
 
@@ -65,7 +74,8 @@ def is_present(value: Value) -> bool:
 
 def sort_keys(parameter: Parameter, value: Value) -> list[str]:
     """Returns what a value is sorted by: its codes."""
-    return [token.code if token.is_exact else token.code.casefold() for token in tokens(parameter, value)]
+    found = [token for token in tokens(parameter, value) if token.code]
+    return [token.code if token.is_exact else token.code.casefold() for token in found]
 
 
 def _is_asked(token: Token, value: Value, parts: list[str]) -> bool:
@@ -76,9 +86,18 @@ def _is_asked(token: Token, value: Value, parts: list[str]) -> bool:
             return False
         if not code:
             return True
+    return is_code(token, value, code)
+
+
+def is_code(token: Token, value: Value, code: str) -> bool:
+    """True where a token of a value has that code, whatever its system."""
     if value.type == "ContactPoint":
         code = _contact(code)
     return token.code == code if token.is_exact else token.code.casefold() == code.casefold()
+
+
+def _is_member(token: Token, codes: Mapping[str, frozenset[str]]) -> bool:
+    return any(token.code.casefold() in codes.get(system or "", ()) for system in token.systems)
 
 
 def _is_of_type(value: Value, text: str) -> bool:
@@ -87,12 +106,12 @@ def _is_of_type(value: Value, text: str) -> bool:
         return False
     codings = value.content.get("type", {}).get("coding", ())
     return any(
-        (not system or each.get("system") == system) and each.get("code", "").casefold() == code.casefold()
-        for each in codings
+        each.get("system", "") == system and each.get("code", "").casefold() == code.casefold() for each in codings
     )
 
 
-def _texts(value: Value) -> Iterator[str]:
+def texts(value: Value) -> Iterator[str]:
+    """Yields what `:text` searches in."""
     if value.type == "CodeableConcept":
         if "text" in value.content:
             yield value.content["text"]
@@ -104,8 +123,7 @@ def _texts(value: Value) -> Iterator[str]:
 
 
 def _coding(coding: dict[str, Any]) -> Iterator[Token]:
-    if coding.get("code"):
-        yield Token(frozenset({coding.get("system")}), coding["code"])
+    yield Token(frozenset({coding.get("system")}), coding.get("code", ""))
 
 
 def _contact(text: str) -> str:

@@ -381,6 +381,7 @@ INCLUDES = [
     ("Organization?_id=o2&_revinclude=*", ["Organization/o1"]),
     ("Organization?_id=o2&_revinclude:iterate=Organization:partof", ["Organization/o1"]),
     ("QuestionnaireResponse?_id=a1&_include=QuestionnaireResponse:questionnaire", ["Questionnaire/q1"]),
+    ("Questionnaire?_id=q3&_revinclude=QuestionnaireResponse:*", ["QuestionnaireResponse/a2"]),
     ("QuestionnaireResponse?_id=a2&_include=QuestionnaireResponse:questionnaire", ["Questionnaire/q3"]),
     (
         "QuestionnaireResponse?_id=a3&_include=QuestionnaireResponse:questionnaire",
