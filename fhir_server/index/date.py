@@ -86,8 +86,10 @@ def begins_before(prefix: str, value: str, context: ValueContext) -> datetime | 
 
     The lowest beginning of the main date is a field of its own (`date`), whose index answers this, open periods or not.
     """
-    latest: datetime | None = range_bounds(prefix, *date_range(value, context.zone)).get("l", {}).get("$lt")
-    return latest
+    low, high = date_range(value, context.zone)
+    if prefix == "ap":
+        _, high = _widened(low, high)
+    return {"eq": high, "le": high, "ap": high, "lt": low, "eb": low}.get(prefix)
 
 
 def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:

@@ -1,7 +1,7 @@
 """Which interaction a method and a URL ask for. https://hl7.org/fhir/R4/http.html#summary"""
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
@@ -84,14 +84,16 @@ def _is_unchanged(request: Request, found: StoredVersion) -> bool:
     known, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
     if not (known or since):
         return False
-    instant = None
-    if since:
-        try:
-            instant = parsedate_to_datetime(since)
-        except (ValueError, OverflowError):
-            return False
-        instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    return is_unchanged(str(found.version_id), found.last_updated, known, instant)
+    return is_unchanged(str(found.version_id), found.last_updated, known, _http_date(since))
+
+
+def _http_date(text: str) -> datetime | None:
+    """Returns the instant of a header, None for one that is none, which HTTP has ignored."""
+    try:
+        instant = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 async def _post(endpoint: Endpoint, request: Request) -> Response:

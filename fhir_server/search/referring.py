@@ -62,7 +62,7 @@ class Wanted:
     def _add_referring(
         self, resource_type: str, parameter: SearchParameter, targets: Sequence[Mapping[str, Any]]
     ) -> None:
-        keys = self._keys[resource_type] if targets else {}
+        keys: dict[str, None] = {}
         for home in parameter.homes:
             for each in targets:
                 if home.target in (None, each["t"]):
@@ -70,6 +70,8 @@ class Wanted:
         by_url = [each for each in targets if "resource" in each and is_canonical(parameter, each["t"], self._registry)]
         condition = references_to(parameter, by_url)
         keys.update(dict.fromkeys(condition.keys))
+        if keys:
+            self._keys[resource_type].update(keys)
         if condition.others:
             self._others[resource_type].extend(condition.others)
 

@@ -1,6 +1,9 @@
 """PATCH in batch and transaction bundles. https://hl7.org/fhir/R4/http.html#patch"""
 
+import json
 from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from tests.api.test_patch import JSON_PATCH, TO_MALE, TO_MALE_JSON, TO_MALE_XML,
 from tests.support.refusals import assert_refused
 
 Resource = dict[str, Any]
+ROOT = Path(__file__).parents[2]
 
 
 def binary(content_type: str, data: bytes) -> Resource:
@@ -102,3 +106,19 @@ async def test_resource_that_holds_no_patch(client: Client, resource: Resource |
 async def test_condition_that_patch_does_not_have(client: Client, name: str) -> None:
     refused = await client.bundle(entry("Patient/1", TO_MALE, **{name: "identifier=1"}))
     assert_refused(refused, 400, "invalid", rule="bundle-condition")
+
+
+async def test_targets_that_a_profile_asks_for(open_client: Callable[..., Any]) -> None:
+    client = await open_client()
+    network = json.loads((ROOT / "profiles" / "examples" / "Bundle-reseau-exemple.json").read_text())
+    assert (await client.post("", json=network)).status_code == 200
+    url = "Location/exemple-salle"
+    room = (await client.get(url)).json()
+    absent = [{"op": "replace", "path": "/managingOrganization/reference", "value": "Organization/absent"}]
+    for kind, place in (("transaction", "Bundle.entry[0]"), ("batch", "Location.managingOrganization")):
+        answer = await client.bundle(entry(url, binary(JSON_PATCH, encode(absent))), kind=kind)
+        found = answer.json() if kind == "transaction" else answer.json()["entry"][0]["response"]["outcome"]
+        [issue] = [issue for issue in found["issue"] if issue["severity"] == "error"]
+        assert issue["details"]["coding"][0]["code"] == "reference-target-missing"
+        assert issue["expression"] == [place]
+    assert (await client.get(url)).json() == room

@@ -121,6 +121,7 @@ async def test_conditional_read(client: Client, patient: Resource, unique: str, 
         ({"If-None-Match": 'W/"1"'}, 200),
         ({"If-Modified-Since": modified}, 304),
         ({"If-Modified-Since": "Wed, 01 Jan 2020 00:00:00 GMT"}, 200),
+        ({"If-None-Match": 'W/"2"', "If-Modified-Since": "nonsense"}, 304),
         ({"If-Modified-Since": "Wed, 01 Jan 99999999999 00:00:00 GMT"}, 200),
         ({"If-None-Match": 'W/"1"', "If-Modified-Since": modified}, 200),
     ):

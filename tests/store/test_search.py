@@ -384,6 +384,13 @@ INCLUDES = [
     ("Questionnaire?_id=q3&_revinclude=QuestionnaireResponse:*", ["QuestionnaireResponse/a2"]),
     ("QuestionnaireResponse?_id=a2&_include=QuestionnaireResponse:questionnaire", ["Questionnaire/q3"]),
     (
+        "Questionnaire?_id=q1&_revinclude=QuestionnaireResponse:questionnaire",
+        ["QuestionnaireResponse/a1", "QuestionnaireResponse/a3"],
+    ),
+    ("Questionnaire?_id=q2&_revinclude=*", ["QuestionnaireResponse/a3"]),
+    ("Questionnaire?_id=q3&_revinclude=QuestionnaireResponse:questionnaire", ["QuestionnaireResponse/a2"]),
+    ("Observation?_id=o01&_include:recurse=Observation:*:Patient", ["Patient/p1"]),
+    (
         "QuestionnaireResponse?_id=a3&_include=QuestionnaireResponse:questionnaire",
         ["Questionnaire/q1", "Questionnaire/q2"],
     ),
