@@ -45,7 +45,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-FIELDS = ("patient", "date", "k", "d", "n", "c", "x", "s", "i")
+FIELDS = ("patient", "date", "k", "d", "n", "q", "c", "x", "w", "g", "s", "i")
 """All fields of an index document; one that is absent holds nothing."""
 
 LONGEST_KEY = 512

@@ -21,7 +21,9 @@ Progress = Callable[[str, int, int, str], Awaitable[None]]
 """Is told (type, resources walked, resources of the type, id reached)."""
 
 _CHUNK = 1000
-_BATCH = 50
+_BATCH = 200
+_UNDISTURBED = 25
+"""Resources that are indexed before others get their turn of the event loop."""
 
 
 class _RulesChanged(Exception):
@@ -126,7 +128,12 @@ def _written(changes: Sequence[Change]) -> dict[str, list[str]]:
 
 async def _index_again(store: ResourceStore, indexer: Indexer, resource_type: str, ids: Sequence[str]) -> None:
     versions = await store.read_many([(resource_type, id_) for id_ in ids])
-    documents = [(each, indexer.document(each.resource)) for each in versions.values() if each.resource is not None]
+    documents = []
+    for number, version in enumerate(versions.values(), 1):
+        if version.resource is not None:
+            documents.append((version, indexer.document(version.resource)))
+        if number % _UNDISTURBED == 0:
+            await asyncio.sleep(0)
     await store.replace_index(resource_type, documents, FIELDS)
 
 

@@ -35,17 +35,26 @@ def disorder(sort: Sequence[str], found: Sequence[Resource], world: World) -> st
 
 def _place(key: str, resource: Resource, world: World) -> tuple[bool, Any]:
     """Returns where a resource stands: without a value lowest, else its lowest or, descending, its highest value."""
-    parameter = parameters(resource["resourceType"])[key.lstrip("-")]
-    if parameter.code == main_date(resource["resourceType"]):
-        return True, _start(parameter, resource, world)
-    lows, highs = [], []
-    for value in world.values(parameter, resource):
-        for low, high in _ends(parameter, value):
-            lows.append(low)
-            highs.append(high)
-    if not lows:
+    link, dot, code = key.lstrip("-").rpartition(".")
+    if code == main_date(resource["resourceType"]):
+        return True, _start(parameters(resource["resourceType"])[code], resource, world)
+    holders = _linked(link, resource, world) if dot else [resource]
+    ends = [
+        pair
+        for holder in holders
+        for value in world.values(parameters(holder["resourceType"])[code], holder)
+        for pair in _ends(parameters(holder["resourceType"])[code], value)
+    ]
+    if not ends:
         return False, 0
-    return True, max(highs) if key.startswith("-") else min(lows)
+    return True, max(high for _, high in ends) if key.startswith("-") else min(low for low, _ in ends)
+
+
+def _linked(link: str, resource: Resource, world: World) -> list[Resource]:
+    """Returns what `subject:Patient`, the link of a chained sort, leads to."""
+    code, _, kind = link.partition(":")
+    targets = world.targets(parameters(resource["resourceType"])[code], resource)
+    return [each for each in targets if each["resourceType"] == kind]
 
 
 def main_date(resource_type: str) -> str | None:

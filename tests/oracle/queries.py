@@ -89,7 +89,7 @@ def _searches(choices: Choices, witness: Resource) -> st.SearchStrategy[Search]:
         st.just(witness["resourceType"]),
         st.lists(conditions, max_size=3).map(tuple),
         includes=st.one_of(st.just(()), _includes(choices, witness)),
-        sort=_sorts(witness["resourceType"]),
+        sort=_sorts(choices, witness),
         options=st.sampled_from(("1", "2", "3", "50")).map(lambda count: (("_count", count),)),
     )
 
@@ -185,6 +185,11 @@ def _compared(parameter: Parameter, criterion: Criterion) -> Iterator[Comparison
                 yield Comparison(code, "ne", text)
 
 
+def _sortable(resource: Resource, *types: str) -> list[str]:
+    known = parameters(resource["resourceType"]).values()
+    return [each.code for each in known if each.type in types and not each.code.startswith("combo-")]
+
+
 @st.composite
 def _includes(draw: st.DrawFn, choices: Choices, witness: Resource) -> tuple[Include, ...]:
     """Draws includes that follow references from the witness, forwards and backwards, each from what came before."""
@@ -204,12 +209,13 @@ def _includes(draw: st.DrawFn, choices: Choices, witness: Resource) -> tuple[Inc
     return tuple(found)
 
 
-def _sorts(resource_type: str) -> st.SearchStrategy[tuple[str, ...]]:
-    codes = [
-        each.code
-        for each in parameters(resource_type).values()
-        if each.type in ("string", "token", "date", "number", "quantity") and not each.code.startswith("combo-")
-    ]
+def _sorts(choices: Choices, witness: Resource) -> st.SearchStrategy[tuple[str, ...]]:
+    codes = _sortable(witness, "string", "token", "date", "number", "quantity")
+    for code, target in choices.steps_from(witness):
+        if "url" in target:
+            continue  # a canonical leads to several versions; the server refuses to sort by them
+        link = f"{code}:{target['resourceType']}"
+        codes += [f"{link}.{each}" for each in _sortable(target, "string", "token")]
     keys = st.tuples(st.sampled_from(("", "-")), st.sampled_from(codes)).map("".join)
     some_keys = st.lists(keys, min_size=1, max_size=2, unique_by=lambda key: key.lstrip("-"))
     return st.one_of(st.just(()), some_keys.map(tuple))

@@ -78,7 +78,7 @@ async def test_what_others_write_by_older_rules_is_found_too(store: ResourceStor
 async def test_rules_that_change_during_a_walk_begin_it_anew(store: ResourceStore) -> None:
     known, old = registry(), Indexer(registry())
     async with ParameterWatch(store, known, delay_s=0.1) as watch:
-        await put(store, old, *(basic(f"b{number:02}") for number in range(60)), stamped(DEFINITION, "sp"))
+        await put(store, old, *(basic(f"b{number:03}") for number in range(210)), stamped(DEFINITION, "sp"))
         await watch.learn()
         indexer = Indexer(known)
         second = {**DEFINITION, "url": "urn:sp2", "code": "remark"}
@@ -87,7 +87,7 @@ async def test_rules_that_change_during_a_walk_begin_it_anew(store: ResourceStor
             """Stands for a definition that comes while the first batch is indexed."""
 
             def document(self, resource: dict[str, Any]) -> dict[str, Any]:
-                if resource["id"] == "b10" and not tasks:
+                if resource["id"] == "b010" and not tasks:
                     tasks.append(asyncio.ensure_future(put(store, old, stamped(second, "sp2"))))
                 return indexer.document(resource)
 
@@ -95,8 +95,8 @@ async def test_rules_that_change_during_a_walk_begin_it_anew(store: ResourceStor
         await IndexBuild(store, Changing(known), watch, rest=10).build("Basic", _nothing)
         await asyncio.gather(*tasks)
         await IndexBuild(store, indexer, watch, rest=0).build("Basic", _nothing)
-        assert len(await noted(store)) == 60
-        assert len(await store.find("Basic", {"k": "remark<noteb59"})) == 1
+        assert len(await noted(store)) == 210
+        assert len(await store.find("Basic", {"k": "remark<noteb209"})) == 1
         assert watch.missing_types == []
 
 

@@ -2,7 +2,8 @@
 
 One query per parameter type, modifier and prefix, and per relation, order and kind of page, over the pathways of a
 synthetic network. Keys examined stay within 10 for each match and 100 besides; only what asks for the absence of
-something (`:not`, `:missing=true`) has no keys to go by, and reads an index in order until the page is full.
+something (`:not`, `:missing=true`), or for what no index tells (`_content`, `:text`, `:contains`), has no keys to go
+by: it reads an index in order until the page is full.
 """
 
 from __future__ import annotations
@@ -99,6 +100,8 @@ KEYED = [
     # together
     "Observation?patient=s3-0&code=substance-use&date=ge2021-01-01",
     "Observation?patient=s3-0&status=final",
+    "Observation?patient=s3-0&code:text=usage",
+    "Observation?patient=s3-0&_content=usage",
     "Encounter?patient=s3-0&type=meeting",
     "Observation?subject=Patient/s3-0&_tag=HTEST&category=social-history",
 ]
@@ -119,6 +122,10 @@ INCLUDED = [
     "Patient?_id=s3-0&_revinclude=*",
 ]
 ABSENT = [
+    "Observation?_content=usage",
+    "Observation?_text=usage",
+    "Observation?code:text=usage",
+    "Patient?family:contains=oel",
     "Observation?status:not=final",
     "Observation?encounter:missing=true",
     "Patient?family:missing=true",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fhir_server.errors import InvalidContent
 from fhir_server.index import composite
+from fhir_server.index.entries import Draft
 from fhir_server.spec.definitions import resource_types, table
 from tests.support.matching import INDEXER, REGISTRY, search
 
@@ -178,3 +179,9 @@ def test_what_is_no_composite_here_has_no_places(expression: str, components: li
 def test_a_repetition_without_any_part_has_no_tuple() -> None:
     document = INDEXER.document({"resourceType": "Observation", "component": [{"dataAbsentReason": {"text": "x"}}]})
     assert "c" not in document
+
+
+def test_tuples_hold_dates_too() -> None:
+    draft, entry = Draft(), {"p": "start", "l": 1, "h": 2}
+    composite.writer("participant", lambda together, _value: together.dates.append(entry))(draft, {})
+    assert draft.tuples == {"participant": [{"d": [entry]}]}

@@ -137,3 +137,13 @@ def test_prefixes_agree_with_each_other(asked: str, held: str) -> None:
     assert found("ge") is (found("gt") or found("eq"))
     assert found("le") is (found("lt") or found("eq"))
     assert not (found("sa") and found("eb"))
+
+
+@pytest.mark.parametrize("prefix", ["lt", "le", "eb", "gt", "ge", "sa", "ap", "eq", "ne"])
+def test_dates_without_periods_are_found_like_all_others(prefix: str) -> None:
+    dates = ("1959", "1959-12-31", "1960", "1960-01", "1960-01-01", "1961", "9999")
+    patients = {date: {"birthDate": date} for date in dates}
+    observations = {date: {"effectiveDateTime": date} for date in dates}
+    for asked in ("1960", "1960-01-01", "9999", "9999-12-31"):
+        found = search("Patient", f"birthdate={prefix}{asked}", patients)
+        assert found == search("Observation", f"date={prefix}{asked}", observations), asked

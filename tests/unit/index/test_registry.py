@@ -231,6 +231,12 @@ def test_values_of_a_type_that_an_added_parameter_cannot_have_are_left_out() -> 
     assert [key for key in indexer.document(patient)["k"] if key.startswith("called")] == ["called:true"]
 
 
+def test_an_expression_of_another_type_makes_no_parameter() -> None:
+    row = STARTED | {"code": "elsewhere", "base": ["Patient"], "expression": "EpisodeOfCare.period"}
+    registry = SearchParameterRegistry(table("search_parameters"), shipped=[row])
+    assert registry.find("Patient", "elsewhere") is None
+
+
 def test_a_parameter_in_the_making_is_indexed_and_not_offered() -> None:
     registry = SearchParameterRegistry(table("search_parameters"))
     registry.adopt([STARTED], {("EpisodeOfCare", "started"): 43})
