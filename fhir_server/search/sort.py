@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.search.canonicals import is_literal
 from fhir_server.search.refusals import invalid_value, not_a_reference, unknown_parameter, unsupported
 from fhir_server.search.request import SortKey, SortLink
 from fhir_server.search.sort_fields import computed_value, field_of, is_sortable
@@ -123,6 +124,9 @@ def _link(
         raise unknown_parameter(name, resource_type, references)
     if parameter.type != "reference":
         raise not_a_reference(f"_sort={code}", name, resource_type, references)
+    if not is_literal(parameter):
+        # A canonical names a definition by its URL, of which several versions may be there.
+        raise unsupported(f"_sort={code}", sortable_codes(resource_type, registry))
     if "." in rest:
         raise unsupported(f"_sort={code}", (f"_sort={head}.{end}" for end in _ends(parameter, target, registry)))
     possible = parameter.targets or tuple(sorted(resource_types()))

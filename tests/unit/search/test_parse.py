@@ -145,6 +145,11 @@ def test_refusals_say_what_is_valid(name: str, value: str, error: type[FhirError
     assert caught.value.french != caught.value.english
 
 
+def test_a_sort_through_a_canonical_is_refused() -> None:
+    with pytest.raises(NotSupported, match="_sort=questionnaire"):
+        parse_search("QuestionnaireResponse", [("_sort", "questionnaire.status")], REGISTRY)
+
+
 def test_an_unknown_parameter_is_refused_with_the_nearest_and_all_names() -> None:
     with pytest.raises(NotSupported) as caught:
         parse_search("Observation", [("patiant", "1")], REGISTRY)
