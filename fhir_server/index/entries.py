@@ -32,6 +32,8 @@ A key is the parameter's code, one character for the kind, and the value:
 | `<`  | `family<saintexupery`, `code<`              | a folded string; a token without a code      |
 | `@`  | `@p1|code:85354-9`                          | patient and token together                   |
 
+Codes of contained resources begin with the way to them (`medication#Medication#code`), see `inside`.
+
 `:` `;` `<` `=` follow each other in ASCII, so all keys of one parameter are the range from `code:` up to, not
 including, `code>` (`:missing`).
 """
@@ -64,7 +66,10 @@ LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "
 
 @dataclass(slots=True)
 class Draft:
-    """The index entries of one resource, gathered; `keys` is an ordered set, `contained` tells types by id."""
+    """The index entries of one resource, gathered; `keys` is an ordered set, `contained` tells types by id.
+
+    `inside` are parameters that refer to contained resources, each with the id of one.
+    """
 
     keys: dict[str, None] = field(default_factory=dict)
     dates: list[dict[str, Any]] = field(default_factory=list)
@@ -75,6 +80,7 @@ class Draft:
     checks: dict[str, list[str]] = field(default_factory=dict)
     order: dict[str, dict[str, Any]] = field(default_factory=dict)
     contained: dict[str, str] = field(default_factory=dict)
+    inside: dict[tuple[str, str], None] = field(default_factory=dict)
     tuples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def check(self, code: str, entry: str) -> None:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 FORMATS: Mapping[str, int] = {
-    "document": 1,
+    "document": 2,
     "string": 2,
     "token": 2,
     "reference": 1,

@@ -16,6 +16,7 @@ from fhir_server.fhirpath import Environment, Expression, compile_expression
 from fhir_server.fhirpath.code import Code
 from fhir_server.index import composite, words
 from fhir_server.index.entries import Draft, Write, pair_keys, write_nothing
+from fhir_server.index.inside import MAX_DEPTH, way_to, write_inside
 from fhir_server.index.parameter import INDEXABLE
 from fhir_server.index.registry import TYPES
 from fhir_server.spec.compartments import patient_of
@@ -79,22 +80,17 @@ class Indexer:
         resource_type = resource["resourceType"]
         if self._revision != self._registry.revision:
             self._forget_changed()
-        rules = self._rules.get(resource_type)
-        if rules is None:
-            rules = self._rules[resource_type] = self._compile(resource_type)
-        contained = resource.get("contained", ())
-        draft = Draft(contained={each["id"]: each["resourceType"] for each in contained if "id" in each})
-        rules.visit(draft, resource)
-        for rule in rules.others:
-            if not rule.heads or not rule.heads.isdisjoint(resource):
-                for type_name, value in _values(rule, resource):
-                    rule.writer(type_name)(draft, value)
+        rules = self._rules_of(resource_type)
+        contained = {each["id"]: each for each in resource.get("contained", ()) if "id" in each}
+        draft = _draft_of(resource, rules, contained)
         words.write_words(draft, resource)
         order = draft.order
         main = order.pop(rules.main_date, None)
         patient = patient_of(resource, self._context.base_urls)
         if patient is not None:
             draft.keys.update(dict.fromkeys(pair_keys(patient, draft.keys)))
+        if draft.inside:
+            self._write_contained(draft, contained, MAX_DEPTH)
         document: dict[str, Any] = {
             "patient": patient,
             "date": main["l"] if main else EARLIEST,
@@ -103,6 +99,22 @@ class Indexer:
         }
         _fill(document, draft)
         return document
+
+    def _rules_of(self, resource_type: str) -> _Rules:
+        rules = self._rules.get(resource_type)
+        if rules is None:
+            rules = self._rules[resource_type] = self._compile(resource_type)
+        return rules
+
+    def _write_contained(self, draft: Draft, contained: dict[str, dict[str, Any]], depth: int) -> None:
+        """Adds the entries of the contained resources that those of the draft refer to, and that these refer to."""
+        for code, id_ in draft.inside:
+            inner = contained[id_]
+            rules = self._rules_of(inner["resourceType"])
+            entries = _draft_of(inner, rules, contained)
+            if entries.inside and depth > 1:
+                self._write_contained(entries, contained, depth - 1)
+            write_inside(draft, entries, way_to(code, inner["resourceType"]))
 
     def _compile(self, resource_type: str) -> _Rules:
         tree: _Tree = {}
@@ -151,6 +163,16 @@ def _values(rule: _Rule, resource: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     except InvalidContent:
         # A valid resource is stored whatever somebody's search parameter makes of it.
         return ()
+
+
+def _draft_of(resource: dict[str, Any], rules: _Rules, contained: dict[str, dict[str, Any]]) -> Draft:
+    draft = Draft(contained={id_: each["resourceType"] for id_, each in contained.items()})
+    rules.visit(draft, resource)
+    for rule in rules.others:
+        if not rule.heads or not rule.heads.isdisjoint(resource):
+            for type_name, value in _values(rule, resource):
+                rule.writer(type_name)(draft, value)
+    return draft
 
 
 def _fill(document: dict[str, Any], draft: Draft) -> None:

@@ -64,6 +64,8 @@ def _write(draft: Draft, code: str, only: str | None, value: dict[str, Any], con
         if only in (None, kind) and not _CONTENT.isdisjoint(value):
             # For `:missing`: the target is contained, elsewhere, or named by identifier or display only.
             draft.keys[f"{code}=#{kind}"] = None
+            if text[1:] in draft.contained and text[0] == "#":
+                draft.inside[code, text[1:]] = None
             if text[:1] not in ("", "#"):
                 draft.keys[capped(f"{code}={text}")] = None
     if "identifier" in value and only in (None, kind):

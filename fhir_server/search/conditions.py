@@ -80,11 +80,15 @@ def ask(criterion: Criterion, registry: SearchParameterRegistry) -> Asked:
             condition = any_of(
                 Condition(others=(part.mongodb(),)) if part.is_negated else part.condition for part in parts
             )
-            return Asked(criterion, condition, False, all(part.narrows for part in parts), _is_joined(parts))
+            is_joined = _is_joined(parts)
+            narrows = not is_joined and all(part.narrows for part in parts)
+            return Asked(criterion, condition, False, narrows, is_joined)
         case All():
             parts = [ask(each, registry) for each in criterion.criteria]
             condition = Condition(others=({"$and": [part.mongodb() for part in parts]},))
-            return Asked(criterion, condition, False, any(part.narrows for part in parts), _is_joined(parts))
+            is_joined = _is_joined(parts)
+            narrows = not is_joined and any(part.narrows for part in parts)
+            return Asked(criterion, condition, False, narrows, is_joined)
         case Not():
             part = ask(criterion.criterion, registry)
             return Asked(criterion, part.condition, not part.is_negated, False, part.is_joined)

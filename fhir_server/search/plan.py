@@ -87,9 +87,9 @@ def plan_criteria(
         return _plan(by_id, asked, also)
     whole = [each for each in narrowing if each.is_by_key]
     if whole:
-        patient = next((found for each in whole if (found := _patient(each, registry))), None)
+        patient, contained = next((found for each in whole if (found := _patient(each, registry))), (None, ()))
         whole.sort(key=lambda each: _rank(each, registry))
-        pair = _pair(patient, whole) if patient else ()
+        pair = _pairs(patient, whole, contained) if patient else ()
         # In another order than the index has, many matches come sooner by an index of that order: MongoDB tries both.
         is_ordered = not order or order[0].field == "date"
         return _plan(whole, asked, also, pair, BY_KEY if is_ordered and not also else None)
@@ -143,14 +143,23 @@ def _pair(patient: str, whole: list[Asked]) -> tuple[str, ...]:
     return ()
 
 
-def _patient(asked: Asked, registry: SearchParameterRegistry) -> str | None:
-    """Returns the id of the patient that every match belongs to, if there is one."""
+def _pairs(patient: str, whole: list[Asked], contained: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the keys of this patient with the first clause that is paired, and those of contained patients."""
+    pairs = _pair(patient, whole)
+    return (*pairs, *contained) if pairs else ()
+
+
+def _patient(asked: Asked, registry: SearchParameterRegistry) -> tuple[str, tuple[str, ...]] | None:
+    """Returns the id of the patient that every match belongs to, if there is one, but for the matches with a contained
+    patient, which have one of the keys.
+    """
     parameter = _parameter(asked)
     if parameter is None or not registry.is_patient(parameter):
         return None
-    targets = [key.partition("=")[2] for key in asked.condition.keys]
+    contained = tuple(key for key in asked.condition.keys if "#" in key.partition("=")[0])
+    targets = [key.partition("=")[2] for key in asked.condition.keys if key not in contained]
     if len(targets) == 1 and targets[0].startswith("Patient/"):
-        return targets[0][len("Patient/") :]
+        return targets[0][len("Patient/") :], contained
     return None
 
 

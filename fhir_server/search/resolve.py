@@ -8,6 +8,7 @@ page costs no more than it shows.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from fhir_server.errors import InvalidContent
 from fhir_server.index import Condition, any_of
 from fhir_server.index.entries import capped
 from fhir_server.search.canonicals import is_canonical, is_literal, references_to, referred_to
+from fhir_server.search.contained import inside, ways_into, whole_keys
 from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Member, Not, Resolved, ReverseChain
 from fhir_server.search.hierarchies import is_hierarchical, widened
 from fhir_server.search.joins import join_referring, join_targets, target_ids
@@ -68,9 +70,27 @@ class _Lookup:
                 return Not(await self.known(inner))
         return criterion
 
-    async def _chain(self, chain: Chain) -> Resolved:
-        found = await asyncio.gather(*(self._target(chain, *target) for target in await self._stored(chain.targets)))
-        return _together(chain, found)
+    async def _chain(self, chain: Chain) -> Criterion:
+        within = inside(chain)
+        keys = whole_keys(within, self._reader.registry)
+        outside = await self._outside(chain)
+        if keys is not None and not outside.stages:
+            return replace(outside, condition=any_of([outside.condition, keys]))
+        ways = [way for target, _ in chain.targets for way in ways_into(chain.parameter, target)]
+        if not within or not await self._contains(ways):
+            return outside
+        there = Resolved(chain, Condition(tuple(ways)), "contained")
+        return Either((outside, All((there, await self.known(Either(tuple(within)))))))
+
+    async def _contains(self, ways: Sequence[str]) -> bool:
+        """Returns whether any resource of the type contains one that one of the ways leads to."""
+        query = await self._reader.query(self._type, also={"k": {"$in": list(ways)}})
+        return bool(await self._reader.find(query, limit=1, projection={"_id": 1}))
+
+    async def _outside(self, chain: Chain) -> Resolved:
+        """Returns what the chain comes down to for targets that are resources of their own."""
+        targets = await self._stored(chain.targets)
+        return _together(chain, await asyncio.gather(*(self._target(chain, *target) for target in targets)))
 
     async def _stored(self, targets: tuple[tuple[str, Criterion], ...]) -> tuple[tuple[str, Criterion], ...]:
         """Returns the targets of types that have resources, where asking each of them would be much."""

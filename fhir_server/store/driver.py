@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import bson
 from bson.codec_options import DEFAULT_CODEC_OPTIONS
 from bson.raw_bson import RawBSONDocument
-from pymongo import _csot, network_layer
+from pymongo import ReadPreference, _csot, network_layer
 from pymongo.asynchronous import pool
 from pymongo.common import MAX_MESSAGE_SIZE
 from pymongo.errors import AutoReconnect, ProtocolError, PyMongoError, ServerSelectionTimeoutError
 
-from fhir_server.store.lending import LendingClient
+from fhir_server.store.lending import LendingClient, exchange, write_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -141,13 +141,17 @@ class TransactionCommands:
 
     async def send(self, command: Mapping[str, Any], codec: CodecOptions[Any] = DEFAULT_CODEC_OPTIONS) -> Any:
         """Returns the reply; errors within a write command are in its `writeErrors`, others are raised."""
-        return await self._connection.command(
-            self._database.name,
-            dict(command),
-            codec_options=codec,
-            session=self._session,
-            client=self._database.client,
-        )
+        session, connection, client = self._session, self._connection, self._database.client
+        if not isinstance(client, LendingClient):
+            return await connection.command(
+                self._database.name, dict(command), codec_options=codec, session=session, client=client
+            )
+        whole = {**command, "$db": self._database.name}
+        session._apply_to(whole, False, ReadPreference.PRIMARY, connection)
+        if session._starting_transaction:
+            session._transaction.set_in_progress()
+        reply = await exchange(connection, write_message(whole))
+        return RawBSONDocument(reply, codec) if codec.document_class is RawBSONDocument else bson.decode(reply, codec)
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fhir_server.store.collections import Database
+    from fhir_server.store.known import KnownKeys
 
 AT_ONCE = 200
 """Resources that one step erases."""
@@ -24,8 +25,9 @@ AT_ONCE = 200
 class Erasure:
     """Erases resources and versions; every method may raise StoreUnavailable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, known: KnownKeys) -> None:
         self._database = database
+        self._known = known
 
     async def erase_some(self, resource_type: str, condition: Mapping[str, Any]) -> list[str]:
         """Erases up to `AT_ONCE` resources that fulfil a condition now, with all their versions; returns their ids."""
@@ -37,6 +39,7 @@ class Erasure:
                 await self._database[CLAIMS].delete_many({"r": {"$in": ids}, "t": resource_type})
                 # The current versions last: while one is there, an interrupted step will be found and done again.
                 await self._database[resource_type].delete_many({"_id": {"$in": ids}})
+                self._known.forget([(resource_type, id_) for id_ in ids])
         except PyMongoError as error:
             raise translated(error) from error
         return ids

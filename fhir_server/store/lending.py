@@ -8,7 +8,8 @@ through the context manager that lent the connection, so that it looks for a new
 
 Reads need neither session nor cluster time: nothing here reads what another session wrote in a causal order, and a
 reply that does not fit is read again through a cursor of the driver (`resource_store`). Writes carry the number of a
-session, so that one whose connection broke is sent a second time and done once; transactions are the driver's.
+session, so that one whose connection broke is sent a second time and done once. Transactions are the driver's; only
+their commands are sent from here (`exchange`).
 
 https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/#op_msg
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
@@ -85,7 +86,7 @@ class LendingClient(AsyncMongoClient[dict[str, Any]]):
     async def _exchange(self, content_for: Callable[[_Loan], bytes]) -> Encoded:
         loan = await self._borrow()
         try:
-            reply = await loan.exchange(content_for(loan))
+            reply = await exchange(loan.connection, content_for(loan))
         except BaseException as error:
             await loan.give_back(error)
             raise
@@ -120,13 +121,13 @@ class _Loan:
         self, checkout: _ClientReadCheckout, connection: AsyncConnection, preference: Mapping[str, Any] | None
     ) -> None:
         self.idle_since = 0.0
+        self.connection = connection
         self._checkout = checkout
-        self._connection = connection
         self._preference = preference
 
     @property
     def is_fresh(self) -> bool:
-        connection = self._connection
+        connection = self.connection
         return not (
             time.monotonic() - self.idle_since > STALE_AFTER_S
             or connection.closed
@@ -140,22 +141,34 @@ class _Loan:
             command["$readPreference"] = self._preference
         return bson.encode(command, codec_options=CODEC_OPTIONS)
 
-    async def exchange(self, content: bytes) -> Encoded:
-        """Returns the reply to a command and what travels behind it; raises the driver's errors."""
-        connection, number = self._connection, next(_numbers) & 0x7FFFFFFF
-        header = _HEADER.pack(len(content) + _HEADER.size, number, 0, _OP_MSG, 0, 0)
-        await connection.send_message(header + content, 0)
-        reply: Encoded = (await connection.receive_message(number)).payload_document
-        if not _is_success(reply):
-            helpers_shared._check_command_response(bson.decode(reply), connection.max_wire_version)
-        return reply
-
     async def give_back(self, error: BaseException | None) -> None:
         """Returns the connection to the pool, with the error that ended its use, for the driver to draw its own
         conclusions.
         """
         kind = None if error is None else type(error)
         await self._checkout.__aexit__(kind, error, None if error is None else error.__traceback__)
+
+
+async def exchange(connection: AsyncConnection, content: bytes) -> Encoded:
+    """Returns the reply to a command and what travels behind it, undecoded; raises the driver's errors."""
+    number = next(_numbers) & 0x7FFFFFFF
+    header = _HEADER.pack(len(content) + _HEADER.size, number, 0, _OP_MSG, 0, 0)
+    await connection.send_message(header + content, 0)
+    reply: Encoded = (await connection.receive_message(number)).payload_document
+    if not _is_success(reply):
+        helpers_shared._check_command_response(bson.decode(reply), connection.max_wire_version)
+    return reply
+
+
+def write_message(command: dict[str, Any]) -> bytes:
+    """Returns a command as it is sent, what it writes behind it."""
+    field = _SEQUENCES.get(next(iter(command)))
+    if field is None:
+        return bson.encode(command, codec_options=CODEC_OPTIONS)
+    items = [_encoded(item) for item in command.pop(field)]
+    name = field.encode() + b"\0"
+    sequence = _SEQUENCE.pack(1, 4 + len(name) + sum(map(len, items)))
+    return b"".join((bson.encode(command, codec_options=CODEC_OPTIONS), sequence, name, *items))
 
 
 class _WriteSession:
@@ -168,12 +181,7 @@ class _WriteSession:
     def message(self, command: dict[str, Any]) -> bytes:
         """Returns a write as it is sent, each time with the same number."""
         self._number += 1
-        field = _SEQUENCES[next(iter(command))]
-        items = [_encoded(item) for item in command.pop(field)]
-        body = bson.encode(command | {"lsid": self._id, "txnNumber": Int64(self._number)}, codec_options=CODEC_OPTIONS)
-        name = field.encode() + b"\0"
-        size = 4 + len(name) + sum(map(len, items))
-        return b"".join((body, _SEQUENCE.pack(1, size), name, *items))
+        return write_message(command | {"lsid": self._id, "txnNumber": Int64(self._number)})
 
 
 def _encoded(item: Mapping[str, Any]) -> Encoded:

@@ -55,7 +55,7 @@ class ResourceStore:
         self._commits = Commits(self.database, self.collections, known)
         self.jobs = Jobs(self.database, self.collections)
         self.job_contents = JobContents(self.database, self.collections)
-        self.erasure = Erasure(self.database)
+        self.erasure = Erasure(self.database, known)
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""

@@ -113,6 +113,47 @@ RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
         "in-loop": {"status": "completed", "location": {"reference": "Location/loop1"}, "subject": subject(2)},
         "nowhere": {"status": "completed", "subject": subject(2)},
     },
+    "MedicationRequest": {
+        "m0": {
+            "contained": [
+                {
+                    "resourceType": "Medication",
+                    "id": "inside",
+                    "code": {"coding": [{"system": "http://atc", "code": "N07BB01"}]},
+                    "status": "active",
+                    "manufacturer": {"reference": "Organization/net"},
+                },
+                {"resourceType": "Patient", "id": "other", "name": [{"family": "Dubois"}], "birthDate": "1999-09-09"},
+            ],
+            "status": "active",
+            "intent": "order",
+            "medicationReference": {"reference": "#inside"},
+            "subject": {"reference": "#other"},
+        },
+        "m1": {
+            "contained": [
+                {"resourceType": "Medication", "id": "a", "manufacturer": {"reference": "#b"}},
+                {"resourceType": "Organization", "id": "b", "name": "Dedans"},
+            ],
+            "status": "active",
+            "intent": "order",
+            "medicationReference": {"reference": "#a"},
+            "subject": subject(1),
+        },
+        "m2": {
+            "status": "active",
+            "intent": "order",
+            "medicationReference": {"reference": "Medication/med"},
+            "subject": subject(2),
+        },
+        "m3": {
+            "status": "active",
+            "intent": "order",
+            "medicationCodeableConcept": {"text": "?"},
+            "subject": {"reference": "Patient/p3"},
+        },
+    },
+    "Medication": {"med": {"code": {"coding": [{"system": "http://atc", "code": "N07BC02"}]}, "status": "inactive"}},
     "List": {
         "l1": {
             "status": "current",

@@ -210,6 +210,8 @@ async def test_known_targets_are_not_asked_for_again(counted: ResourceStore, com
     assert commands.counts == {"find": 1}
     await counted.commit([delete("a", 1)])
     assert await counted.existing([("Observation", "a"), ("Observation", "first")]) == {("Observation", "first")}
+    await counted.erasure.erase_some("Observation", {"_id": "first"})
+    assert await counted.existing([("Observation", "first")]) == set()
 
 
 async def test_batches_linger_for_half_of_those_that_were_about() -> None:
