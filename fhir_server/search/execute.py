@@ -68,7 +68,7 @@ async def execute(request: SearchRequest, reader: Reader, *, page_key: bytes) ->
         token = sign(request, Place(place.last, total, end, included.rest, more), page_key)
     elif more:
         token = sign(request, Place(place_of_match(request, documents[-1]), total), page_key)
-    matches = tuple(found(document["t"], document) for document in documents)
+    matches = tuple(found(document["t"], document) for document in documents if document["body"] is not None)
     warnings += _explained(request, queries, reader)
     return Page(matches, included.found, total, token, (*warnings, *included.issues))
 

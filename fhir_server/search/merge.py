@@ -38,7 +38,8 @@ async def find_matches(
 ) -> list[Document]:
     """Returns the documents of the matches after `last`, `limit` at most, each with its type as `t`.
 
-    `fields` is the projection, `last` a place as `place_of_match` gives it.
+    `fields` is the projection, `last` a place as `place_of_match` gives it. A match that was deleted while it was read
+    has the body None.
     """
     parts = request.of_each_type
     if len(parts) == 1:
@@ -109,9 +110,5 @@ async def _with_bodies(documents: list[Document], reader: Reader) -> list[Docume
     for resource_type, wanted in ids.items():
         found = await reader.bodies(resource_type, wanted)
         bodies |= {(resource_type, each["_id"]): each["body"] for each in found}
-    # Deleted meanwhile, it is no match any more.
-    return [
-        {**document, "body": body}
-        for document in documents
-        if (body := bodies.get((document["t"], document["_id"]))) is not None
-    ]
+    # What was deleted meanwhile has no body, and keeps its place: whether more follow is told by the number of places.
+    return [{**document, "body": bodies.get((document["t"], document["_id"]))} for document in documents]

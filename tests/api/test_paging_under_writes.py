@@ -27,7 +27,7 @@ QUERIES = [
     f"Observation?code={CODE}&_sort=date",
     f"Observation?code={CODE}&_sort=-_lastUpdated",
     f"Observation?code={CODE}&_sort=value-quantity,-date",
-    f"?_type=Observation,Condition&code={CODE}",
+    f"?_type=AllergyIntolerance,Condition,DiagnosticReport,Observation,Procedure&code={CODE}",
 ]
 
 
