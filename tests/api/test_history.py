@@ -58,6 +58,7 @@ async def test_type_and_system_history_hold_all_versions_once(open_client: Calla
 async def test_links_keep_how_the_answer_looks(client: Client, patient: Resource, unique: str) -> None:
     await client.update(patient | {"id": unique})
     await client.update(patient | {"id": unique, "active": True})
+    await client.update(patient | {"id": f"{unique}.2"})
     for url in (f"Patient/{unique}/_history?_count=1&_pretty=true", "Patient?_count=1&_pretty=true"):
         links = {link["relation"]: link["url"] for link in (await client.get(url)).json()["link"]}
         assert all(link.endswith("_pretty=true") for link in links.values())
