@@ -20,7 +20,7 @@ from typing import Any
 from fhir_server.errors import FhirError, StoreUnavailable
 from fhir_server.index import INDEX_VERSION, SearchParameterRegistry, check_definition
 from fhir_server.spec.definitions import resource_types
-from fhir_server.store import IndexState, IndexStates, Job, ResourceStore
+from fhir_server.store import IndexState, IndexStates, Job, ResourceStore, end_tasks
 
 BUILD = "index-build"
 """Kind of the job that builds what is missing, and the key that there is one of it at most."""
@@ -54,8 +54,7 @@ class ParameterWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks((self._task,))
 
     @property
     def missing_types(self) -> list[str]:

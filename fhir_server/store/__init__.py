@@ -3,6 +3,7 @@
 Its package README says how it is built; the documents' shapes are in `collections`.
 """
 
+from fhir_server.store.background import end_tasks
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
 from fhir_server.store.codec import json_of
@@ -39,6 +40,7 @@ __all__ = [
     "StoredVersion",
     "Update",
     "WriteConflict",
+    "end_tasks",
     "json_of",
     "new_job_id",
     "open_store",

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fhir_server.errors import FhirError, StoreUnavailable
+from fhir_server.store.background import end_tasks
 from fhir_server.store.jobs import LeaseLost
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ class JobRunner:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        await end_tasks(self._workers)
 
     async def _work(self) -> None:
         while True:
@@ -95,7 +94,8 @@ class JobRunner:
             # What this process adds is begun at once, what others add after a while.
             self._jobs.added.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._jobs.added.wait(), self._poll_s)
+                async with asyncio.timeout(self._poll_s):
+                    await self._jobs.added.wait()
 
     async def _do(self, job: Job) -> None:
         handled = asyncio.create_task(self._handle(job))
@@ -104,9 +104,7 @@ class JobRunner:
             await asyncio.wait((handled, kept), return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped = not handled.done()
-            for task in (handled, kept):
-                task.cancel()
-            await asyncio.gather(handled, kept, return_exceptions=True)
+            await end_tasks((handled, kept))
             if stopped:
                 with suppress(LeaseLost, FhirError):
                     await self._jobs.release(job)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fhir_server.store import EmbeddedMongod
 from tests.benchmarks.processes import ServerProcess, command_line, fhir_server, processes_naming
 from tests.crash.storm import BUNDLES, Answers, assert_whole_or_absent, send_all, successes, take_stock
 
@@ -89,3 +90,11 @@ async def test_sigterm_ends_all_processes_of_the_server_and_its_mongod(data_dir:
         assert successes(answers), answers
         assert find_mongod(data_dir)
         assert_ends_cleanly(server, data_dir)
+
+
+async def test_sigterm_ends_a_server_whose_mongod_is_gone(tmp_path: Path) -> None:
+    with EmbeddedMongod(tmp_path / "mongod") as mongod, fhir_server(log=tmp_path / "server.log") as server:
+        server.start({"FHIR_MONGODB_URI": mongod.uri, "FHIR_MONGODB_TIMEOUT_MS": "1000"})
+        mongod.kill()
+        assert await send_all(server.port, [0])  # it has noticed that nobody answers
+        assert server.stop() == 0, server.log_tail()
