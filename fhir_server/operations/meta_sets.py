@@ -25,11 +25,6 @@ def removed(meta: Mapping[str, Any], less: Mapping[str, Any]) -> dict[str, Any]:
     return _changed(meta, lambda name, values: [value for value in values if _identity(value) not in gone[name]])
 
 
-def sets_of(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the three sets of `meta` alone, those that are not empty."""
-    return {name: list(meta[name]) for name in SETS if meta.get(name)}
-
-
 def _changed(meta: Mapping[str, Any], change: Callable[[str, list[Any]], list[Any]]) -> dict[str, Any]:
     result = {name: value for name, value in meta.items() if name not in SETS}
     for name in SETS:

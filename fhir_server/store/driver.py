@@ -1,8 +1,7 @@
 """The driver, made light where every request goes through it.
 
-Commands of the hot paths (`insert`, `TransactionCommands`) go straight to a connection of the driver's pool, reads over
-connections that stay with the reader (`lending`).
-The driver still selects servers, authenticates, watches the topology and knows sessions; its layers for cursors, bulk
+Reads and single writes go over connections that stay out (`lending`), the commands of a transaction straight to the one
+that the driver lends for it. The driver still selects servers, authenticates, watches the topology and knows sessions; its layers for cursors, bulk
 writes and retries, which cost more than the commands, are left out, and who calls retries where that is right.
 
 Two functions are replaced: how PyMongo sends a command and waits for MongoDB's reply. PyMongo makes one task to send
@@ -27,7 +26,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReadPreference, _csot, network_layer
 from pymongo.asynchronous import pool
 from pymongo.common import MAX_MESSAGE_SIZE
-from pymongo.errors import AutoReconnect, ProtocolError, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import ProtocolError
 
 from fhir_server.store.lending import LendingClient, exchange, write_message
 
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from pymongo.asynchronous.pool import AsyncConnection
     from pymongo.network_layer import PyMongoProtocol
 
+    from fhir_server.store.codec import Encoded
     from fhir_server.store.collections import Database
 
 Document = TypeVar("Document", bound="Mapping[str, Any]")
@@ -89,13 +89,7 @@ def _seconds_left(connection: AsyncConnection) -> float | None:
 
 async def read(database: Database, command: Mapping[str, Any], codec: CodecOptions[Document]) -> Document:
     """Returns the reply to a command that reads, sent once, over a connection that `lending` keeps."""
-    client = database.client
-    if not isinstance(client, LendingClient):
-        return await database.command(dict(command), codec_options=codec)
-    reply = await client.read(database.name, command)
-    if codec.document_class is RawBSONDocument:
-        return cast("Document", RawBSONDocument(reply, cast("Any", codec)))
-    return bson.decode(reply, codec)
+    return _decoded(await _client_of(database).read(database.name, command), codec)
 
 
 async def insert(database: Database, name: str, documents: Sequence[RawBSONDocument]) -> Mapping[str, Any]:
@@ -109,26 +103,17 @@ async def write(database: Database, command: Mapping[str, Any]) -> Mapping[str, 
 
     Sent a second time where the connection broke: MongoDB knows by the session's number what it has done already.
     """
-    if isinstance(database.client, LendingClient):
-        return await database.client.write(database.name, command)
-    async with database.client.start_session() as session:
-        session._start_retryable_write()
-        try:
-            return await _write(database, command, session)
-        except ServerSelectionTimeoutError:
-            raise
-        except PyMongoError as error:
-            if not isinstance(error, AutoReconnect) and not error.has_error_label("RetryableWriteError"):
-                raise
-            return await _write(database, command, session)
+    return await _client_of(database).write(database.name, command)
 
 
-async def _write(database: Database, command: Mapping[str, Any], session: AsyncClientSession) -> Mapping[str, Any]:
-    client = database.client
-    async with await client._conn_for_writes(session, next(iter(command))) as connection:
-        return await connection.command(
-            database.name, dict(command), session=session, client=client, retryable_write=True
-        )
+def _client_of(database: Database) -> LendingClient:
+    return cast("LendingClient", database.client)  # the only client that a store is given
+
+
+def _decoded(reply: Encoded, codec: CodecOptions[Document]) -> Document:
+    if codec.document_class is RawBSONDocument:
+        return cast("Document", RawBSONDocument(reply, cast("Any", codec)))
+    return bson.decode(reply, codec)
 
 
 class TransactionCommands:
@@ -141,17 +126,12 @@ class TransactionCommands:
 
     async def send(self, command: Mapping[str, Any], codec: CodecOptions[Any] = DEFAULT_CODEC_OPTIONS) -> Any:
         """Returns the reply; errors within a write command are in its `writeErrors`, others are raised."""
-        session, connection, client = self._session, self._connection, self._database.client
-        if not isinstance(client, LendingClient):
-            return await connection.command(
-                self._database.name, dict(command), codec_options=codec, session=session, client=client
-            )
+        session = self._session
         whole = {**command, "$db": self._database.name}
-        session._apply_to(whole, False, ReadPreference.PRIMARY, connection)
+        session._apply_to(whole, False, ReadPreference.PRIMARY, self._connection)
         if session._starting_transaction:
             session._transaction.set_in_progress()
-        reply = await exchange(connection, write_message(whole))
-        return RawBSONDocument(reply, codec) if codec.document_class is RawBSONDocument else bson.decode(reply, codec)
+        return _decoded(await exchange(self._connection, write_message(whole)), codec)
 
 
 @asynccontextmanager

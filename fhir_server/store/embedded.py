@@ -224,7 +224,7 @@ def find_mongod() -> str:
 
 def _major_version(program: str) -> int:
     try:
-        said = subprocess.run([program, "--version"], capture_output=True, timeout=10, check=False)  # noqa: S603
+        said = subprocess.run([program, "--version"], capture_output=True, timeout=10, check=False)  # noqa: S603 -- a program we found
     except (OSError, subprocess.TimeoutExpired):
         return 0
     found = re.search(rb"db version v(\d+)\.", said.stdout)

@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from pymongo import AsyncMongoClient
-
     from fhir_server.store.changes import Change, Claim, Key, StoredVersion
     from fhir_server.store.collections import IndexKeys
+    from fhir_server.store.lending import LendingClient
 
 _COUNTED = "n"
 
@@ -41,7 +40,7 @@ class ResourceStore:
 
     def __init__(
         self,
-        client: AsyncMongoClient[dict[str, Any]],
+        client: LendingClient,
         *,
         indexes: Iterable[IndexKeys] = (),
         database: str | None = None,

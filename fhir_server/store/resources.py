@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html#read
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +16,7 @@ from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Key, StoredVersion
 from fhir_server.store.codec import CODEC_OPTIONS, RAW_CODEC_OPTIONS, decode, json_of, text_id
 from fhir_server.store.collections import CLAIMS, VERSION_FIELDS, WHOLE_FIELDS, history_name
+from fhir_server.store.marks import marks_of
 from fhir_server.store.queries import MAX_TIME_MS, fetch, run
 
 if TYPE_CHECKING:
@@ -36,11 +38,8 @@ class Resources:
     def __init__(self, database: Database, known: KnownKeys) -> None:
         self._database = database
         self._known = known
-        self._whole: dict[str, _Reads] = {}
-        self._current: dict[str, _Reads] = {}
+        self._reads: dict[tuple[str, str], _Reads] = {}
         self._existing: Batches[Collection[Key], set[Key]] = Batches(self._send_existing)
-        self._deleted: dict[str, _Reads] = {}
-        self._older: dict[str, _Reads] = {}
         self._claims = Batches(self._sender(CLAIMS, {"r": 1}, text_id))
 
     async def read(self, resource_type: str, id_: str) -> StoredVersion | None:
@@ -124,27 +123,22 @@ class Resources:
         return answers
 
     def _current_of(self, resource_type: str) -> _Reads:
-        batches = self._current.get(resource_type)
-        if batches is None:
-            batches = self._current[resource_type] = Batches(self._sender(resource_type, VERSION_FIELDS, text_id))
-        return batches
+        return self._kept("current", resource_type, lambda: self._sender(resource_type, VERSION_FIELDS, text_id))
 
     def _whole_of(self, resource_type: str) -> _Reads:
-        batches = self._whole.get(resource_type)
-        if batches is None:
-            batches = self._whole[resource_type] = Batches(self._sender(resource_type, WHOLE_FIELDS, text_id))
-        return batches
+        return self._kept("whole", resource_type, lambda: self._sender(resource_type, WHOLE_FIELDS, text_id))
 
     def _deleted_of(self, resource_type: str) -> _Reads:
-        batches = self._deleted.get(resource_type)
-        if batches is None:
-            batches = self._deleted[resource_type] = Batches(self._send_deleted(history_name(resource_type)))
-        return batches
+        return self._kept("deleted", resource_type, lambda: self._send_deleted(history_name(resource_type)))
 
     def _older_of(self, resource_type: str) -> _Reads:
-        batches = self._older.get(resource_type)
+        return self._kept("older", resource_type, lambda: self._send_older(history_name(resource_type)))
+
+    def _kept(self, kind: str, resource_type: str, sender: Callable[[], Any]) -> _Reads:
+        """Returns the batches of one kind of reads of a type, made with their first read."""
+        batches = self._reads.get((kind, resource_type))
         if batches is None:
-            batches = self._older[resource_type] = Batches(self._send_older(history_name(resource_type)))
+            batches = self._reads[kind, resource_type] = Batches(sender())
         return batches
 
     def _sender(self, name: str, projection: Mapping[str, int], id_of: Callable[[Encoded], str]) -> Any:
@@ -204,17 +198,12 @@ def _existing_pipeline(resource_type: str, ids: Iterable[str]) -> list[dict[str,
 
 
 def _version_to_change(resource_type: str, id_: str, encoded: Encoded) -> StoredVersion:
-    document = RawBSONDocument(bytes(encoded), RAW_CODEC_OPTIONS)
-    json = document.get("json")
-    return StoredVersion(
-        resource_type=resource_type,
-        id_=id_,
-        version_id=document["v"],
-        last_updated=document["at"],
-        method=document["m"],
-        json=json if json is not None else json_of({"body": decode(document["resource"].raw)}),
-        document=document.raw,
-    )
+    """Returns a version that was read with `WHOLE_FIELDS`; its resource is decoded only where no JSON is kept of it."""
+    whole = RawBSONDocument(bytes(encoded), RAW_CODEC_OPTIONS)
+    fields = {name: whole[name] for name in ("v", "at", "m")}
+    body = whole.get("json") or decode(whole["resource"].raw)
+    version = stored_version(resource_type, id_, {**fields, "body": body, "marks": marks_of(whole.raw)})
+    return replace(version, document=whole.raw)
 
 
 def stored_version(resource_type: str, id_: str, document: Mapping[str, Any]) -> StoredVersion:

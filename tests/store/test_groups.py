@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from pymongo import AsyncMongoClient, monitoring
 
-from fhir_server.store import Claim, ResourceStore, Update, WriteConflict
+from fhir_server.store import Claim, ResourceStore, Update, WriteConflict, open_store
 from fhir_server.store.batches import Batches
 from tests.store.changes import create, create_at, delete, index, resource, update
+from tests.support.wire import Wire, tapped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -23,45 +22,29 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.mongo
 
 
-class Commands(monitoring.CommandListener):
-    """Counts the commands that are sent."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.counts[event.command_name] += 1
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        pass
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        pass
-
-
-@pytest.fixture
-def commands() -> Commands:
-    return Commands()
+@pytest_asyncio.fixture
+async def wire(mongodb_uri: str) -> AsyncIterator[Wire]:
+    async with tapped(mongodb_uri) as wire:
+        yield wire
 
 
 @pytest_asyncio.fixture
-async def counted(mongodb_uri: str, mongodb_database: str, commands: Commands) -> AsyncIterator[ResourceStore]:
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongodb_uri, event_listeners=[commands])
-    async with ResourceStore(client, database=mongodb_database) as store:
+async def counted(wire: Wire, mongodb_database: str) -> AsyncIterator[ResourceStore]:
+    async with open_store(wire.uri, database=mongodb_database) as store:
         # The collections are there, so that only the commands of the test itself are counted.
         await store.commit([create("first")])
         await store.commit([update("first", 1)], [Claim("first", "Observation", "first")])
-        commands.counts.clear()
+        wire.counts.clear()
         yield store
-        await client.drop_database(mongodb_database)
+        await store.client.drop_database(mongodb_database)
 
 
-async def test_reads_that_wait_together_are_one_command(counted: ResourceStore, commands: Commands) -> None:
+async def test_reads_that_wait_together_are_one_command(counted: ResourceStore, wire: Wire) -> None:
     await counted.commit([create(f"a{n}") for n in range(16)])
-    commands.counts.clear()
+    wire.counts.clear()
     found = await asyncio.gather(*(counted.read("Observation", f"a{n % 16}") for n in range(48)))
     assert [version.id_ for version in found if version] == [f"a{n % 16}" for n in range(48)]
-    assert commands.counts == {"find": 1}
+    assert wire.counts == {"find": 1}
 
 
 async def test_readers_of_one_resource_get_one_each(counted: ResourceStore) -> None:
@@ -74,35 +57,35 @@ async def test_readers_of_one_resource_get_one_each(counted: ResourceStore) -> N
     assert other.resource != one.resource
 
 
-async def test_existence_is_answered_from_the_index_in_one_command(counted: ResourceStore, commands: Commands) -> None:
+async def test_existence_is_answered_from_the_index_in_one_command(counted: ResourceStore, wire: Wire) -> None:
     checks = [counted.existing([("Observation", "first"), ("Observation", f"x{n}")]) for n in range(10)]
     assert await asyncio.gather(*checks) == [{("Observation", "first")}] * 10
-    assert commands.counts == {"find": 1}
+    assert wire.counts == {"find": 1}
 
 
-async def test_creates_that_wait_together_are_one_insert(counted: ResourceStore, commands: Commands) -> None:
+async def test_creates_that_wait_together_are_one_insert(counted: ResourceStore, wire: Wire) -> None:
     await asyncio.gather(*(counted.commit([create(f"a{n}")]) for n in range(16)))
-    assert commands.counts == {"insert": 1}
+    assert wire.counts == {"insert": 1}
 
 
-async def test_bundles_that_wait_together_are_one_transaction(counted: ResourceStore, commands: Commands) -> None:
+async def test_bundles_that_wait_together_are_one_transaction(counted: ResourceStore, wire: Wire) -> None:
     await counted.commit([create("p", "Patient")])
-    commands.counts.clear()
+    wire.counts.clear()
     await asyncio.gather(*(counted.commit([create(f"o{n}"), create(f"p{n}", "Patient")]) for n in range(16)))
-    assert commands.counts == {"insert": 2, "commitTransaction": 1}
+    assert wire.counts == {"insert": 2, "commitTransaction": 1}
 
 
-async def test_updates_that_wait_together_are_one_transaction(counted: ResourceStore, commands: Commands) -> None:
+async def test_updates_that_wait_together_are_one_transaction(counted: ResourceStore, wire: Wire) -> None:
     await counted.commit([create(f"a{n}") for n in range(16)])
-    commands.counts.clear()
+    wire.counts.clear()
     await asyncio.gather(*(counted.commit([update(f"a{n}", 1)]) for n in range(16)))
-    assert commands.counts == {"find": 1, "update": 2, "commitTransaction": 1}
+    assert wire.counts == {"find": 1, "update": 2, "commitTransaction": 1}
 
 
-async def test_histories_that_wait_together_are_two_commands(counted: ResourceStore, commands: Commands) -> None:
+async def test_histories_that_wait_together_are_two_commands(counted: ResourceStore, wire: Wire) -> None:
     pages = await asyncio.gather(*(counted.history("Observation", "first", count=10) for _ in range(16)))
     assert {tuple(entry.version_id for entry in page.entries) for page in pages} == {(2, 1)}
-    assert commands.counts == {"find": 2}
+    assert wire.counts == {"find": 2}
 
 
 BAD: list[tuple[str, Sequence[Change], Sequence[Claim], str]] = [
@@ -162,8 +145,7 @@ async def test_two_processes_that_change_the_same_lose_nothing(
             except WriteConflict:
                 continue
 
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongodb_uri)
-    async with ResourceStore(client, database=mongodb_database) as other:
+    async with open_store(mongodb_uri, database=mongodb_database) as other:
         await asyncio.gather(*(count_up(own, id_) for own in (store, other) for id_ in ("a", "b")))
     found = await store.read_many([("Observation", "a"), ("Observation", "b")])
     assert [version.version_id for version in found.values()] == [21, 21]
@@ -190,24 +172,22 @@ async def test_batches_leave_out_who_went_away_and_keep_order_of_a_key() -> None
     assert not any({1, 2} <= set(batch) or (50 in batch and len(batch) > 1) or len(batch) > 3 for batch in sent)
 
 
-async def test_updates_that_hand_back_what_they_replace_are_two_commands(
-    counted: ResourceStore, commands: Commands
-) -> None:
+async def test_updates_that_hand_back_what_they_replace_are_two_commands(counted: ResourceStore, wire: Wire) -> None:
     await asyncio.gather(*(counted.commit([create(f"a{n}")]) for n in range(16)))
     found = await counted.read_to_change([("Observation", f"a{n}") for n in range(16)])
-    commands.counts.clear()
+    wire.counts.clear()
     changes = [replace(update(id_, 1), previous=version.document) for (_, id_), version in found.items()]
     await asyncio.gather(*(counted.commit([change]) for change in changes))
-    assert commands.counts == {"update": 2}
+    assert wire.counts == {"update": 2}
 
 
-async def test_known_targets_are_not_asked_for_again(counted: ResourceStore, commands: Commands) -> None:
+async def test_known_targets_are_not_asked_for_again(counted: ResourceStore, wire: Wire) -> None:
     await counted.commit([create("a")])
-    commands.counts.clear()
+    wire.counts.clear()
     assert await counted.existing([("Observation", "a")]) == {("Observation", "a")}
     assert await counted.existing([("Observation", "first"), ("Observation", "x")]) == {("Observation", "first")}
     assert await counted.existing([("Observation", "first")]) == {("Observation", "first")}
-    assert commands.counts == {"find": 1}
+    assert wire.counts == {"find": 1}
     await counted.commit([delete("a", 1)])
     assert await counted.existing([("Observation", "a"), ("Observation", "first")]) == {("Observation", "first")}
     await counted.erasure.erase_some("Observation", {"_id": "first"})
@@ -243,3 +223,28 @@ async def test_batches_do_not_linger_longer_than_they_may() -> None:
     await asyncio.gather(*(batches.submit(n) for n in range(6)))
     await batches.submit(6)
     assert sent == [6, 1]
+
+
+WRITES: list[tuple[str, str]] = [("create", "insert"), ("update", "update")]
+
+
+@pytest.mark.parametrize(("change", "command"), WRITES, ids=[row[0] for row in WRITES])
+async def test_a_write_whose_reply_is_lost_is_sent_again_and_done_once(
+    counted: ResourceStore, wire: Wire, change: str, command: str
+) -> None:
+    await counted.commit([create("a")])
+    [version] = (await counted.read_to_change([("Observation", "a")])).values()
+    wire.counts.clear()
+    wire.lose_reply_to(command)
+    await counted.commit([create("b") if change == "create" else replace(update("a", 1), previous=version.document)])
+    assert wire.counts[command] == (2 if change == "create" else 3)  # an update is two commands of that name
+    page = await counted.history("Observation", count=9)
+    found = sorted((entry.id_, entry.version_id) for entry in page.entries if entry.id_ != "first")
+    assert found == ([("a", 1), ("b", 1)] if change == "create" else [("a", 1), ("a", 2)])
+
+
+async def test_a_read_whose_reply_is_lost_is_sent_again(counted: ResourceStore, wire: Wire) -> None:
+    wire.lose_reply_to("find")
+    found = await counted.read("Observation", "first")
+    assert found is not None
+    assert wire.counts == {"find": 2}

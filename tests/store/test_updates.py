@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bson import ObjectId
-from pymongo import AsyncMongoClient
 
-from fhir_server.store import Claim, ResourceStore, Update, WriteConflict
+from fhir_server.store import Claim, ResourceStore, Update, WriteConflict, open_store
 from fhir_server.store.units import build_unit
 from fhir_server.store.updates import Updates, _Kept
 from tests.store.changes import create, delete, index, instant, resource, update
@@ -151,8 +150,7 @@ async def test_two_processes_that_change_the_same_lose_nothing(
             except WriteConflict:
                 continue
 
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongodb_uri)
-    async with ResourceStore(client, database=mongodb_database) as other:
+    async with open_store(mongodb_uri, database=mongodb_database) as other:
         stores = (("one", store), ("other", other))
         await asyncio.gather(*(count_up(own, id_, name) for name, own in stores for id_ in ("a", "b")))
     for id_ in ("a", "b"):

@@ -29,7 +29,8 @@ def resources(package: Path) -> Iterator[dict[str, Any]]:
     with tarfile.open(package) as archive:
         for member in archive:
             if member.isfile() and member.name.endswith(".json") and member.name.count("/") == 1:
-                content = json.load(archive.extractfile(member))  # type: ignore[arg-type]
+                file = archive.extractfile(member)
+                content = json.load(file) if file is not None else {}
                 if "resourceType" in content:
                     yield content
 
