@@ -1,8 +1,9 @@
 """The driver, made light where every request goes through it.
 
 Reads and single writes go over connections that stay out (`lending`), the commands of a transaction straight to the one
-that the driver lends for it. The driver still selects servers, authenticates, watches the topology and knows sessions; its layers for cursors, bulk
-writes and retries, which cost more than the commands, are left out, and who calls retries where that is right.
+that the driver lends for it. The driver still selects servers, authenticates, watches the topology and knows sessions;
+its layers for cursors, bulk writes and retries, which cost more than the commands, are left out, and who calls retries
+where that is right.
 
 Two functions are replaced: how PyMongo sends a command and waits for MongoDB's reply. PyMongo makes one task to send
 (which never waits: the transport buffers) and two per reply, one that reads and one that looks every now and then

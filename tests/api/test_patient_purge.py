@@ -1,18 +1,17 @@
 """`Patient/[id]/$purge` erases a record for good, whole, and only that record."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
-from fhir_server.index import MONGODB_INDEXES
-from fhir_server.store import ResourceStore, open_store
+from fhir_server.store import ResourceStore
 from tests.api.conftest import Client
 from tests.support.jobs import answer_of
+from tests.support.own_server import client, database, store
 from tests.support.refusals import assert_refused
+
+__all__ = ["client", "database", "store"]
 
 CODE = {"text": "x"}
 
@@ -26,25 +25,6 @@ def about(patient: str, id_: str, **more: Any) -> dict[str, Any]:
         "subject": {"reference": f"Patient/{patient}"},
         **more,
     }
-
-
-@pytest_asyncio.fixture(scope="module")
-async def database(open_client: Callable[..., Any]) -> tuple[Client, str]:
-    """A server, and the name of its database."""
-    name = f"purge_{uuid4().hex[:8]}"
-    return await open_client(mongodb_database=name), name
-
-
-@pytest.fixture
-def client(database: tuple[Client, str]) -> Client:
-    return database[0]
-
-
-@pytest_asyncio.fixture
-async def store(database: tuple[Client, str], mongodb_uri: str) -> AsyncIterator[ResourceStore]:
-    """The store under the server, to look for what must not be there."""
-    async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database=database[1]) as opened:
-        yield opened
 
 
 async def traces(store: ResourceStore, text: str) -> list[str]:

@@ -1,40 +1,20 @@
 """`Prefer: respond-async`: 202 at once, the answer at the job's URL. https://hl7.org/fhir/R4/async.html"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
-from fhir_server.index import MONGODB_INDEXES
 from fhir_server.spec.json_format import encode
-from fhir_server.store import ResourceStore, open_store
+from fhir_server.store import ResourceStore
 from tests.api.conftest import Client
 from tests.support.jobs import answer_of
+from tests.support.own_server import client, database, store
 from tests.support.refusals import assert_refused
 
+__all__ = ["client", "database", "store"]
+
 ASYNC = {"Prefer": "respond-async"}
-
-
-@pytest_asyncio.fixture(scope="module")
-async def database(open_client: Callable[..., Any]) -> tuple[Client, str]:
-    """A server, and the name of its database."""
-    name = f"async_{uuid4().hex[:8]}"
-    return await open_client(mongodb_database=name), name
-
-
-@pytest.fixture
-def client(database: tuple[Client, str]) -> Client:
-    return database[0]
-
-
-@pytest_asyncio.fixture
-async def store(database: tuple[Client, str], mongodb_uri: str) -> AsyncIterator[ResourceStore]:
-    """The store under the server."""
-    async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database=database[1]) as opened:
-        yield opened
 
 
 def entries_of(patient: dict[str, Any]) -> list[dict[str, Any]]:

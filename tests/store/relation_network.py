@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl
 
 import pytest_asyncio
 
-from fhir_server.index import MONGODB_INDEXES
 from fhir_server.search import Page, Reader, execute, parse_search
 from fhir_server.search.reader import Policy, RelationLimits, everything
-from fhir_server.store import Create, ResourceStore, open_store
-from tests.support.matching import INDEXER, REGISTRY
+from fhir_server.store import ResourceStore
+from tests.support.matching import REGISTRY
+from tests.support.stored import stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -188,18 +188,8 @@ RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def network(mongodb_uri: str) -> AsyncIterator[ResourceStore]:
     """A store that holds RESOURCES, read by all tests of this file and changed by none."""
-    async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database="test_relations") as store:
-        await store.client.drop_database("test_relations")
-        changes = []
-        for resource_type, resources in RESOURCES.items():
-            for number, (id_, content) in enumerate(resources.items()):
-                instant = (START + timedelta(minutes=number)).isoformat(timespec="milliseconds")
-                meta = {"versionId": "1", "lastUpdated": instant}
-                whole = {"resourceType": resource_type, "id": id_, "meta": meta, **content}
-                changes.append(Create(resource_type, id_, whole, INDEXER.document(whole)))
-        await store.commit(changes)
+    async with stored(mongodb_uri, "test_relations", RESOURCES) as store:
         yield store
-        await store.client.drop_database("test_relations")
 
 
 async def run(
@@ -214,3 +204,17 @@ async def run(
     pairs = parse_qsl(text, keep_blank_values=True) + ([("_page", page)] if page else [])
     reader = Reader(store, REGISTRY, relations=relations, policy=policy)
     return await execute(parse_search(resource_type, pairs, REGISTRY), reader, page_key=b"secret")
+
+
+async def assert_pages_are_the_whole(store: ResourceStore, query: str, relations: RelationLimits) -> None:
+    """Walks a search by pages of two: together they are the whole result, in its order, each with the same total."""
+    whole = [found.id_ for found in (await run(store, f"{query}&_count=1000", relations=relations)).matches]
+    found: list[str] = []
+    page, rounds = "", 0
+    while rounds == 0 or page:
+        answer = await run(store, f"{query}&_count=2", page, relations)
+        assert answer.total == len(whole)
+        found += [each.id_ for each in answer.matches]
+        page, rounds = answer.next_page or "", rounds + 1
+    assert found == whole
+    assert len(whole) > 2

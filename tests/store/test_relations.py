@@ -10,7 +10,7 @@ import pytest
 from fhir_server.errors import InvalidContent, TooCostly
 from fhir_server.search import Reader, execute, find_ids, find_ids_of_each, parse_condition, parse_search
 from fhir_server.search.reader import RelationLimits
-from tests.store.relation_network import RPPS, URL, WAYS, network, run
+from tests.store.relation_network import RPPS, URL, WAYS, assert_pages_are_the_whole, network, run
 from tests.support.matching import REGISTRY
 
 if TYPE_CHECKING:
@@ -164,16 +164,7 @@ async def test_relations_find(network: ResourceStore, query: str, expected: set[
     ],
 )
 async def test_pages_of_relations_together_are_the_whole_result(network: ResourceStore, query: str, way: str) -> None:
-    whole = [found.id_ for found in (await run(network, f"{query}&_count=1000")).matches]
-    found: list[str] = []
-    page, rounds = "", 0
-    while rounds == 0 or page:
-        answer = await run(network, f"{query}&_count=2", page, WAYS[way])
-        assert answer.total == len(whole)
-        found += [each.id_ for each in answer.matches]
-        page, rounds = answer.next_page or "", rounds + 1
-    assert found == whole
-    assert len(whole) > 2
+    await assert_pages_are_the_whole(network, query, WAYS[way])
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-import pytest_asyncio
 
 from fhir_server.errors import InvalidContent, TooCostly
 from fhir_server.index import MONGODB_INDEXES
@@ -25,118 +21,14 @@ from fhir_server.search import (
     parse_search,
     plan,
 )
-from fhir_server.store import Create, ResourceStore, open_store
-from tests.support.matching import INDEXER, REGISTRY, search
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from fhir_server.search import Page
+from fhir_server.store import ResourceStore
+from tests.store.search_network import KEY, RESOURCES, ids, network, run
+from tests.support.matching import REGISTRY, search
+from tests.support.stored import START
 
 pytestmark = pytest.mark.mongo
 
-include: Any = import_module("fhir_server.search.include")
-
-KEY = b"secret of the tests"
-START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
-LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
-SETS = "https://cnrms.fr/ig/fhir/msma/Questionnaire"
-
-
-def observation(number: int) -> dict[str, Any]:
-    """One of forty observations: of four patients, three codes, one a day, every fourth without a value."""
-    resource: dict[str, Any] = {
-        "identifier": [
-            {"type": {"coding": [{"system": "http://t", "code": "MR"}]}, "system": "urn:oid:1.2", "value": f"O{number}"}
-        ],
-        "status": "amended" if number % 5 == 0 else "final",
-        "category": [{"coding": [{"system": "http://c", "code": "survey"}]}],
-        "code": {
-            "coding": [{"system": LOINC, "code": f"code-{number % 3}", "display": "Premier score"}],
-            "text": "Second avis" if number % 2 else "Premier avis",
-        },
-        "subject": {"reference": f"Patient/p{number % 4}"},
-        "performer": [{"reference": f"Practitioner/gp{number % 2}"}],
-        "effectiveDateTime": f"{START + timedelta(days=number):%Y-%m-%d}",
-    }
-    if number % 10 == 0:
-        resource["component"] = [
-            {
-                "code": {"coding": [{"system": LOINC, "code": code}]},
-                "valueQuantity": {"value": value, "system": UCUM, "code": "mg"},
-            }
-            for code, value in (("systolic", Decimal(120 + number)), ("diastolic", Decimal(70)))
-        ]
-    if number % 4:
-        resource["valueQuantity"] = {"value": Decimal(number) / 2, "system": UCUM, "code": "mg"}
-    else:
-        resource["valueString"] = f"Étage {number}"
-    return resource
-
-
-RESOURCES: dict[str, dict[str, dict[str, Any]]] = {
-    "Observation": {f"o{number:02}": observation(number) for number in range(40)},
-    "Patient": {
-        f"p{number}": {
-            "identifier": [{"system": "urn:oid:1.2", "value": f"P{number}"}],
-            "active": number % 2 == 0,
-            "name": [{"family": ["D'Orgeval", "Étienne", "dupont", "Zoé"][number], "given": ["Œdipe"]}],
-            "birthDate": f"19{50 + number * 7}-01-01",
-            "generalPractitioner": [{"reference": "Practitioner/gp0"}],
-            "managingOrganization": {"reference": "Organization/o1"},
-        }
-        for number in range(4)
-    },
-    "Practitioner": {f"gp{number}": {"name": [{"family": f"Médecin {number}"}]} for number in range(2)},
-    "Organization": {"o1": {"name": "Maison", "partOf": {"reference": "Organization/o2"}}, "o2": {"name": "Réseau"}},
-    "Location": {
-        "l1": {"position": {"latitude": Decimal("48.5734"), "longitude": Decimal("7.7521")}},
-        "l2": {"position": {"latitude": Decimal("48.0794"), "longitude": Decimal("7.3585")}},
-        "l3": {"position": {"latitude": Decimal("-17.7134"), "longitude": Decimal("178.065")}},
-        "l4": {"name": "Maison"},
-    },
-    "RiskAssessment": {"r1": {"status": "final", "prediction": [{"probabilityDecimal": Decimal("0.5")}]}},
-    "Questionnaire": {
-        "q1": {"url": f"{SETS}/audit", "version": "1.0", "status": "active"},
-        "q2": {"url": f"{SETS}/audit", "version": "2.0", "status": "active"},
-        "q3": {"url": f"{SETS}/cast", "status": "draft"},
-    },
-    "QuestionnaireResponse": {
-        "a1": {"questionnaire": f"{SETS}/audit|1.0", "status": "completed"},
-        "a2": {"questionnaire": f"{SETS}/cast", "status": "completed"},
-        "a3": {"questionnaire": f"{SETS}/audit", "status": "completed"},
-    },
-}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def network(mongodb_uri: str) -> AsyncIterator[ResourceStore]:
-    """A store that holds RESOURCES, read by all tests of this file and changed by none."""
-    async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database="test_search") as store:
-        await store.client.drop_database("test_search")
-        changes = []
-        for resource_type, resources in RESOURCES.items():
-            for number, (id_, content) in enumerate(resources.items()):
-                instant = (START + timedelta(minutes=number)).isoformat(timespec="milliseconds")
-                meta = {"versionId": "1", "lastUpdated": instant}
-                whole = {"resourceType": resource_type, "id": id_, "meta": meta, **content}
-                changes.append(Create(resource_type, id_, whole, INDEXER.document(whole)))
-        await store.commit(changes)
-        yield store
-        await store.client.drop_database("test_search")
-
-
-async def run(store: ResourceStore, query: str, page: str = "", *, lenient: bool = False) -> Page:
-    resource_type, _, text = query.partition("?")
-    pairs = parse_qsl(text, keep_blank_values=True) + ([("_page", page)] if page else [])
-    return await execute(
-        parse_search(resource_type, pairs, REGISTRY, lenient=lenient), Reader(store, REGISTRY), page_key=KEY
-    )
-
-
-async def ids(store: ResourceStore, query: str) -> list[str]:
-    return [found.id_ for found in (await run(store, query)).matches]
-
+__all__ = ["network"]
 
 GRAMMAR = [
     "Observation?code=code-1",
@@ -353,108 +245,6 @@ async def test_a_total_that_takes_too_long_is_left_out_unless_asked_for(network:
     assert (await run(slow, "Observation?_count=100")).total == 40
     with pytest.raises(TooCostly):
         await run(slow, "Observation?_count=5&_total=accurate")
-
-
-INCLUDES = [
-    ("Observation?_id=o01&_include=Observation:subject", ["Patient/p1"]),
-    ("Observation?_id=o01&_include=Observation:patient", ["Patient/p1"]),
-    ("Observation?_id=o01&_include=Observation:subject&_include=Observation:patient", ["Patient/p1"]),
-    ("Observation?_id=o01&_include=Observation:subject:Group", []),
-    ("Observation?_id=o01&_include=Observation:subject:Patient", ["Patient/p1"]),
-    ("Observation?_id=o01&_include=Observation:*", ["Patient/p1", "Practitioner/gp1"]),
-    ("Observation?_id=o01,o05&_include=*", ["Patient/p1", "Practitioner/gp1"]),
-    ("Observation?_id=o01&_include=Encounter:subject", []),
-    (
-        "Observation?_id=o01&_include=Observation:subject&_include:iterate=Patient:organization"
-        "&_include:iterate=Organization:partof",
-        ["Organization/o1", "Organization/o2", "Patient/p1"],
-    ),
-    (
-        "Observation?_id=o01&_include:iterate=*",
-        ["Organization/o1", "Organization/o2", "Patient/p1", "Practitioner/gp0", "Practitioner/gp1"],
-    ),
-    ("Organization?_id=o1&_include=Organization:partof", ["Organization/o2"]),
-    ("Organization?_include=Organization:partof", []),
-    ("Patient?_id=p1&_revinclude=Observation:subject", [f"Observation/o{number:02}" for number in range(1, 40, 4)]),
-    ("Patient?_id=p1&_revinclude=Observation:patient:Group", []),
-    ("Practitioner?_id=gp0&_revinclude=Patient:general-practitioner", [f"Patient/p{number}" for number in range(4)]),
-    ("Organization?_id=o2&_revinclude=*", ["Organization/o1"]),
-    ("Organization?_id=o2&_revinclude:iterate=Organization:partof", ["Organization/o1"]),
-    ("QuestionnaireResponse?_id=a1&_include=QuestionnaireResponse:questionnaire", ["Questionnaire/q1"]),
-    ("Questionnaire?_id=q3&_revinclude=QuestionnaireResponse:*", ["QuestionnaireResponse/a2"]),
-    ("QuestionnaireResponse?_id=a2&_include=QuestionnaireResponse:questionnaire", ["Questionnaire/q3"]),
-    (
-        "Questionnaire?_id=q1&_revinclude=QuestionnaireResponse:questionnaire",
-        ["QuestionnaireResponse/a1", "QuestionnaireResponse/a3"],
-    ),
-    ("Questionnaire?_id=q2&_revinclude=*", ["QuestionnaireResponse/a3"]),
-    ("Questionnaire?_id=q3&_revinclude=QuestionnaireResponse:questionnaire", ["QuestionnaireResponse/a2"]),
-    ("Observation?_id=o01&_include:recurse=Observation:*:Patient", ["Patient/p1"]),
-    (
-        "QuestionnaireResponse?_id=a3&_include=QuestionnaireResponse:questionnaire",
-        ["Questionnaire/q1", "Questionnaire/q2"],
-    ),
-]
-
-
-@pytest.mark.parametrize(("query", "expected"), INCLUDES)
-async def test_includes(network: ResourceStore, query: str, expected: list[str]) -> None:
-    page = await run(network, query)
-    found = [f"{each.resource_type}/{each.id_}" for each in page.included]
-    assert sorted(found) == expected
-    assert len(set(found)) == len(found)
-    assert page.total == len(page.matches)
-    assert page.warnings == ()
-
-
-async def test_includes_are_bounded(network: ResourceStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fhir_server.search.include.MAX_INCLUDED", 3)
-    page = await run(network, "Patient?_id=p1&_revinclude=Observation:subject")
-    assert ([each.id_ for each in page.included], page.warnings) == (["o01", "o05", "o09"], ())
-    assert page.next_page, "the rest comes on further pages"
-    monkeypatch.setattr("fhir_server.search.include.MAX_KEYS", 2)
-    page = await run(network, "Patient?_id=p1&_revinclude=Observation:subject")
-    assert [issue.rule for issue in page.warnings] == ["included-cut"]
-    monkeypatch.undo()
-    monkeypatch.setattr("fhir_server.search.include.MAX_ROUNDS", 1)
-    page = await run(network, "Observation?_id=o01&_include:iterate=*")
-    assert [issue.rule for issue in page.warnings] == ["included-deep"]
-
-
-async def pages_of_matches(store: ResourceStore, query: str) -> list[tuple[list[str], list[str]]]:
-    """Returns the matches of each page that has some, with all that is included for them, on further pages too."""
-    found: list[tuple[list[str], list[str]]] = []
-    page: str | None = ""
-    while page is not None:
-        answer = await run(store, query, page)
-        included = [f"{each.resource_type}/{each.id_}" for each in answer.included]
-        assert len(included) <= include.MAX_INCLUDED
-        if answer.matches:
-            found.append(([each.id_ for each in answer.matches], included))
-        else:
-            found[-1][1].extend(included)
-        page = answer.next_page
-    return found
-
-
-@pytest.mark.parametrize("room", [1, 3, 7])
-@pytest.mark.parametrize(
-    "query",
-    [
-        "Patient?_revinclude=Observation:subject&_count=2",
-        "Patient?_revinclude=*&_count=3",
-        "Observation?_include:iterate=*&_revinclude:iterate=Observation:performer&_count=15",
-    ],
-)
-async def test_further_pages_bring_the_rest_of_the_includes(
-    network: ResourceStore, monkeypatch: pytest.MonkeyPatch, query: str, room: int
-) -> None:
-    whole = await pages_of_matches(network, query)
-    monkeypatch.setattr(include, "MAX_INCLUDED", room)
-    by_pieces = await pages_of_matches(network, query)
-    assert [matches for matches, _ in by_pieces] == [matches for matches, _ in whole]
-    assert [sorted(included) for _, included in by_pieces] == [sorted(included) for _, included in whole]
-    assert max(len(included) for _, included in whole) > room
 
 
 async def test_the_bundle_says_what_was_understood(network: ResourceStore) -> None:

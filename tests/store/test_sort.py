@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fhir_server.index.entries import collation_key
-from tests.store.relation_network import RESOURCES, WAYS, network, run
+from tests.store.relation_network import RESOURCES, WAYS, assert_pages_are_the_whole, network, run
 
 if TYPE_CHECKING:
     from fhir_server.store import ResourceStore
@@ -94,13 +94,4 @@ async def test_a_chained_order_is_that_of_the_names(network: ResourceStore) -> N
     ],
 )
 async def test_pages_together_are_the_whole_result_in_its_order(network: ResourceStore, query: str, way: str) -> None:
-    whole = [found.id_ for found in (await run(network, f"{query}&_count=1000", relations=WAYS[way])).matches]
-    found: list[str] = []
-    page, rounds = "", 0
-    while rounds == 0 or page:
-        answer = await run(network, f"{query}&_count=2", page, WAYS[way])
-        assert answer.total == len(whole)
-        found += [each.id_ for each in answer.matches]
-        page, rounds = answer.next_page or "", rounds + 1
-    assert found == whole
-    assert len(whole) > 2
+    await assert_pages_are_the_whole(network, query, WAYS[way])
