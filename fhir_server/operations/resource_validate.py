@@ -82,8 +82,8 @@ async def _resource(invocation: Invocation, mode: str | None) -> dict[str, Any]:
         raise InvalidContent(
             "`$validate` needs a resource: as the body itself, or as `resource` of a Parameters. Without one it checks"
             " the stored resource of `[base]/[type]/[id]/$validate`.",
-            "`$validate` demande une ressource : le corps lui-même, ou `resource` d'un Parameters. Sans elle, il vérifie"
-            " la ressource enregistrée de `[base]/[type]/[id]/$validate`.",
+            "`$validate` demande une ressource : le corps lui-même, ou `resource` d'un Parameters. Sans elle, il"
+            " vérifie la ressource enregistrée de `[base]/[type]/[id]/$validate`.",
             rule="validate-resource",
         )
     version = await read(invocation.repository.store, invocation.resource_type, invocation.id_)
