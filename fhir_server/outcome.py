@@ -70,6 +70,14 @@ def build_outcome(issues: Iterable[Issue], language: str = "fr") -> dict[str, An
     return {"resourceType": "OperationOutcome", "issue": built}
 
 
+def fatal_issues(error: FhirError) -> list[Issue]:
+    """Returns what `error` says of content that cannot be read, as findings about it."""
+    if error.issues:
+        return list(error.issues)
+    place = "".join(error.expression[:1])
+    return [Issue("fatal", error.issue_code, error.rule, error.english, error.french, place)]
+
+
 def build_error_outcome(error: FhirError, language: str = "fr") -> dict[str, Any]:
     """Returns the OperationOutcome that tells a client about `error`."""
     if error.issues:
