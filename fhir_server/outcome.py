@@ -23,7 +23,8 @@ class Issue:
 
     `severity` is fatal, error, warning or information; `code` a code of R4's issue types; `rule` a stable id, such as
     `cardinality-min` or the key of a constraint (`obs-7`); `expression` FHIRPath with indexes
-    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences.
+    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences. `profiles` are the
+    canonicals of the profiles that ask for it, empty where R4 itself does.
     """
 
     severity: str
@@ -32,6 +33,7 @@ class Issue:
     english: str
     french: str
     expression: str = ""
+    profiles: tuple[str, ...] = ()
 
     def build(self, language: str) -> dict[str, Any]:
         """Returns this finding as an element of `OperationOutcome.issue`; `language` is `fr` or `en`."""

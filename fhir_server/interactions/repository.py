@@ -13,7 +13,7 @@ from fhir_server.interactions.parameter_watch import ParameterWatch
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.search import Record, SearchRequest
 from fhir_server.store import Batches, ResourceStore
-from fhir_server.validation import Validator
+from fhir_server.validation import Validator, WritePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def new_id() -> str:
 class Repository:
     """Store, index, search parameters and validator of one server, with its clock and its source of ids.
 
-    `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
+    `policy` says what the findings about a profile mean for a write. `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
     `identifier=system|value`, and `records` whole records of patients, those of several requests together; the work of
     bundles goes through the `turnstile`.
     """
@@ -57,6 +57,7 @@ class Repository:
     page_key: bytes
     turnstile: Turnstile
     limits: Limits = Limits()
+    policy: WritePolicy = WritePolicy()
     once: Once | None = None
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id
