@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
+from fhir_server.conformance.packages import InstalledPackage, PackageStore
 from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext
 from fhir_server.interactions import delete_job
 from fhir_server.interactions.capabilities import build_capabilities, with_url
@@ -32,7 +33,7 @@ from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
-from fhir_server.validation import Validator
+from fhir_server.validation import Validator, WritePolicy, read_policy
 
 ROOT = "/fhir"
 
@@ -66,9 +67,10 @@ def create_app() -> FhirServer:
 
 def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
-    definitions = DefinitionRegistry(content_folders(settings))
+    definitions = definitions_of(settings)
     terminology = Terminology(definitions)
     search_parameters = search_parameters_of(settings, definitions, terminology)
+    policy = policy_of(settings, definitions)
 
     @asynccontextmanager
     async def lifespan(app: FhirServer) -> AsyncIterator[None]:
@@ -78,7 +80,8 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, Validator(definitions, terminology), search_parameters, store)
+            validator = Validator(definitions, terminology, policy)
+            repository = _repository(settings, validator, search_parameters, store, policy)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
@@ -97,6 +100,23 @@ def build_app(settings: Settings) -> FhirServer:
         return JSONResponse({"status": "pass", "version": __version__})
 
     return app
+
+
+def definitions_of(settings: Settings) -> DefinitionRegistry:
+    """Returns the definitions of the content and of the installed packages, beside R4's."""
+    folders = [folder for folder in content_folders(settings) if folder.is_dir()]
+    return DefinitionRegistry(folders, installed_packages(settings))
+
+
+def installed_packages(settings: Settings) -> list[InstalledPackage]:
+    """Returns the packages that `fhir-server package install` put into the folder of the settings."""
+    return PackageStore(Path(settings.packages_dir)).installed() if settings.packages_dir else []
+
+
+def policy_of(settings: Settings, definitions: DefinitionRegistry) -> WritePolicy:
+    """Returns what the findings about profiles mean for writes; raises ValueError for a file that does not say it."""
+    file = settings.validation_policy
+    return read_policy(Path(file), definitions) if file else WritePolicy()
 
 
 def search_parameters_of(
@@ -124,6 +144,7 @@ def _repository(
     validator: Validator,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
+    policy: WritePolicy,
 ) -> Repository:
 
     async def look_up(conditions: Sequence[SearchRequest]) -> list[list[str]]:
@@ -143,6 +164,7 @@ def _repository(
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),
         turnstile=Turnstile(),
         limits=Limits(settings.max_bundle_entries, settings.query_timeout_ms),
+        policy=policy,
     )
 
 

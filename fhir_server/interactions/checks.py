@@ -178,5 +178,5 @@ def _missing(expression: str, reference: str, asking: tuple[str, ...]) -> Issue:
         f"`{reference}` is not on this server, and a profile of this resource asks for it.",
         f"`{reference}` n'existe pas sur ce serveur, et un profil de cette ressource l'exige.",
         expression,
-        asking,
+        profiles=asking,
     )

@@ -52,7 +52,7 @@ class Finding:
             self.english.replace(PLACE, place),
             self.french.replace(PLACE, place),
             place,
-            (self.profile,) if self.profile else (),
+            profiles=(self.profile,) if self.profile else (),
         )
 
 
