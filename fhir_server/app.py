@@ -22,6 +22,7 @@ from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
+from fhir_server.interactions.stated_policy import with_policy
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.operations import offered, patient_purge
 from fhir_server.rest import FhirApplication, async_requests
@@ -184,9 +185,10 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
 
     @lru_cache(maxsize=1)
     def statement(_revision: int) -> dict[str, Any]:
-        return build_capabilities(
+        built = build_capabilities(
             definitions, repository.search_parameters, offered, repository.limits, settings.max_body_bytes, started_at
         )
+        return with_policy(built, repository.policy)
 
     return Endpoint(
         repository=repository,

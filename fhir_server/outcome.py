@@ -52,7 +52,7 @@ class Issue:
             details = {"coding": [{"system": self.system, "code": self.rule}], **details}
         issue["details"] = details
         if self.system == RULE_SYSTEM:
-            issue["diagnostics"] = text
+            issue["diagnostics"] = f"{text} ({', '.join(self.profiles)})" if self.profiles else text
         if self.expression:
             issue["expression"] = [self.expression]
         return issue

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -42,9 +42,9 @@ def new_id() -> str:
 class Repository:
     """Store, index, search parameters and validator of one server, with its clock and its source of ids.
 
-    `policy` says what the findings about a profile mean for a write. `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
-    `identifier=system|value`, and `records` whole records of patients, those of several requests together; the work of
-    bundles goes through the `turnstile`.
+    `policy` says what the findings about a profile mean for a write; `watch` keeps the search parameters in step with
+    what clients bring. `conditions` looks up conditions such as `identifier=system|value`, and `records` whole records
+    of patients, those of several requests together; the work of bundles goes through the `turnstile`.
     """
 
     store: ResourceStore
@@ -57,7 +57,7 @@ class Repository:
     page_key: bytes
     turnstile: Turnstile
     limits: Limits = Limits()
-    policy: WritePolicy = WritePolicy()
+    policy: WritePolicy = field(default_factory=WritePolicy)
     once: Once | None = None
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id

@@ -24,7 +24,7 @@ MAX_DEPTH = 64
 
 
 class Finding:
-    """One finding with the steps that lead to it, innermost first, and the profile that asks for it, if it is not R4."""
+    """One finding with the steps that lead to it, innermost first, and the profile that asks for it; none: R4."""
 
     __slots__ = ("code", "english", "french", "profile", "rule", "severity", "steps")
 

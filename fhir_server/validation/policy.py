@@ -88,7 +88,7 @@ class WritePolicy:
         if issue.rule in TARGET_RULES:
             asking = tuple(each for each in asking if self.targets(each) != "off")
         actions = {self.action(each) for each in asking}
-        strictest = next((action for action in ACTIONS if action in actions), "off")
+        strictest: Action = next((action for action in ACTIONS if action in actions), "off")
         return issue if strictest == "refuse" else _as_severity(issue, strictest)
 
     def _of_unknown(self, canonical: str) -> Action:
