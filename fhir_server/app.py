@@ -32,7 +32,7 @@ from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
-from fhir_server.validation import Validator
+from fhir_server.validation import ValidationOptions, Validator
 
 ROOT = "/fhir"
 
@@ -68,6 +68,8 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = DefinitionRegistry(content_folders(settings))
     terminology = Terminology(definitions)
+    options = ValidationOptions(settings.best_practice, settings.unknown_extensions)
+    validator = Validator(definitions, terminology, options)
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
@@ -78,7 +80,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, Validator(definitions, terminology), search_parameters, store)
+            repository = _repository(settings, validator, search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
