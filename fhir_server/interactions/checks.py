@@ -30,6 +30,13 @@ async def check(
     `skipped` are the numbers of requests that write nothing. Raises InvalidResource, or InvalidContent for content that
     is not FHIR, with the findings of all requests at once.
     """
+    return _warnings(await find_issues(repository, requests, written, skipped))
+
+
+async def find_issues(
+    repository: Repository, requests: Sequence[WriteRequest], written: frozenset[Key], skipped: Collection[int] = ()
+) -> list[list[Issue]]:
+    """Returns all findings about each request's resource, of which `check` raises the errors."""
     found: list[list[Issue]] = [[] for _ in requests]
     wanted: list[Wanted] = []
     for number, request in enumerate(requests):
@@ -39,7 +46,7 @@ async def check(
             for expression, reference in repository.validator.existing_targets(request.resource):
                 wanted.append((number, expression, _key(reference)))
     await _find_missing(repository, wanted, written, found)
-    return _warnings(found)
+    return found
 
 
 class BundleContent(NamedTuple):

@@ -10,6 +10,7 @@ from fhir_server.operations import (
     resource_meta,
     resource_meta_add,
     resource_meta_delete,
+    resource_validate,
 )
 from fhir_server.operations.operation import Level, Operation
 
@@ -20,6 +21,7 @@ OPERATIONS: tuple[Operation, ...] = (
     resource_meta.OPERATION,
     resource_meta_add.OPERATION,
     resource_meta_delete.OPERATION,
+    resource_validate.OPERATION,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fhir_server.conformance import DefinitionRegistry
+from fhir_server.conformance import DefinitionRegistry, SnapshotError
 from fhir_server.outcome import Issue
 from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
@@ -28,6 +28,7 @@ class Validator:
         self, definitions: DefinitionRegistry, terminology: Terminology, options: ValidationOptions = DEFAULT_OPTIONS
     ) -> None:
         invariants = Invariants(TWINS, options)
+        self._definitions = definitions
         self._profiles = ProfileChecks(definitions, terminology, invariants)
         claimed = with_test(self._check_claimed, self._fits_claimed)
         extensions = ExtensionRules(definitions, self._profiles.check, options)
@@ -64,6 +65,24 @@ class Validator:
             return []
         root = resource.get("resourceType") if type(resource) is dict else None
         return _issues(found, root if type(root) is str and root.isidentifier() else "Resource")
+
+    def profile_fault(self, canonical: str) -> str | None:
+        """Returns why nothing can be checked against `canonical`, None where it can; empty: it is not known here."""
+        if self._profiles.find(canonical) is None:
+            return ""
+        try:
+            self._definitions.tree(canonical)
+        except SnapshotError as error:
+            return str(error)
+        return None
+
+    def profiles_of(self, resource_type: str) -> list[str]:
+        """Returns the canonicals, with versions, of the profiles of a type that are loaded here."""
+        return [
+            "|".join(filter(None, (profile["url"], profile.get("version"))))
+            for profile in self._definitions.profiles()
+            if profile["type"] == resource_type
+        ]
 
     def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:
         """Returns where `resource` refers to `Type/id` that its profiles want to exist, as (expression, `Type/id`)."""
