@@ -34,7 +34,7 @@ from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
-from fhir_server.validation import Validator, WritePolicy, read_policy
+from fhir_server.validation import ValidationOptions, Validator, WritePolicy, read_policy
 
 ROOT = "/fhir"
 
@@ -70,8 +70,10 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = definitions_of(settings)
     terminology = Terminology(definitions)
-    search_parameters = search_parameters_of(settings, definitions, terminology)
     policy = policy_of(settings, definitions)
+    options = ValidationOptions(settings.best_practice, settings.unknown_extensions, policy)
+    validator = Validator(definitions, terminology, options)
+    search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
     async def lifespan(app: FhirServer) -> AsyncIterator[None]:
@@ -81,7 +83,6 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            validator = Validator(definitions, terminology, policy)
             repository = _repository(settings, validator, search_parameters, store, policy)
             async with repository.watch:
                 await publish(repository, definitions)

@@ -1,6 +1,6 @@
 """What a profile's findings mean for a write: a refusal, a warning, or nothing.
 
-https://hl7.org/fhir/R4/validation.html#modes leaves to the server what it does with a resource that does not fulfil a profile
+https://hl7.org/fhir/R4/validation.html leaves to the server what it does with a resource that does not fulfil a profile
 which it claims. What R4 itself asks for is not a matter of policy: that always refuses.
 """
 

@@ -50,8 +50,8 @@ SCHEMA: dict[str, Any] = {
 def read_policy(path: Path, definitions: DefinitionRegistry) -> WritePolicy:
     """Returns the policy that a file states.
 
-    Raises ValueError, naming the file, the place in it and what is allowed there, for a file that cannot be read or does
-    not fit, and for an imposed profile that is not known or is for another type.
+    Raises ValueError, naming the file, the place in it and what is allowed there, for a file that cannot be read or
+    does not fit, and for an imposed profile that is not known or is for another type.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))

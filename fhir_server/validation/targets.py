@@ -42,7 +42,7 @@ class TargetPolicy:
         return self._wanted[url]
 
     def asks(self, resource: dict[str, Any]) -> bool:
-        """True where a profile that `resource` claims, or that is imposed on it, asks for the targets of its references."""
+        """True where a profile that `resource` claims, or that is imposed on it, wants its targets to exist."""
         return any(map(self.wants_targets, self._profiles_of(resource)))
 
     def asking(self, resource: dict[str, Any]) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from fhir_server.outcome import Issue
 from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation.bundles import build_resolver
+from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Context, Findings, joined
 from fhir_server.validation.invariants import Invariants
-from fhir_server.validation.policy import WritePolicy
+from fhir_server.validation.options import DEFAULT_OPTIONS, ValidationOptions
 from fhir_server.validation.profiles import ProfileChecks
 from fhir_server.validation.quick import with_test
 from fhir_server.validation.targets import TargetPolicy
@@ -25,19 +26,18 @@ class Validator:
     """Validates resources; keeps compiled checks, so make one and share it."""
 
     def __init__(
-        self, definitions: DefinitionRegistry, terminology: Terminology, policy: WritePolicy | None = None
+        self, definitions: DefinitionRegistry, terminology: Terminology, options: ValidationOptions = DEFAULT_OPTIONS
     ) -> None:
-        """`policy` says which profiles are imposed and which want the targets of references; it changes no severity."""
-        policy = policy or WritePolicy()
-        invariants = Invariants(TWINS)
+        invariants = Invariants(TWINS, options)
         self._definitions = definitions
         self._profiles = ProfileChecks(definitions, terminology, invariants)
         claimed = with_test(self._check_claimed, self._fits_claimed)
-        if policy.imposed:
-            self._imposed = policy.imposed
+        if options.policy.imposed:
+            self._imposed = options.policy.imposed
             claimed = with_test(self._check_imposed, self._fits_imposed)
-        self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, claimed)
-        self._targets = TargetPolicy(definitions, policy)
+        extensions = ExtensionRules(definitions, self._profiles.check, options)
+        self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, extensions, claimed)
+        self._targets = TargetPolicy(definitions, options.policy)
 
     def validate(self, resource: dict[str, Any], *, profiles: Sequence[str] = ()) -> list[Issue]:
         """Returns every finding about `resource` and the resources inside it; an empty list where all is well.

@@ -82,12 +82,15 @@ async def test_profile_that_is_off_tells_nothing(server: Client, unique: str) ->
     assert severities(answer.json()) == {"information"}
 
 
-async def test_missing_target_counts_as_the_profile_that_asks_for_it(server: Client, unique: str) -> None:
+async def test_missing_target_counts_as_the_profile_that_asks_for_it(
+    server: Client, client: Client, unique: str
+) -> None:
     answer = await server.create(observation("msma-housing", unique), **OUTCOME)
     assert answer.status_code == 201
     assert "reference-target-missing" in answer.text
     assert severities(answer.json()) == {"warning"}
-    assert_refused(await server.create(observation("msma-income", unique)), 422, "required")
+    refused = await client.create(observation("msma-housing", unique))
+    assert_refused(refused, 422, "not-found", rule="reference-target-missing")
 
 
 async def test_unknown_profile_is_refused(server: Client, client: Client) -> None:

@@ -8,7 +8,7 @@ import pytest
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.outcome import Issue
 from fhir_server.terminology import Terminology
-from fhir_server.validation import Validator, WritePolicy, read_policy
+from fhir_server.validation import ValidationOptions, Validator, WritePolicy, read_policy
 from fhir_server.validation.policy import ProfileRule
 
 A, B, OTHER = "https://a.org/StructureDefinition/a", "https://a.org/StructureDefinition/b", "https://other.org/x"
@@ -94,7 +94,8 @@ def registry() -> DefinitionRegistry:
 def found(resource: dict[str, Any], policy: WritePolicy | None = None) -> list[tuple[str, tuple[str, ...]]]:
     """Returns (place, profiles that ask) of each finding."""
     definitions = registry()
-    validator = Validator(definitions, Terminology(definitions), policy)
+    options = ValidationOptions(policy=policy or WritePolicy())
+    validator = Validator(definitions, Terminology(definitions), options)
     return [(each.expression, each.profiles) for each in validator.validate(resource)]
 
 
