@@ -22,6 +22,7 @@ from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
+from fhir_server.interactions.stored_definitions import StoredDefinitions
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.operations import offered, patient_purge
 from fhir_server.rest import FhirApplication, async_requests
@@ -79,7 +80,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, Validator(definitions, terminology), search_parameters, store)
+            repository = _repository(settings, definitions, terminology, search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
@@ -133,7 +134,8 @@ def content_folders(settings: Settings) -> list[Path]:
 
 def _repository(
     settings: Settings,
-    validator: Validator,
+    definitions: DefinitionRegistry,
+    terminology: Terminology,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
 ) -> Repository:
@@ -148,9 +150,11 @@ def _repository(
         store=store,
         conditions=Batches(look_up),
         records=Batches(read, max_requests=16, linger_s=0.002),
-        validator=validator,
+        validator=Validator(definitions, terminology),
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
+        terminology=terminology,
+        definitions=StoredDefinitions(store, search_parameters, settings.query_timeout_ms),
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),
         turnstile=Turnstile(),
