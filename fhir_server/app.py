@@ -34,7 +34,7 @@ from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
-from fhir_server.validation import Validator
+from fhir_server.validation import ValidationOptions, Validator
 
 ROOT = "/fhir"
 
@@ -70,6 +70,8 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = definitions_of(settings)
     terminology = Terminology(definitions)
+    options = ValidationOptions(settings.best_practice, settings.unknown_extensions)
+    validator = Validator(definitions, terminology, options)
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
@@ -80,7 +82,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, definitions, terminology, search_parameters, store)
+            repository = _repository(settings, validator, terminology, search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
@@ -134,7 +136,7 @@ def content_folders(settings: Settings) -> list[Path]:
 
 def _repository(
     settings: Settings,
-    definitions: DefinitionRegistry,
+    validator: Validator,
     terminology: Terminology,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
@@ -150,7 +152,7 @@ def _repository(
         store=store,
         conditions=Batches(look_up),
         records=Batches(read, max_requests=16, linger_s=0.002),
-        validator=Validator(definitions, terminology),
+        validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
         terminology=terminology,
