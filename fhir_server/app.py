@@ -23,6 +23,7 @@ from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.stated_policy import with_policy
+from fhir_server.interactions.stored_definitions import StoredDefinitions
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.operations import offered, patient_purge
 from fhir_server.rest import FhirApplication, async_requests
@@ -83,7 +84,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, validator, search_parameters, store, policy)
+            repository = _repository(settings, validator, terminology, search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
@@ -144,9 +145,9 @@ def content_folders(settings: Settings) -> list[Path]:
 def _repository(
     settings: Settings,
     validator: Validator,
+    terminology: Terminology,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
-    policy: WritePolicy,
 ) -> Repository:
 
     async def look_up(conditions: Sequence[SearchRequest]) -> list[list[str]]:
@@ -162,11 +163,12 @@ def _repository(
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
+        terminology=terminology,
+        definitions=StoredDefinitions(store, search_parameters, settings.query_timeout_ms),
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),
         turnstile=Turnstile(),
         limits=Limits(settings.max_bundle_entries, settings.query_timeout_ms),
-        policy=policy,
     )
 
 
@@ -189,7 +191,7 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
         built = build_capabilities(
             definitions, repository.search_parameters, offered, repository.limits, settings.max_body_bytes, started_at
         )
-        return with_policy(built, repository.policy)
+        return with_policy(built, repository.validator.policy)
 
     return Endpoint(
         repository=repository,

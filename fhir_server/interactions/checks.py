@@ -134,7 +134,7 @@ async def _find_missing(
 
 def _judged(repository: Repository, found: Sequence[list[Issue]]) -> list[list[Issue]]:
     """Returns the findings of each request as the server's policy has them count."""
-    return [repository.policy.applied(issues) if issues else issues for issues in found]
+    return [repository.validator.policy.applied(issues) if issues else issues for issues in found]
 
 
 def _warnings(found: Sequence[Sequence[Issue]]) -> list[tuple[Issue, ...]]:
@@ -153,7 +153,7 @@ def check_bundle(repository: Repository, bundle: dict[str, Any], entries: int) -
 
     Raises InvalidContent or InvalidResource, with all findings, where one of them refuses it.
     """
-    issues = repository.policy.applied(repository.validator.validate(bundle))
+    issues = repository.validator.policy.applied(repository.validator.validate(bundle))
     if any(issue.is_error for issue in issues):
         raise refusal(issues)
     by_entry: list[list[Issue]] = [[] for _ in range(entries)]

@@ -3,17 +3,19 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 from fhir_server.index import Indexer, SearchParameterRegistry
 from fhir_server.interactions.once import Once
 from fhir_server.interactions.parameter_watch import ParameterWatch
+from fhir_server.interactions.stored_definitions import StoredDefinitions
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.search import Record, SearchRequest
 from fhir_server.store import Batches, ResourceStore
-from fhir_server.validation import Validator, WritePolicy
+from fhir_server.terminology import Terminology
+from fhir_server.validation import Validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +44,24 @@ def new_id() -> str:
 class Repository:
     """Store, index, search parameters and validator of one server, with its clock and its source of ids.
 
-    `policy` says what the findings about a profile mean for a write; `watch` keeps the search parameters in step with
-    what clients bring. `conditions` looks up conditions such as `identifier=system|value`, and `records` whole records
-    of patients, those of several requests together; the work of bundles goes through the `turnstile`.
+    `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
+    `identifier=system|value`, and `records` whole records of patients, those of several requests together; the work of
+    bundles goes through the `turnstile`. `terminology` is what the server knows of codes by itself, `definitions` what
+    clients stored.
     """
 
     store: ResourceStore
     validator: Validator
     indexer: Indexer
     search_parameters: SearchParameterRegistry
+    terminology: Terminology
+    definitions: StoredDefinitions
     watch: ParameterWatch
     conditions: Batches[SearchRequest, list[str]]
     records: Batches[str, Record | None]
     page_key: bytes
     turnstile: Turnstile
     limits: Limits = Limits()
-    policy: WritePolicy = field(default_factory=WritePolicy)
     once: Once | None = None
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = new_id

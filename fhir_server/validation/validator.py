@@ -32,12 +32,13 @@ class Validator:
         self._definitions = definitions
         self._profiles = ProfileChecks(definitions, terminology, invariants)
         claimed = with_test(self._check_claimed, self._fits_claimed)
-        if options.policy.imposed:
-            self._imposed = options.policy.imposed
+        self.policy = options.policy
+        """What a write makes of the findings about profiles; `validate` tells them as they are."""
+        if self.policy.imposed:
             claimed = with_test(self._check_imposed, self._fits_imposed)
         extensions = ExtensionRules(definitions, self._profiles.check, options)
         self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, extensions, claimed)
-        self._targets = TargetPolicy(definitions, options.policy)
+        self._targets = TargetPolicy(definitions, self.policy)
 
     def validate(self, resource: dict[str, Any], *, profiles: Sequence[str] = ()) -> list[Issue]:
         """Returns every finding about `resource` and the resources inside it; an empty list where all is well.
@@ -138,7 +139,7 @@ class Validator:
 
     def _imposed_on(self, resource: dict[str, Any], context: Context) -> str | None:
         """Returns the profile imposed on a resource that stands for itself; a contained one belongs to another."""
-        return self._imposed.get(resource["resourceType"]) if context.root is resource else None
+        return self.policy.imposed.get(resource["resourceType"]) if context.root is resource else None
 
     def _check_profile(self, canonical: str, resource: dict[str, Any], context: Context) -> Findings | None:
         check = self._profiles.find(canonical)

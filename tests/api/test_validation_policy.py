@@ -41,12 +41,18 @@ def observation(profile: str, patient: str) -> dict[str, Any]:
     }
 
 
-@pytest_asyncio.fixture(scope="module")
-async def server(open_client: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Client:
-    """A server with this policy."""
+@pytest.fixture(scope="module")
+def policy_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The file with this policy."""
     file: Path = tmp_path_factory.mktemp("policy") / "policy.toml"
     file.write_text(POLICY)
-    opened: Client = await open_client(validation_policy=str(file))
+    return str(file)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def server(open_client: Callable[..., Any], policy_file: str) -> Client:
+    """A server with this policy."""
+    opened: Client = await open_client(validation_policy=policy_file)
     return opened
 
 
@@ -90,7 +96,7 @@ async def test_missing_target_counts_as_the_profile_that_asks_for_it(
     assert "reference-target-missing" in answer.text
     assert severities(answer.json()) == {"warning"}
     refused = await client.create(observation("msma-housing", unique))
-    assert_refused(refused, 422, "not-found", rule="reference-target-missing")
+    assert_refused(refused, 400, "not-found", rule="reference-target-missing")
 
 
 async def test_unknown_profile_is_refused(server: Client, client: Client) -> None:
