@@ -26,9 +26,9 @@ class Issue:
 
     `severity` is fatal, error, warning or information; `code` a code of R4's issue types; `rule` a stable id, such as
     `cardinality-min` or the key of a constraint (`obs-7`); `expression` FHIRPath with indexes
-    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences. Findings of the
-    terminology service have HL7's code as `rule`, with `system` TX_ISSUE, and HL7's name of the message as
-    `message_id`.
+    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences. `profiles` are the
+    canonicals of the profiles that ask for it, empty where R4 itself does. Findings of the terminology service have
+    HL7's code as `rule`, with `system` TX_ISSUE, and HL7's name of the message as `message_id`.
     """
 
     severity: str
@@ -39,6 +39,7 @@ class Issue:
     expression: str = ""
     system: str = RULE_SYSTEM
     message_id: str = ""
+    profiles: tuple[str, ...] = ()
 
     def build(self, language: str) -> dict[str, Any]:
         """Returns this finding as an element of `OperationOutcome.issue`; `language` is `fr` or `en`."""
@@ -51,7 +52,7 @@ class Issue:
             details = {"coding": [{"system": self.system, "code": self.rule}], **details}
         issue["details"] = details
         if self.system == RULE_SYSTEM:
-            issue["diagnostics"] = text
+            issue["diagnostics"] = f"{text} ({', '.join(self.profiles)})" if self.profiles else text
         if self.expression:
             issue["expression"] = [self.expression]
         return issue
