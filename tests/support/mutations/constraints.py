@@ -11,8 +11,9 @@ from fhir_server.validation.bundles import build_resolver
 from tests.support.mutations.mutation import Finding
 from tests.support.mutations.places import JsonObject, Path, Place, Walker
 
-NOT_ASKED = frozenset({"dom-6", "ele-1", "ext-1", "txt-1", "txt-2"})
-"""Constraints about advice, and those that hold for objects of the right shape, which has its own faults."""
+BEST_PRACTICE = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice"
+NOT_ASKED = frozenset({"ele-1", "ext-1", "txt-1", "txt-2"})
+"""Constraints that hold for objects of the right shape, which has its own faults."""
 
 
 def constraints(walker: Walker, place: Place) -> Iterator[Mapping[str, Any]]:
@@ -28,10 +29,20 @@ def constraints(walker: Walker, place: Place) -> Iterator[Mapping[str, Any]]:
         definitions.append(referenced_element(reference, walker.definitions).definition)
     for definition in definitions:
         for entry in definition.get("constraint", ()):
-            if "expression" not in entry or entry["key"] in NOT_ASKED or seen & {entry["key"], entry["expression"]}:
+            if (
+                "expression" not in entry
+                or is_advice(entry)
+                or entry["key"] in NOT_ASKED
+                or seen & {entry["key"], entry["expression"]}
+            ):
                 continue
             seen |= {entry["key"], entry["expression"]}
             yield entry
+
+
+def is_advice(entry: Mapping[str, Any]) -> bool:
+    """Says whether a constraint is marked as best practice, which is not asked for."""
+    return any(one.get("url") == BEST_PRACTICE for one in entry.get("extension", ()))
 
 
 def expression_type(place: Place) -> str:

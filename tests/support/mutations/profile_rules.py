@@ -74,20 +74,6 @@ def required_by_profile(walker: Walker, place: Place, resource: JsonObject) -> I
         yield Fault(broken, "cardinality-min", place.element_expression, variant, place.parent)
 
 
-def forbidden_by_profile(walker: Walker, place: Place, resource: JsonObject) -> Iterator[Fault]:
-    """An element that a profile does not allow is there."""
-    if type(place.value) is not dict or not is_steady(place):
-        return
-    for profile in place.profiles:
-        for name, node in (profile.children or {}).items():
-            known = walker.children(place).get(name)
-            sample = SAMPLES.get(node.type_codes[0]) if node.type_codes else None
-            if known is None or known.maximum == 0 or node.maximum != 0 or node.is_choice or sample is None:
-                continue
-            broken = with_value(resource, (*place.path, name), [sample] if node.repeats else sample)
-            yield Fault(broken, "cardinality-max", f"{place.expression}.{name}", f"{place.defined_at}.{name}", place)
-
-
 def type_of_choice(walker: Walker, place: Place, resource: JsonObject) -> Iterator[Fault]:
     """A choice has a type that R4 allows and a profile does not."""
     if not place.node.is_choice or place.parent is None:
@@ -250,7 +236,6 @@ def _targets(walker: Walker, node: ElementNode) -> set[str]:
 
 MAKERS: dict[str, Maker] = {
     "profile: required element absent": required_by_profile,
-    "profile: forbidden element": forbidden_by_profile,
     "profile: type of a choice": type_of_choice,
     "profile: too many values": too_many_for_profile,
     "profile: other than fixed or pattern": other_constant,
