@@ -63,10 +63,11 @@ class Context:
     """The resource under check, and what holds it.
 
     `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
-    finds the target of a literal reference at hand (contained, or in the same Bundle).
+    finds the target of a literal reference at hand (contained, or in the same Bundle). `is_sound` turns False when a
+    finding is about a shape or a value: then constraints are judged with care.
     """
 
-    __slots__ = ("_environment", "depth", "resolve", "resource", "root")
+    __slots__ = ("_environment", "depth", "is_sound", "resolve", "resource", "root")
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -82,6 +83,7 @@ class Context:
         self.root = root
         self.resolve = resolve
         self.depth = depth
+        self.is_sound = True
         self._environment: Environment | None = None
 
     @property
