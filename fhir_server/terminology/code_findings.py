@@ -9,6 +9,7 @@ terminology suite, so that they can be compared between servers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fhir_server.outcome import TX_ISSUE, Issue
@@ -199,15 +200,19 @@ def no_system(place: str) -> Issue:
     )
 
 
-def cannot_infer(code: str, value_set: str, place: str) -> Issue:
-    """A code without a system which is in the value set with no system, or with several."""
+def cannot_infer(code: str, value_set: str, systems: Sequence[str], place: str) -> Issue:
+    """A code without a system which is in the value set with no system, or with several; `systems` are those that the
+    value set draws on.
+    """
+    listed = ", ".join(systems)
+    of, de = (f", which draws on {listed}", f", qui puise dans {listed}") if systems else ("", "")
     return _finding(
         "error",
         "not-found",
         "cannot-infer",
         "UNABLE_TO_INFER_CODESYSTEM",
-        f"The System URI could not be determined for the code '{code}' in the ValueSet '{value_set}'",
-        f"Le système du code « {code} » ne peut être déduit du jeu de valeurs « {value_set} »",
+        f"The System URI could not be determined for the code '{code}' in the ValueSet '{value_set}'{of}",
+        f"Le système du code « {code} » ne peut être déduit du jeu de valeurs « {value_set} »{de}",
         place,
     )
 
@@ -253,12 +258,14 @@ def abstract_code(code: str, place: str) -> Issue:
     )
 
 
-def inactive_code(code: str, status: str, place: str) -> Issue:
-    """An inactive code; `status` is the code system's word for it, which may be empty."""
+def inactive_code(code: str, status: str, place: str, *, is_cause: bool) -> Issue:
+    """An inactive code; `status` is the code system's word for it, which may be empty. `is_cause` where only active
+    codes are accepted.
+    """
     described, decrit = (f"{status} and inactive", f"{status} et inactif")
     if status in ("", "inactive"):
         described, decrit = "inactive", "inactif"
-    return _finding(
+    issue = _finding(
         "warning",
         "business-rule",
         "code-comment",
@@ -267,6 +274,8 @@ def inactive_code(code: str, status: str, place: str) -> Issue:
         f"Le concept « {code} » a le statut {decrit} ; son emploi est à revoir",
         place,
     )
+    # HL7's suite wants the place of this one in both elements where it explains a refusal, and in one elsewhere.
+    return replace(issue, with_location=is_cause)
 
 
 def deprecated_code(code: str, place: str) -> Issue:
