@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
-from fhir_server.conformance import DefinitionRegistry, split_canonical
+from fhir_server.conformance import DefinitionRegistry, SnapshotError, split_canonical
 from fhir_server.errors import FhirError
 from fhir_server.terminology.code_systems import CodeSystemProvider
 from fhir_server.terminology.composition import Composition
 from fhir_server.terminology.scope import Scope
-from fhir_server.terminology.sources import CoreSource, RegistrySource, Source
+from fhir_server.terminology.sources import ContentSource, CoreSource, PackageSource, Source
 
 MOST_CODES = 50_000
 """Codes of a value set that are kept at hand; one with more is asked code by code."""
@@ -69,7 +69,8 @@ class Terminology:
 
     def __init__(self, registry: DefinitionRegistry, sources: Sequence[Source] = ()) -> None:
         self._registry = registry
-        self.sources: tuple[Source, ...] = (RegistrySource(registry), CoreSource(), *sources)
+        own = ContentSource(registry), PackageSource(registry), CoreSource()
+        self.sources: tuple[Source, ...] = (*own, *sources)
         self._code_sets: dict[str, CodeSet | None] = {}
         self._compositions: dict[str, Composition | None] = {}
 
@@ -113,6 +114,17 @@ class Terminology:
         except FhirError:
             return None
         return False if composition.tells(system) else None
+
+    def bound_value_set(self, profile: str, element: str) -> str | None:
+        """Returns the canonical of the value set that an element of a StructureDefinition is bound to, by path or id
+        (`Observation.status`); None where either is not known here, or where there is no such binding.
+        """
+        try:
+            elements = self._registry.snapshot(profile)
+        except SnapshotError:
+            return None
+        bindings = (each.get("binding", {}) for each in elements if element in (each.get("id"), each.get("path")))
+        return next((each["valueSet"] for each in bindings if "valueSet" in each), None)
 
     def members(self, value_set: str) -> dict[str, frozenset[str]] | None:
         """Returns the codes of a value set by system, given by canonical or as `ValueSet/id`; None as `codes` does."""
