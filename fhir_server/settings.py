@@ -27,7 +27,7 @@ class Settings:
     parameter_delay_ms: int = _setting(2000, "How long a process takes at most to learn of a search parameter.")
     page_key: str = _setting("", "Secret that signs page tokens; empty: made anew at each start.")
     content_dir: str = _setting("", "Folder with `profiles` and `terminology`; empty: those of the installation.")
-    packages_dir: str = _setting("packages", "Folder of installed FHIR packages; empty: none are loaded.")
+    packages_dir: str = _setting("", "Folder of installed FHIR packages; empty: `packages` in `--data-dir`, else none.")
     terminology_dir: str = _setting(
         "", "Folder of loaded code systems; empty: `terminology` in `--data-dir`, else none."
     )
@@ -59,6 +59,13 @@ def terminology_directory(settings: Settings, data_dir: Path | None) -> Path | N
     if settings.terminology_dir:
         return Path(settings.terminology_dir)
     return data_dir / "terminology" if data_dir else None
+
+
+def packages_directory(settings: Settings, data_dir: Path | None) -> Path | None:
+    """Returns the folder of installed packages: the setting's, else `packages` in the data folder, else None."""
+    if settings.packages_dir:
+        return Path(settings.packages_dir)
+    return data_dir / "packages" if data_dir else None
 
 
 def variable_name(setting: str) -> str:
