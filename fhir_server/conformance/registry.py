@@ -11,9 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fhir_server.conformance.bases import base_of
 from fhir_server.conformance.element_tree import ElementNode, build_tree, flatten
 from fhir_server.conformance.packages import CompiledFile, Entry, InstalledPackage, Manifest, version_key
-from fhir_server.conformance.snapshot import SnapshotBuilder, SnapshotError
+from fhir_server.conformance.narrowing import SnapshotError
+from fhir_server.conformance.snapshot import SnapshotBuilder
 from fhir_server.spec import json_format
 from fhir_server.spec.definitions import structure_definitions, table
 
@@ -26,6 +28,11 @@ def split_canonical(canonical: str) -> tuple[str, str]:
     """Returns URL and version of `url|version`; the version is empty where none is named."""
     url, _, version = canonical.partition("|")
     return url, version
+
+
+def _with_base(element: dict[str, Any]) -> dict[str, Any]:
+    """Returns an element whose `base` is whole, where R4 defines the element."""
+    return {**element, "base": base_of(element["base"]["path"]) or element["base"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,5 +171,5 @@ class DefinitionRegistry:
         definition = self.find(canonical) or {}
         key = definition["url"], definition.get("version", "")
         if key not in self._snapshots:
-            self._snapshots[key] = list(flatten(tree))
+            self._snapshots[key] = [_with_base(element) for element in flatten(tree)]
         return self._snapshots[key]
