@@ -26,10 +26,15 @@ class Settings:
     max_bundle_entries: int = _setting(1000, "Most entries of a batch or transaction.")
     parameter_delay_ms: int = _setting(2000, "How long a process takes at most to learn of a search parameter.")
     page_key: str = _setting("", "Secret that signs page tokens; empty: made anew at each start.")
+    best_practice: str = _setting("ignore", "Constraints that are only best practice: `ignore` or `warn`.")
+    unknown_extensions: str = _setting("accept", "Extensions nobody defined: `accept`, `warn` or `refuse`.")
     content_dir: str = _setting("", "Folder with `profiles` and `terminology`; empty: those of the installation.")
     packages_dir: str = _setting("", "Folder of installed FHIR packages; empty: `packages` in `--data-dir`, else none.")
     terminology_dir: str = _setting(
         "", "Folder of loaded code systems; empty: `terminology` in `--data-dir`, else none."
+    )
+    validation_policy: str = _setting(
+        "", "TOML file: which profiles refuse, warn or are left alone; empty: all refuse."
     )
     log_level: str = _setting("info", "Level of the log: `debug`, `info`, `warning` or `error`.")
 

@@ -230,7 +230,7 @@ def check_codes(content: Content) -> Iterator[Problem]:
             continue
         for system, code in sorted({*_codings(resource), *_mapped_codes(resource)}):
             known = content.codes.code_system(system)
-            if known is not None and known.is_complete and code not in known.concepts:
+            if known is not None and known.content == "complete" and known.find(code) != code:
                 yield Problem(6, path, f"Le code `{system}|{code}` n’existe pas.", f"`{system}|{code}` does not exist.")
 
 

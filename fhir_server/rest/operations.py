@@ -76,6 +76,7 @@ async def operate(endpoint: Endpoint, call: Call) -> Result:
         target.id_,
         target.version_id,
         inputs.complete(operation),
+        call.preferences.accept_language,
     )
     return await operation.run(invocation)
 
