@@ -89,4 +89,3 @@ def _is_derived(code: str, allowed: tuple[str, ...]) -> bool:
             return True
         definition = structure_definitions().get(base)
     return False
-

@@ -19,7 +19,7 @@ OPEN_TYPE_SLICING = {"discriminator": [{"type": "type", "path": "$this"}], "orde
 TYPE_SLICING = {**OPEN_TYPE_SLICING, "rules": "closed"}
 """How a choice is sliced whose types a profile names (`valueQuantity`), without slicing it itself."""
 _EXTENSIONS = frozenset({"extension", "modifierExtension"})
-_SEGMENT = re.compile(r"(?P<name>[^.:]+(?:\[x\])?)(?::(?P<slice>[^.]+))?")
+_SEGMENT = re.compile(r"(?P<name>[^.:]+(?:\[x\])?)(?::(?P<slice>[^.:]+))?")
 
 
 def children_of(node: ElementNode, trees: Trees) -> dict[str, ElementNode]:
