@@ -149,11 +149,11 @@ def test_package_finds_the_versions_that_it_depends_on(tmp_path: Path) -> None:
     derived = {**derived, "url": f"{URL}-derived", "version": "9"}
     store.install(open_source(write_package(tmp_path / "b.tgz", {"d.json": derived}, needs)))
     registry = DefinitionRegistry(packages=store.installed())
-    least = {
+    minima = {
         canonical: {element["id"]: element for element in registry.snapshot(canonical)}["Patient.photo"]["min"]
         for canonical in (URL, f"{URL}|1.0.0", f"{URL}|2.0.0", f"{URL}-derived")
     }
-    assert least == {URL: 0, f"{URL}|1.0.0": 1, f"{URL}|2.0.0": 0, f"{URL}-derived": 1}
+    assert minima == {URL: 0, f"{URL}|1.0.0": 1, f"{URL}|2.0.0": 0, f"{URL}-derived": 1}
 
 
 def test_compiled_file_knows_its_format(tmp_path: Path) -> None:

@@ -156,7 +156,10 @@ def test_slices_come_behind_what_they_cut_in_the_order_of_the_profile(
 def test_profile_on_a_profile_keeps_its_slices_and_adds_behind() -> None:
     registry = DefinitionRegistry()
     registry.add(definition([NAMES, {"path": "Patient.name", "sliceName": "a", "max": "1"}]))
-    more = [{"path": "Patient.name", "sliceName": "b"}, {"path": "Patient.name", "sliceName": "a", "min": 1}]
+    more: list[dict[str, Any]] = [
+        {"path": "Patient.name", "sliceName": "b"},
+        {"path": "Patient.name", "sliceName": "a", "min": 1},
+    ]
     registry.add(definition(more, url=f"{URL}2", base=URL))
     found = {element["id"]: element for element in registry.snapshot(f"{URL}2")}
     assert [id_ for id_ in found if id_.startswith("Patient.name")] == [
@@ -190,7 +193,7 @@ def test_choice_named_by_its_types_has_no_others(named: list[str], types: list[s
 def test_short_cut_inside_a_slice_narrows_the_choice_itself() -> None:
     registry = DefinitionRegistry()
     by_code = {"discriminator": [{"type": "value", "path": "code"}], "rules": "open"}
-    elements = [
+    elements: list[dict[str, Any]] = [
         {"path": "Observation.component", "slicing": by_code},
         {"path": "Observation.component", "sliceName": "a"},
         {"path": "Observation.component.valueQuantity", "min": 1},
