@@ -11,7 +11,7 @@ _FRENCH = {"refuse": "refusent", "warn": "avertissent", "off": "sont ignorées"}
 
 _IDENTIFIERS = {
     "off": "Identifiants français non vérifiés. French identifiers are not checked.",
-    "warn": "Identifiants français (INS, RPPS, FINESS, SIRET …) fautifs : avertissement. Wrong French identifiers warn.",
+    "warn": "Identifiants français fautifs (INS, RPPS, FINESS …) : avertissement. Wrong French identifiers warn.",
     "production": "INS fautif ou sans identité qualifiée : refus ; autres identifiants français : avertissement. "
     "A wrong or unqualified INS is refused, other wrong French identifiers warn.",
 }

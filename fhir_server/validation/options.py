@@ -18,8 +18,8 @@ class ValidationOptions:
     `best_practice`: constraints that their definition marks as best practice (dom-6) are not evaluated, or warn.
     `unknown_extensions`: extensions that nobody defined here are kept silently, with a warning, or refused. Unknown
     modifier extensions are refused whatever is chosen: https://hl7.org/fhir/R4/extensibility.html#modifierExtension
-    `identifiers`: the form and key of French identifiers are not looked at, warn, or refuse where they are the INS of real
-    people (`production`).
+    `identifiers`: the form and key of French identifiers are not looked at, warn, or refuse where they are the INS of
+    real people (`production`).
     `policy`: which profiles are imposed, and which want the targets of references; here it changes no severity.
     """
 
