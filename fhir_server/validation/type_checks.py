@@ -6,7 +6,7 @@ others through a stand-in that replaces itself on its first call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -19,7 +19,6 @@ from fhir_server.spec.definitions import resource_types
 from fhir_server.terminology import Terminology
 from fhir_server.validation import messages, references
 from fhir_server.validation.bindings import BINDABLE, binding_check
-from fhir_server.validation.bundle_rules import check_bundle
 from fhir_server.validation.bundles import resolver_inside
 from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
@@ -50,13 +49,14 @@ class TypeChecks:
         invariants: Invariants,
         profile_check: ProfileCheck,
         extensions: ExtensionRules,
-        resource_rule: Check,
+        rules: Mapping[str, Check],
     ) -> None:
+        """`rules` are further checks by type name; that of `Resource` is for every type of resource."""
         self._definitions = definitions
         self._terminology = terminology
         self._invariants = invariants
         self._profile_check = profile_check
-        self._resource_rule = resource_rule
+        self._rules = rules
         self._extensions = extensions
         self._checks: dict[str, Check] = {}
         self._cells: dict[str, Cell] = {}
@@ -81,9 +81,9 @@ class TypeChecks:
         elif type_name == "Extension":
             rules.append(self._extensions.check_content)
         elif shape.is_resource:
-            rules += [self._resource_rule, self._extensions.holder_check(type_name, type_name)]
-            if type_name == "Bundle":
-                rules.append(check_bundle)
+            rules += [self._rules["Resource"], self._extensions.holder_check(type_name, type_name)]
+        if type_name in self._rules:
+            rules.append(self._rules[type_name])
         shape.rules = tuple(rules)
         check = object_check(shape)
         if shape.is_resource and shape.test is not None:
