@@ -5,6 +5,8 @@ from __future__ import annotations
 from fhir_server.errors import ResourceNotFound
 from fhir_server.operations import (
     code_system_lookup,
+    code_system_subsumes,
+    code_system_validate_code,
     observation_lastn,
     patient_everything,
     patient_purge,
@@ -13,11 +15,14 @@ from fhir_server.operations import (
     resource_meta_delete,
     resource_validate,
     value_set_expand,
+    value_set_validate_code,
 )
 from fhir_server.operations.operation import Level, Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     code_system_lookup.OPERATION,
+    code_system_subsumes.OPERATION,
+    code_system_validate_code.OPERATION,
     observation_lastn.OPERATION,
     patient_everything.OPERATION,
     patient_purge.OPERATION,
@@ -26,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     resource_meta_delete.OPERATION,
     resource_validate.OPERATION,
     value_set_expand.OPERATION,
+    value_set_validate_code.OPERATION,
 )
 
 

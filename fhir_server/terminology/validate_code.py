@@ -229,7 +229,8 @@ class _Asked:
                 return True
         judged.issues.append(self._not_in_value_set(given))
         if self.rules.infer_system:
-            judged.issues.append(findings.cannot_infer(given.code, self.name, given.place("code")))
+            drawn = list(dict.fromkeys(_systems(self.composition)))
+            judged.issues.append(findings.cannot_infer(given.code, self.name, drawn, given.place("code")))
         else:
             judged.issues.append(findings.no_system(given.whole))
         return False
@@ -276,6 +277,14 @@ def value_set_languages(value_set: Resource) -> Languages:
 
 def _value(extension: dict[str, str]) -> str:
     return next((value for name, value in extension.items() if name.startswith("value")), "")
+
+
+def _systems(composition: Composition) -> Iterator[str]:
+    for part in composition.includes:
+        if part.system:
+            yield part.system
+        for imported in part.imports:
+            yield from _systems(imported)
 
 
 def _missing_system(composition: Composition, system: str) -> str:
@@ -335,6 +344,6 @@ def _concept_findings(given: GivenCode, concept: Concept, rules: CodeRules) -> I
     if concept.is_abstract and not rules.allow_abstract:
         yield findings.abstract_code(given.code, given.place("code"))
     if concept.is_inactive:
-        yield findings.inactive_code(given.code, concept.status, given.whole)
+        yield findings.inactive_code(given.code, concept.status, given.whole, is_cause=rules.active_only)
     elif concept.status == "deprecated":
         yield findings.deprecated_code(given.code, given.whole)
