@@ -72,7 +72,7 @@ def build_app(settings: Settings) -> FhirServer:
     definitions = definitions_of(settings)
     terminology = Terminology(definitions)
     policy = policy_of(settings, definitions)
-    options = ValidationOptions(settings.best_practice, settings.unknown_extensions, policy)
+    options = ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers, policy)
     validator = Validator(definitions, terminology, options)
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
@@ -191,7 +191,7 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
         built = build_capabilities(
             definitions, repository.search_parameters, offered, repository.limits, settings.max_body_bytes, started_at
         )
-        return with_policy(built, repository.validator.policy)
+        return with_policy(built, repository.validator.options)
 
     return Endpoint(
         repository=repository,
