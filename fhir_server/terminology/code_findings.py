@@ -9,16 +9,18 @@ terminology suite, so that they can be compared between servers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fhir_server.outcome import TX_ISSUE, Issue
-from fhir_server.terminology.displays import STANDARDS_STATUS, Languages, Name
+from fhir_server.terminology.displays import STANDARDS_STATUS
 
 NOT_IN_MESSAGE = frozenset({"this-code-not-in-vs", "status-check"})
 """Kinds of findings that stand among the issues, but not in the sentence that sums them up."""
 
 
-def _finding(severity: str, code: str, rule: str, message_id: str, english: str, french: str, place: str) -> Issue:
+def finding(severity: str, code: str, rule: str, message_id: str, english: str, french: str, place: str) -> Issue:
+    """Returns a finding of the terminology service: `rule` is HL7's code of its kind."""
     return Issue(severity, code, rule, english, french, place, system=TX_ISSUE, message_id=message_id)
 
 
@@ -26,7 +28,7 @@ def not_in_value_set(code: str, value_set: str, place: str, *, among_others: boo
     """`code` is written `system|version#code ('display')`; `among_others` for one coding of a CodeableConcept, which
     alone refuses nothing.
     """
-    return _finding(
+    return finding(
         "information" if among_others else "error",
         "code-invalid",
         "this-code-not-in-vs" if among_others else "not-in-vs",
@@ -39,7 +41,7 @@ def not_in_value_set(code: str, value_set: str, place: str, *, among_others: boo
 
 def no_coding_in_value_set(value_set: str) -> Issue:
     """None of the codings of a CodeableConcept is in the value set."""
-    return _finding(
+    return finding(
         "error",
         "code-invalid",
         "not-in-vs",
@@ -52,7 +54,7 @@ def no_coding_in_value_set(value_set: str) -> Issue:
 
 def unable_to_check(value_set: str, system: str, *, severity: str) -> Issue:
     """The value set draws on a code system that is not here, so nobody can say whether it has the code."""
-    return _finding(
+    return finding(
         severity,
         "not-found",
         "vs-invalid",
@@ -68,7 +70,7 @@ def unable_to_check(value_set: str, system: str, *, severity: str) -> Issue:
 def unknown_code(code: str, system: str, version: str, place: str) -> Issue:
     """The code system is complete, and has no such code."""
     of, de = (f" version '{version}'", f", version « {version} »") if version else ("", "")
-    return _finding(
+    return finding(
         "error",
         "code-invalid",
         "invalid-code",
@@ -82,7 +84,7 @@ def unknown_code(code: str, system: str, version: str, place: str) -> Issue:
 def unknown_code_in_fragment(code: str, system: str, version: str, place: str) -> Issue:
     """Only a part of the code system is here, without the code."""
     of, de = (f" version '{version}'", f", version « {version} »") if version else ("", "")
-    return _finding(
+    return finding(
         "warning",
         "code-invalid",
         "invalid-code",
@@ -101,7 +103,7 @@ def unknown_system(
     """No such code system here; where other versions of it are, `versions` names them."""
     if version and versions:
         listed = ", ".join(each or "-" for each in versions)
-        return _finding(
+        return finding(
             severity,
             "not-found",
             "not-found",
@@ -113,7 +115,7 @@ def unknown_system(
             place,
         )
     named = system if is_absolute(system) else f"'{system}'"
-    return _finding(
+    return finding(
         severity,
         "not-found",
         "not-found",
@@ -132,7 +134,7 @@ def is_absolute(system: str) -> bool:
 
 def relative_system(place: str) -> Issue:
     """A system that is no absolute URI."""
-    return _finding(
+    return finding(
         "error",
         "invalid",
         "invalid-data",
@@ -145,7 +147,7 @@ def relative_system(place: str) -> Issue:
 
 def system_is_value_set(system: str, place: str) -> Issue:
     """The URL of a value set in the place of a system."""
-    return _finding(
+    return finding(
         "error",
         "invalid",
         "invalid-data",
@@ -158,7 +160,7 @@ def system_is_value_set(system: str, place: str) -> Issue:
 
 def other_system(system: str, asked: str, place: str) -> Issue:
     """A code of another code system than that which the request is about."""
-    return _finding(
+    return finding(
         "error",
         "invalid",
         "invalid-data",
@@ -169,9 +171,22 @@ def other_system(system: str, asked: str, place: str) -> Issue:
     )
 
 
+def other_version(canonical: str, asked: str, place: str) -> Issue:
+    """A code of another version of the code system than that which the request is about."""
+    return finding(
+        "error",
+        "invalid",
+        "invalid-data",
+        "CODE_SYSTEM_VERSION_MISMATCH",
+        f"The code is of '{canonical}', not of version '{asked}', which it was to be validated against",
+        f"Le code est de « {canonical} », non de la version « {asked} », où il devait être vérifié",
+        place,
+    )
+
+
 def other_case(code: str, right: str, system: str, place: str) -> Issue:
     """A code that differs from the system's own spelling in upper and lower case, which do not matter there."""
-    return _finding(
+    return finding(
         "information",
         "business-rule",
         "code-rule",
@@ -186,7 +201,7 @@ def other_case(code: str, right: str, system: str, place: str) -> Issue:
 
 def no_system(place: str) -> Issue:
     """A Coding without a system."""
-    return _finding(
+    return finding(
         "warning",
         "invalid",
         "invalid-data",
@@ -199,22 +214,26 @@ def no_system(place: str) -> Issue:
     )
 
 
-def cannot_infer(code: str, value_set: str, place: str) -> Issue:
-    """A code without a system which is in the value set with no system, or with several."""
-    return _finding(
+def cannot_infer(code: str, value_set: str, systems: Sequence[str], place: str) -> Issue:
+    """A code without a system which is in the value set with no system, or with several; `systems` are those that the
+    value set draws on.
+    """
+    listed = ", ".join(systems)
+    of, de = (f", which draws on {listed}", f", qui puise dans {listed}") if systems else ("", "")
+    return finding(
         "error",
         "not-found",
         "cannot-infer",
         "UNABLE_TO_INFER_CODESYSTEM",
-        f"The System URI could not be determined for the code '{code}' in the ValueSet '{value_set}'",
-        f"Le système du code « {code} » ne peut être déduit du jeu de valeurs « {value_set} »",
+        f"The System URI could not be determined for the code '{code}' in the ValueSet '{value_set}'{of}",
+        f"Le système du code « {code} » ne peut être déduit du jeu de valeurs « {value_set} »{de}",
         place,
     )
 
 
 def version_mismatch(system: str, in_value_set: str, given: str, place: str) -> Issue:
     """The value set has the code in another version of its system."""
-    return _finding(
+    return finding(
         "error",
         "invalid",
         "vs-invalid",
@@ -229,7 +248,7 @@ def version_mismatch(system: str, in_value_set: str, given: str, place: str) -> 
 
 def not_active(code: str, place: str) -> Issue:
     """An inactive code where only active ones are accepted."""
-    return _finding(
+    return finding(
         "error",
         "business-rule",
         "code-rule",
@@ -242,7 +261,7 @@ def not_active(code: str, place: str) -> Issue:
 
 def abstract_code(code: str, place: str) -> Issue:
     """An abstract code where none is accepted."""
-    return _finding(
+    return finding(
         "error",
         "business-rule",
         "code-rule",
@@ -253,12 +272,14 @@ def abstract_code(code: str, place: str) -> Issue:
     )
 
 
-def inactive_code(code: str, status: str, place: str) -> Issue:
-    """An inactive code; `status` is the code system's word for it, which may be empty."""
+def inactive_code(code: str, status: str, place: str, *, is_cause: bool) -> Issue:
+    """An inactive code; `status` is the code system's word for it, which may be empty. `is_cause` where only active
+    codes are accepted.
+    """
     described, decrit = (f"{status} and inactive", f"{status} et inactif")
     if status in ("", "inactive"):
         described, decrit = "inactive", "inactif"
-    return _finding(
+    issue = finding(
         "warning",
         "business-rule",
         "code-comment",
@@ -267,104 +288,19 @@ def inactive_code(code: str, status: str, place: str) -> Issue:
         f"Le concept « {code} » a le statut {decrit} ; son emploi est à revoir",
         place,
     )
+    # HL7's suite wants the place of this one in both elements where it explains a refusal, and in one elsewhere.
+    return replace(issue, with_location=is_cause)
 
 
 def deprecated_code(code: str, place: str) -> Issue:
     """A code that is still active and will not be."""
-    return _finding(
+    return finding(
         "warning",
         "business-rule",
         "code-comment",
         "DEPRECATED_CONCEPT_FOUND",
         f"The concept '{code}' is deprecated and its use should be reviewed",
         f"Le concept « {code} » est déprécié ; son emploi est à revoir",
-        place,
-    )
-
-
-def wrong_display(
-    display: str, code: str, names: Sequence[Name], languages: Languages, place: str, *, severity: str
-) -> Issue:
-    """`names` are those that would be right, in the languages asked for; `code` is written `system#code`."""
-    asked = languages.text or "--"
-    if any(" ".join(display.split()) == " ".join(name.value.split()) for name in names):
-        how, comment, kind = "Wrong whitespace in Display Name", "Espaces fautifs dans le libellé", "_WS"
-    else:
-        how, comment, kind = "Wrong Display Name", "Libellé inexact", ""
-    if len(names) == 1:
-        right, juste = "Valid display is", "Libellé valide :"
-    else:
-        right, juste = f"Valid display is one of {len(names)} choices:", f"{len(names)} libellés valides :"
-    return _finding(
-        severity,
-        "invalid",
-        "invalid-display",
-        f"Display_Name{kind}_for__should_be_one_of__instead_of",
-        f"{how} '{display}' for {code}. {right} {_listed(names, 'or')} (for the language(s) '{asked}')",
-        f"{comment} « {display} » pour {code}. {juste} {_listed(names, 'ou')} (langues : {asked})",
-        place,
-    )
-
-
-def _listed(names: Sequence[Name], conjunction: str) -> str:
-    shown = [f"'{name.value}'" + (f" ({name.language})" if name.language else "") for name in names]
-    return f" {conjunction} ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
-
-
-def no_display_in_language(
-    display: str, code: str, right: str, languages: Languages, place: str, *, severity: str
-) -> Issue:
-    """The code has no name in the languages asked for, and `display` is none of its others; `right` is one."""
-    return _finding(
-        severity,
-        "invalid",
-        "invalid-display",
-        "NO_VALID_DISPLAY_FOUND_NONE_FOR_LANG_ERR",
-        f"Wrong Display Name '{display}' for {code}. There are no valid display names found for language(s)"
-        f" '{languages.text}'. Default display is '{right}'",
-        f"Libellé inexact « {display} » pour {code}. Aucun libellé en {languages.text} ; libellé par défaut :"
-        f" « {right} »",
-        place,
-    )
-
-
-def display_in_other_language(display: str, code: str, languages: Languages, place: str) -> Issue:
-    """The code has no name in the languages asked for; `display` is right in the language of the code system."""
-    return _finding(
-        "information",
-        "invalid",
-        "invalid-display",
-        "NO_VALID_DISPLAY_FOUND_NONE_FOR_LANG_OK",
-        f"There are no valid display names found for the code {code} for language(s) '{languages.text}'. The display is"
-        f" '{display}' which is a valid display for the default language",
-        f"Le code {code} n’a pas de libellé en {languages.text}. Le libellé « {display} » est valide dans la langue du"
-        " système de codes",
-        place,
-    )
-
-
-def withdrawn_display(display: str, code: str, names: Sequence[Name], place: str) -> Issue:
-    """A name that was right once."""
-    return _finding(
-        "warning",
-        "invalid",
-        "display-comment",
-        "INACTIVE_DISPLAY_FOUND",
-        f"'{display}' is no longer considered a correct display for code {code}. Valid: {_listed(names, 'or')}",
-        f"« {display} » n’est plus un libellé correct de {code}. Valides : {_listed(names, 'ou')}",
-        place,
-    )
-
-
-def no_display(display: str, code: str, place: str) -> Issue:
-    """The code has no name here that `display` could be compared with."""
-    return _finding(
-        "warning",
-        "invalid",
-        "invalid-display",
-        "NO_VALID_DISPLAY_FOUND",
-        f"No valid display names are known for {code}, so '{display}' cannot be checked",
-        f"Aucun libellé n’est connu pour {code} : « {display} » ne peut être vérifié",
         place,
     )
 
@@ -389,5 +325,5 @@ def definition_status(definition: Mapping[str, Any], kind: str) -> Iterator[Issu
             message_id, severity, etat = _STATUSES[state]
             canonical = f"{url}|{version}" if version else url
             english, french = f"Reference to {state} {kind} {canonical}", f"{kind} {etat} : {canonical}"
-            yield _finding(severity, "business-rule", "status-check", message_id, english, french, "")
+            yield finding(severity, "business-rule", "status-check", message_id, english, french, "")
             return

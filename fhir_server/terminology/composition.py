@@ -170,7 +170,8 @@ class Part:
             return
         provider = self.provider
         if provider is None:
-            raise unknown_code_system(self.system, self.version, self._scope.code_system_versions(self.system))
+            wanted = self._scope.wanted_version(self.system, self.version)
+            raise unknown_code_system(self.system, wanted, self._scope.code_system_versions(self.system))
         if not provider.can_enumerate:
             raise not_enumerable(self.system, "they are made by rules", "ils suivent des règles")
         if provider.content not in _MEMBERS_BY_DEFINITION:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_server.outcome import Issue
-from fhir_server.terminology import code_findings as findings
+from fhir_server.terminology import display_findings as findings
 from fhir_server.terminology.displays import Languages, Name, best_name
 
 

@@ -38,6 +38,8 @@ class CodeSystemContent:
         self.content: str = definition.get("content", "complete")
         self.is_case_sensitive = definition.get("caseSensitive", True) is not False
         self.header = {name: value for name, value in definition.items() if name not in _HEADER_ONLY}
+        if declared := [row for each in supplements for row in each.get("property", ())]:
+            self.header["property"] = [*definition.get("property", ()), *declared]
         self.supplements = tuple(versioned(each) for each in supplements)
         self._definition = definition
         self._supplements = supplements
