@@ -46,8 +46,8 @@ class ConstraintFaults:
             return
         mentioned = self._mentioned(walker, place)
         for name, child in walker.children(place).items() if mentioned else ():
-            if (name.removesuffix("[x]")) not in mentioned:
-                continue
+            if name.removesuffix("[x]") not in mentioned or f"{place.type_name}.{name}" == "Bundle.type":
+                continue  # what else a Bundle must have follows from its type
             said = [node for node in walker.profile_children(place, name) if node.definition is not child.definition]
             if any(node.minimum or node.slices or "binding" in node.definition for node in said):
                 continue

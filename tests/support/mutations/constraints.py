@@ -9,7 +9,7 @@ from typing import Any
 
 from fhir_server.conformance.snapshot import referenced_element
 from fhir_server.fhirpath import Environment, compile_expression
-from fhir_server.validation.bundles import build_resolver
+from fhir_server.validation.bundles import Resolver
 from tests.support.mutations.mutation import Finding
 from tests.support.mutations.places import JsonObject, Path, Place, Walker
 
@@ -87,7 +87,7 @@ def broken_constraints(walker: Walker, place: Place, resource: JsonObject) -> li
             owner = current.resource or current
             own = value_at(resource, owner.path)
             root = value_at(resource, (current.root or owner).path)
-            environment = Environment(own, root, build_resolver(root, build_resolver(resource)))
+            environment = Environment(own, root, Resolver(root, Resolver(resource)))
             for entry in constraints(walker, current):
                 if below and not words(entry["expression"]) & {below, *FAR_SEEING}:
                     continue  # it does not look where the change is
