@@ -1,8 +1,9 @@
 """New connections go to the process that has the fewest.
 
 All processes of the server program accept from one socket, and whoever wakes first takes what comes: of the sixteen
-connections that a client keeps open, one process of two may get fifteen, and does their work alone. So each process says
-in shared memory how many it has, and one that has more than another leaves a new connection to that one for a moment.
+connections that a client keeps open, one process of two may get fifteen, and does their work alone. So each process
+says in shared memory how many it has, and one that has more than another leaves a new connection to that one for a
+moment.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class ConnectionCounts:
             fcntl.flock(file, fcntl.LOCK_EX)
             self._own = next(at for at, (pid, _) in self._cells() if not _is_running(pid))
             self.publish(0)
+            # The memory keeps the file open, and with it the lock.
+            fcntl.flock(file, fcntl.LOCK_UN)
 
     def publish(self, connections: int) -> None:
         """Says how many connections this process has."""
@@ -98,7 +101,7 @@ class EvenLoop(uvloop.Loop):
     async def create_server(
         self, protocol_factory: Callable[[], asyncio.BaseProtocol], *args: Any, **options: Any
     ) -> Any:
-        """Returns the server on `sock`, as the program calls it; as the loop does where called otherwise."""
+        """Returns the EvenServer of `sock`, which is how the server program calls it; else what the loop returns."""
         listener = options.get("sock")
         if not isinstance(listener, socket) or options.get("ssl") is not None:
             return await super().create_server(protocol_factory, *args, **options)
@@ -107,7 +110,7 @@ class EvenLoop(uvloop.Loop):
         return EvenServer(self, protocol_factory, listener)
 
 
-class EvenServer(asyncio.AbstractServer):
+class EvenServer:
     """Accepts connections from a listening socket, one at a time."""
 
     def __init__(self, loop: EvenLoop, protocol_factory: Callable[[], asyncio.BaseProtocol], listener: socket) -> None:
