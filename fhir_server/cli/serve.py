@@ -25,6 +25,7 @@ from fhir_server.errors import StoreUnavailable
 from fhir_server.settings import Settings, packages_directory, terminology_directory, variable_name
 from fhir_server.store import EmbeddedMongod
 from fhir_server.store.connection import check_server, connect
+from fhir_server.validation import ValidationOptions
 
 PARENT = "FHIR_PARENT_PID"
 """Tells worker processes whose end they must not outlive."""
@@ -104,11 +105,12 @@ def wrong_setting(settings: Settings) -> str:
         return f"{variable_name('time_zone')} : fuseau inconnu · unknown time zone `{settings.time_zone}`."
     if settings.log_level not in ("debug", "info", "warning", "error"):
         return f"{variable_name('log_level')} : niveau inconnu · unknown level `{settings.log_level}`."
-    if settings.validation_policy:
-        try:
+    try:
+        ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers)
+        if settings.validation_policy:
             policy_of(settings, definitions_of(settings))
-        except ValueError as error:
-            return f"{variable_name('validation_policy')} : {error}"
+    except ValueError as error:
+        return str(error)
     return ""
 
 
