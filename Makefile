@@ -5,10 +5,10 @@ BIN := .venv/bin
 PORT ?= 8080
 ARGS ?=
 
-.PHONY: help demo test install install-dev serve check fix lock bench bench-search clean
+.PHONY: help demo test install install-dev serve check fix lock bench bench-search bench-validation clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 demo: .venv/.installed ## shows the server: network, pathway, refusal (ARGS=--exit ends by itself)
 	@$(BIN)/fhir-server demo --port $(PORT) $(ARGS)
@@ -39,6 +39,9 @@ bench: .venv/.installed-dev ## measures the server beside a bare function with o
 
 bench-search: .venv/.installed-dev ## measures searches, histories and paging over 22,000 resources, each answer checked
 	@$(BIN)/python -m tests.benchmarks.search $(ARGS)
+
+bench-validation: .venv/.installed-dev ## measures the validator on one core, and what each rule costs
+	@$(BIN)/python -m tests.benchmarks.validation $(ARGS)
 
 lock: ## writes the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --extra embedded --extra build --python-version 3.11 --universal --generate-hashes \

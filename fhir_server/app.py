@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
+from fhir_server.conformance.packages import InstalledPackage, PackageStore
 from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext
 from fhir_server.interactions import delete_job
 from fhir_server.interactions.capabilities import build_capabilities, with_url
@@ -21,6 +22,8 @@ from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
+from fhir_server.interactions.stated_policy import with_policy
+from fhir_server.interactions.stored_definitions import StoredDefinitions
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.operations import offered, patient_purge
 from fhir_server.rest import FhirApplication, async_requests
@@ -32,7 +35,7 @@ from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
-from fhir_server.validation import Validator
+from fhir_server.validation import ValidationOptions, Validator, WritePolicy, read_policy
 
 ROOT = "/fhir"
 
@@ -66,8 +69,9 @@ def create_app() -> FhirServer:
 
 def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
-    definitions = DefinitionRegistry(content_folders(settings))
+    definitions = definitions_of(settings)
     terminology = Terminology(definitions)
+    validator = Validator(definitions, terminology, validation_options(settings, definitions))
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
@@ -78,7 +82,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, Validator(definitions, terminology), search_parameters, store)
+            repository = _repository(settings, validator, terminology, search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
@@ -97,6 +101,29 @@ def build_app(settings: Settings) -> FhirServer:
         return JSONResponse({"status": "pass", "version": __version__})
 
     return app
+
+
+def definitions_of(settings: Settings) -> DefinitionRegistry:
+    """Returns the definitions of the content and of the installed packages, beside R4's."""
+    folders = [folder for folder in content_folders(settings) if folder.is_dir()]
+    return DefinitionRegistry(folders, installed_packages(settings))
+
+
+def installed_packages(settings: Settings) -> list[InstalledPackage]:
+    """Returns the packages that `fhir-server package install` put into the folder of the settings."""
+    return PackageStore(Path(settings.packages_dir)).installed() if settings.packages_dir else []
+
+
+def validation_options(settings: Settings, definitions: DefinitionRegistry) -> ValidationOptions:
+    """Returns what the operator chose about validation; raises ValueError where that is none of the choices."""
+    policy = policy_of(settings, definitions)
+    return ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers, policy)
+
+
+def policy_of(settings: Settings, definitions: DefinitionRegistry) -> WritePolicy:
+    """Returns what the findings about profiles mean for writes; raises ValueError for a file that does not say it."""
+    file = settings.validation_policy
+    return read_policy(Path(file), definitions) if file else WritePolicy()
 
 
 def search_parameters_of(
@@ -122,6 +149,7 @@ def content_folders(settings: Settings) -> list[Path]:
 def _repository(
     settings: Settings,
     validator: Validator,
+    terminology: Terminology,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
 ) -> Repository:
@@ -139,6 +167,8 @@ def _repository(
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
+        terminology=terminology,
+        definitions=StoredDefinitions(store, search_parameters, settings.query_timeout_ms),
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),
         turnstile=Turnstile(),
@@ -162,9 +192,10 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
 
     @lru_cache(maxsize=1)
     def statement(_revision: int) -> dict[str, Any]:
-        return build_capabilities(
+        built = build_capabilities(
             definitions, repository.search_parameters, offered, repository.limits, settings.max_body_bytes, started_at
         )
+        return with_policy(built, repository.validator.options)
 
     return Endpoint(
         repository=repository,

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 RULE_SYSTEM = "https://cnrms.fr/ig/fhir/msma/CodeSystem/msma-rule"
 """System of the stable rule ids in `OperationOutcome.issue.details.coding`."""
+TX_ISSUE = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type"
+"""System of HL7's codes for findings of terminology services, such as `not-in-vs`, which their clients read."""
+_MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,10 @@ class Issue:
 
     `severity` is fatal, error, warning or information; `code` a code of R4's issue types; `rule` a stable id, such as
     `cardinality-min` or the key of a constraint (`obs-7`); `expression` FHIRPath with indexes
-    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences.
+    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences. `profiles` are the
+    canonicals of the profiles that ask for it, empty where R4 itself does. Findings of the terminology service have
+    HL7's code as `rule`, with `system` TX_ISSUE, and HL7's name of the message as `message_id`. `with_location` repeats
+    `expression` in `location`, which R4 keeps for older clients.
     """
 
     severity: str
@@ -32,18 +38,27 @@ class Issue:
     english: str
     french: str
     expression: str = ""
+    system: str = RULE_SYSTEM
+    message_id: str = ""
+    profiles: tuple[str, ...] = ()
+    with_location: bool = False
 
     def build(self, language: str) -> dict[str, Any]:
         """Returns this finding as an element of `OperationOutcome.issue`; `language` is `fr` or `en`."""
         text = self.english if language == "en" else self.french
         issue: dict[str, Any] = {"severity": self.severity, "code": self.code}
+        if self.message_id:
+            issue = {"extension": [{"url": _MESSAGE_ID, "valueString": self.message_id}], **issue}
         details: dict[str, Any] = {"text": text}
         if self.rule:
-            details = {"coding": [{"system": RULE_SYSTEM, "code": self.rule}], **details}
+            details = {"coding": [{"system": self.system, "code": self.rule}], **details}
         issue["details"] = details
-        issue["diagnostics"] = text
+        if self.system == RULE_SYSTEM:
+            issue["diagnostics"] = f"{text} ({', '.join(self.profiles)})" if self.profiles else text
         if self.expression:
             issue["expression"] = [self.expression]
+        if self.with_location:
+            issue["location"] = [self.expression]
         return issue
 
     @property
@@ -58,6 +73,14 @@ def build_outcome(issues: Iterable[Issue], language: str = "fr") -> dict[str, An
     if not built:
         built = [ALL_OK.build(language)]
     return {"resourceType": "OperationOutcome", "issue": built}
+
+
+def fatal_issues(error: FhirError) -> list[Issue]:
+    """Returns what `error` says of content that cannot be read, as findings about it."""
+    if error.issues:
+        return list(error.issues)
+    place = "".join(error.expression[:1])
+    return [Issue("fatal", error.issue_code, error.rule, error.english, error.french, place)]
 
 
 def build_error_outcome(error: FhirError, language: str = "fr") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 
@@ -25,7 +26,19 @@ class Settings:
     max_bundle_entries: int = _setting(1000, "Most entries of a batch or transaction.")
     parameter_delay_ms: int = _setting(2000, "How long a process takes at most to learn of a search parameter.")
     page_key: str = _setting("", "Secret that signs page tokens; empty: made anew at each start.")
+    best_practice: str = _setting("ignore", "Constraints that are only best practice: `ignore` or `warn`.")
+    unknown_extensions: str = _setting("accept", "Extensions nobody defined: `accept`, `warn` or `refuse`.")
     content_dir: str = _setting("", "Folder with `profiles` and `terminology`; empty: those of the installation.")
+    packages_dir: str = _setting("", "Folder of installed FHIR packages; empty: `packages` in `--data-dir`, else none.")
+    terminology_dir: str = _setting(
+        "", "Folder of loaded code systems; empty: `terminology` in `--data-dir`, else none."
+    )
+    identifiers: str = _setting(
+        "warn", "Form and key of French identifiers: `off`, `warn` or `production` (INS refused)."
+    )
+    validation_policy: str = _setting(
+        "", "TOML file: which profiles refuse, warn or are left alone; empty: all refuse."
+    )
     log_level: str = _setting("info", "Level of the log: `debug`, `info`, `warning` or `error`.")
 
     @classmethod
@@ -47,6 +60,20 @@ class Settings:
             else:
                 values[entry.name] = text
         return cls(**(values | overrides))
+
+
+def terminology_directory(settings: Settings, data_dir: Path | None) -> Path | None:
+    """Returns the folder of loaded code systems: the setting's, else `terminology` in the data folder, else None."""
+    if settings.terminology_dir:
+        return Path(settings.terminology_dir)
+    return data_dir / "terminology" if data_dir else None
+
+
+def packages_directory(settings: Settings, data_dir: Path | None) -> Path | None:
+    """Returns the folder of installed packages: the setting's, else `packages` in the data folder, else None."""
+    if settings.packages_dir:
+        return Path(settings.packages_dir)
+    return data_dir / "packages" if data_dir else None
 
 
 def variable_name(setting: str) -> str:

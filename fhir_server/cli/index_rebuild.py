@@ -15,9 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fhir_server.app import content_folders, search_parameters_of
-from fhir_server.cli.serve import mongodb, wrong_setting
-from fhir_server.conformance import DefinitionRegistry
+from fhir_server.app import definitions_of, search_parameters_of
+from fhir_server.cli.serve import mongodb, with_folders, wrong_setting
 from fhir_server.errors import FhirError
 from fhir_server.index import MONGODB_INDEXES, Indexer
 from fhir_server.interactions.index_build import IndexBuild
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         return _fail("Donnez FHIR_MONGODB_URI ou --data-dir · give FHIR_MONGODB_URI or --data-dir.")
     try:
         with mongodb(settings, options.data_dir) as uri:
-            asyncio.run(_rebuild(settings, uri, options))
+            asyncio.run(_rebuild(with_folders(settings, options.data_dir), uri, options))
     except FhirError as error:
         return _fail(f"{error.french}\n{error.english}")
     except OSError as error:
@@ -83,7 +82,7 @@ async def _rebuild(settings: Settings, uri: str, options: argparse.Namespace) ->
 @asynccontextmanager
 async def _building(settings: Settings, uri: str) -> AsyncIterator[tuple[IndexBuild, ParameterWatch, list[str]]]:
     """Gives what builds, what knows the parameters, and the types that there are resources of."""
-    registry = search_parameters_of(settings, DefinitionRegistry(content_folders(settings)))
+    registry = search_parameters_of(settings, definitions_of(settings))
     timeout_s = settings.mongodb_timeout_ms / 1000
     store = open_store(uri, database=settings.mongodb_database, indexes=MONGODB_INDEXES, selection_timeout_s=timeout_s)
     async with store, ParameterWatch(store, registry, delay_s=settings.parameter_delay_ms / 1000) as watch:

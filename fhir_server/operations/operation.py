@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from fhir_server.spec.definitions import resource_types
+
 if TYPE_CHECKING:
     from fhir_server.operations.invocation import Invocation, Result
 
@@ -30,7 +32,9 @@ class Parameter:
 
     @property
     def element(self) -> str:
-        """The element of `Parameters.parameter` that carries it, such as `valueMeta`."""
+        """The element of `Parameters.parameter` that carries it, such as `valueMeta`, or `resource`."""
+        if self.type == "Resource" or self.type in resource_types():
+            return "resource"
         return f"value{self.type[0].upper()}{self.type[1:]}"
 
 
@@ -38,7 +42,8 @@ class Parameter:
 class Operation:
     """An operation; `types` are those it is called on, empty for all.
 
-    `searches` where search parameters are inputs too, `is_job` where its work goes on after the answer.
+    `searches` where search parameters are inputs too, `is_job` where its work goes on after the answer. `subject` names
+    the input that a body other than Parameters stands for: the operation judges it, so it comes unchecked.
     """
 
     canonical: str
@@ -50,6 +55,7 @@ class Operation:
     affects_state: bool = False
     searches: bool = False
     is_job: bool = False
+    subject: str = ""
 
     def is_offered(self, level: Level, resource_type: str | None) -> bool:
         """True where it can be called on this level of this type (None: the system)."""

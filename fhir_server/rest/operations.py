@@ -1,6 +1,7 @@
 """`$operations` over HTTP and as entries of bundles. https://hl7.org/fhir/R4/operations.html#executing"""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,16 @@ from fhir_server.errors import FhirError, InteractionUnknown, MalformedContent, 
 from fhir_server.interactions.addresses import check_id, check_type
 from fhir_server.interactions.checks import refusal
 from fhir_server.operations import Invocation, Operation, Result, find_operation
-from fhir_server.operations.inputs import from_parameters, from_query, join
+from fhir_server.operations.inputs import Inputs, from_parameters, from_query, join
 from fhir_server.operations.operation import Level
+from fhir_server.outcome import Issue
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.negotiation import Preferences
 
+_SOUND = {"resourceType": "Basic", "code": {"text": "-"}}
+
 METHODS = ("GET", "HEAD", "POST")
+_TX_RESOURCE = re.compile(r"Parameters\.parameter\[(\d+)\]\.resource\.").match
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,7 @@ async def operate(endpoint: Endpoint, call: Call) -> Result:
         )
     inputs = from_query(operation, call.query)
     if call.body is not None:
-        _check_parameters(endpoint, call.body)
-        inputs = join(operation, inputs, from_parameters(operation, call.body))
+        inputs = join(operation, inputs, _read_body(endpoint, operation, target, call.body))
     invocation = Invocation(
         endpoint.repository,
         call.base_url,
@@ -75,8 +79,17 @@ async def operate(endpoint: Endpoint, call: Call) -> Result:
         target.id_,
         target.version_id,
         inputs.complete(operation),
+        call.preferences.accept_language,
     )
     return await operation.run(invocation)
+
+
+def judges_its_body(segments: Sequence[str]) -> bool:
+    """True for an operation that tells what is wrong with any body, so also with one that is no resource."""
+    try:
+        return bool(_find(segments)[0].subject)
+    except FhirError:
+        return False
 
 
 def runs_in_background(segments: Sequence[str]) -> bool:
@@ -133,6 +146,38 @@ def _find(segments: Sequence[str]) -> tuple[Operation, _Target]:
     return find_operation(name[1:], target.level, target.resource_type), target
 
 
+def _read_body(endpoint: Endpoint, operation: Operation, target: _Target, body: dict[str, Any]) -> Inputs:
+    """Returns the inputs in a body: a Parameters, or the resource that it stands for where there is such an input."""
+    if operation.subject and not _holds_inputs(operation, target, body):
+        return Inputs({operation.subject: [body]})
+    _check_parameters(endpoint, _without_subject(operation, body))
+    return from_parameters(operation, body)
+
+
+def _holds_inputs(operation: Operation, target: _Target, body: dict[str, Any]) -> bool:
+    """True for a Parameters, save where a Parameters is itself what the operation is called on, and is not wrapped."""
+    if body.get("resourceType") != "Parameters":
+        return False
+    return target.resource_type != "Parameters" or any(name == operation.subject for name, _ in _subjects(body))
+
+
+def _subjects(body: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yields (name, entry) of the parameters that carry a resource."""
+    entries = body.get("parameter")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
+            yield entry.get("name"), entry
+
+
+def _without_subject(operation: Operation, body: dict[str, Any]) -> dict[str, Any]:
+    """Returns the Parameters with a sound resource in the place of the one that the operation is to judge."""
+    judged = [entry for name, entry in _subjects(body) if operation.subject and name == operation.subject]
+    if not judged:
+        return body
+    kept = [entry | {"resource": _SOUND} if entry in judged else entry for entry in body["parameter"]]
+    return body | {"parameter": kept}
+
+
 def _check_parameters(endpoint: Endpoint, body: dict[str, Any]) -> None:
     if body.get("resourceType") != "Parameters":
         raise MalformedContent(
@@ -140,6 +185,15 @@ def _check_parameters(endpoint: Endpoint, body: dict[str, Any]) -> None:
             f"Une opération reçoit une ressource `Parameters`, pas un `{body.get('resourceType')}`.",
             rule="parameters-expected",
         )
-    issues = endpoint.repository.validator.validate(body)
+    issues = [each for each in endpoint.repository.validator.validate(body) if not _may_be_newer(each, body)]
     if any(issue.is_error for issue in issues):
         raise refusal(issues)
+
+
+def _may_be_newer(issue: Issue, body: dict[str, Any]) -> bool:
+    """True for a code that R4's bindings do not know, or an extension in a place that R4 does not give it, inside a
+    `tx-resource`: clients of terminology services send definitions of later versions of FHIR, such as R5's filter
+    operator `child-of`.
+    """
+    place = _TX_RESOURCE(issue.expression) if issue.code in ("code-invalid", "extension") else None
+    return place is not None and body["parameter"][int(place[1])]["name"] == "tx-resource"

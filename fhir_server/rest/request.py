@@ -110,7 +110,10 @@ class Request:
 
     async def optional_resource(self) -> dict[str, Any] | None:
         """Returns the resource in the body, None where there is no body; raises what `resource` raises."""
-        body = await self.body()
+        return self.parsed(await self.body())
+
+    def parsed(self, body: bytes) -> dict[str, Any] | None:
+        """Returns the resource in a body that was read before; raises as `optional_resource` does."""
         return self._resource(check_content_type(self.header(b"content-type")), body) if body else None
 
     @staticmethod

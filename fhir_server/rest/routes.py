@@ -6,18 +6,19 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
-from fhir_server.errors import InteractionUnknown, MalformedContent
+from fhir_server.errors import InteractionUnknown, InvalidContent, MalformedContent
 from fhir_server.interactions.addresses import (
     check_type,
 )
 from fhir_server.interactions.bundle_entry import Entry
 from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.transaction import BundleOptions, process_bundle
+from fhir_server.outcome import build_outcome, fatal_issues
 from fhir_server.rest.async_requests import accept, can_wait
 from fhir_server.rest.binaries import answer_content, wants_content
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.jobs import JOB_METHODS, answer_accepted, dispatch_job, is_job
-from fhir_server.rest.operations import Call, is_operation, operate, operation_methods
+from fhir_server.rest.operations import Call, is_operation, judges_its_body, operate, operation_methods
 from fhir_server.rest.request import ACCEPT_PATCH, Request
 from fhir_server.rest.response import Response, answer_resource, answer_version, version_headers
 from fhir_server.rest.retrieval import refuse_query, retrieve, retrieve_for_bundle, search_at, unknown_url
@@ -110,7 +111,13 @@ async def _post(endpoint: Endpoint, request: Request) -> Response:
 
 
 async def _operation(endpoint: Endpoint, request: Request) -> Response:
-    body = await request.optional_resource() if request.method == "POST" else None
+    sent = await request.body() if request.method == "POST" else b""
+    try:
+        body = request.parsed(sent)
+    except (InvalidContent, MalformedContent) as error:
+        if not judges_its_body(request.segments):
+            raise
+        return answer_resource(build_outcome(fatal_issues(error), request.preferences.language), request.preferences)
     call = Call(request.segments, request.method, request.query, body, request.base_url, request.preferences)
     result = await operate(endpoint, call)
     return answer_accepted(result, request) if isinstance(result, Job) else _answer_bundle(request, result)

@@ -39,12 +39,13 @@ def with_writer(check: Check, writer: Writer) -> Check:
 def write(code: Code, check: Check, value: str) -> None:
     """Writes the question whether `check` finds nothing about the value of that name."""
     writer: Writer | None = getattr(check, _WRITER, None)
-    if writer is None:
-        code.put(f"if {code.constant(check)}({value}, c) is not None: return False")
-    elif code.depth > _DEEPEST:
-        code.put(f"if not {code.constant(quick_test(check))}({value}, c): return False")
-    else:
-        writer(code, value)
+    with code.part(check):
+        if writer is None:
+            code.put(f"if {code.constant(check)}({value}, c) is not None: return False")
+        elif code.depth > _DEEPEST:
+            code.put(f"if not {code.constant(quick_test(check))}({value}, c): return False")
+        else:
+            writer(code, value)
 
 
 def write_call(code: Code, value: str, cell: Cell) -> None:

@@ -124,10 +124,11 @@ def _with_writer(check: SlicesCheck, writer: Writer) -> SlicesCheck:
 def write_slices(code: Code, check: SlicesCheck, values: str) -> None:
     """Writes the question whether `check` finds nothing about the values of an element."""
     writer: Writer | None = getattr(check, _WRITER, None)
-    if writer is None:
-        code.put(f"if {code.constant(check)}(tuple(enumerate({values})), c) is not None: return False")
-    else:
-        writer(code, values)
+    with code.part(check):
+        if writer is None:
+            code.put(f"if {code.constant(check)}(tuple(enumerate({values})), c) is not None: return False")
+        else:
+            writer(code, values)
 
 
 def _write_members(slicing: Slicing, find: Callable[[Any, Context], int], code: Code, values: str) -> None:

@@ -6,8 +6,9 @@ others through a stand-in that replaces itself on its first call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry, ElementNode
@@ -47,14 +48,16 @@ class TypeChecks:
         terminology: Terminology,
         invariants: Invariants,
         profile_check: ProfileCheck,
-        resource_rule: Check,
+        extensions: ExtensionRules,
+        rules: Mapping[str, Check],
     ) -> None:
+        """`rules` are further checks by type name; that of `Resource` is for every type of resource."""
         self._definitions = definitions
         self._terminology = terminology
         self._invariants = invariants
         self._profile_check = profile_check
-        self._resource_rule = resource_rule
-        self._extensions = ExtensionRules(definitions, profile_check)
+        self._rules = rules
+        self._extensions = extensions
         self._checks: dict[str, Check] = {}
         self._cells: dict[str, Cell] = {}
         self._resource_types = resource_types()
@@ -78,7 +81,9 @@ class TypeChecks:
         elif type_name == "Extension":
             rules.append(self._extensions.check_content)
         elif shape.is_resource:
-            rules.append(self._resource_rule)
+            rules += [self._rules["Resource"], self._extensions.holder_check(type_name, type_name)]
+        if type_name in self._rules:
+            rules.append(self._rules[type_name])
         shape.rules = tuple(rules)
         check = object_check(shape)
         if shape.is_resource and shape.test is not None:
@@ -160,7 +165,8 @@ class TypeChecks:
         self._defer(shape.elements, name, lambda: self._element(child, type_name, path, repeats))
         if type_name in primitives.CHECKS and type_name != "xhtml":
             wrap = shadow_array_check if repeats else _as_is
-            self._defer(shape.shadows, f"_{name}", lambda: wrap(self._beside_check()))
+            holds = partial(self._extensions.holder_check, f"{path}.{child.name}", type_name)
+            self._defer(shape.shadows, f"_{name}", lambda: wrap(all_of([self._beside_check(), holds()])))
 
     @staticmethod
     def _defer(table: dict[str, Check], name: str, compile_: Callable[[], Check]) -> None:
@@ -179,7 +185,7 @@ class TypeChecks:
         element_path = f"{path}.{child.name}"
         if reference := child.definition.get("contentReference"):
             target = referenced_element(reference, self._definitions)
-            return deep_check(self._backbone(target, reference.rpartition("#")[2]))
+            return deep_check(self._shared(child, target, element_path, reference.rpartition("#")[2]))
         if child.children is not None:
             return self._backbone(child, element_path)
         if type_name == "Resource":
@@ -187,9 +193,8 @@ class TypeChecks:
                 return deep_check(with_test(self._contained, self._is_contained_well))
             return deep_check(with_test(self._entry, self._is_entry_well))
         if type_name == "Extension":
-            is_modifier = child.name == "modifierExtension"
-            extra = self._extensions.check_modifier if is_modifier else self._extensions.check_known
-            return deep_check(all_of([self.type_check("Extension"), extra]))
+            holds = self._extensions.holder_check(element_path, "Extension")
+            return deep_check(all_of([self.type_check("Extension"), self._extensions.check_known, holds]))
         check = self.type_check(type_name)
         if type_name == "Reference" and child.name == "assigner":
             check = deep_check(check)
@@ -208,6 +213,8 @@ class TypeChecks:
 
     def _additions(self, child: ElementNode, type_name: str, path: str) -> list[Check]:
         found = [self._invariants.check(child.definition, type_name)]
+        if type_name not in primitives.CHECKS:
+            found.append(self._extensions.holder_check(path, type_name))
         entries = [entry for entry in child.definition.get("type", ()) if entry["code"] == type_name]
         if type_name == "Reference":
             targets = [url.rpartition("/")[2] for entry in entries for url in entry.get("targetProfile", ())]
@@ -217,11 +224,26 @@ class TypeChecks:
             found.append(self._profile_check(profiles[0]))
         return found
 
-    def _backbone(self, node: ElementNode, path: str) -> Check:
-        key = f"#{path}"
+    def _shared(self, child: ElementNode, target: ElementNode, element_path: str, path: str) -> Check:
+        """Returns the check of an element with the content of `target`: the constraints of both, but where they say the
+        same only the element's own (tst-8 and tst-7).
+        """
+        own = child.definition.get("constraint", ())
+        texts = {entry.get("expression") for entry in own}
+        inherited = [entry for entry in target.definition.get("constraint", ()) if entry.get("expression") not in texts]
+        if all(entry in target.definition.get("constraint", ()) for entry in own):
+            return self._backbone(target, path)
+        return self._backbone(target, path, f"#{element_path}", [*own, *inherited])
+
+    def _backbone(
+        self, node: ElementNode, path: str, key: str = "", constraints: list[dict[str, Any]] | None = None
+    ) -> Check:
+        key = key or f"#{path}"
         if key not in self._checks:
             shape = self._shape(node, path)
-            shape.invariants = self._invariants.check(node.definition, path)
+            facts = node.definition if constraints is None else {"constraint": constraints}
+            shape.invariants = self._invariants.check(facts, path)
+            shape.rules = (self._extensions.holder_check(path, (node.type_codes or ("BackboneElement",))[0]),)
             self._checks[key] = object_check(shape)
         return self._checks[key]
 

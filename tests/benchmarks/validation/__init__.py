@@ -1,0 +1,1 @@
+"""How fast resources are validated, and which rules cost most: `make bench-validation`."""
