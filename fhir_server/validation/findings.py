@@ -63,11 +63,10 @@ class Context:
     """The resource under check, and what holds it.
 
     `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
-    finds the target of a literal reference at hand (contained, or in the same Bundle). `verdicts` are those about
-    targets that profiles were asked about, by identity and canonical: each is checked once.
+    finds the target of a literal reference at hand (contained, or in the same Bundle).
     """
 
-    __slots__ = ("_environment", "depth", "resolve", "resource", "root", "verdicts")
+    __slots__ = ("_environment", "depth", "resolve", "resource", "root")
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -83,16 +82,7 @@ class Context:
         self.root = root
         self.resolve = resolve
         self.depth = depth
-        self.verdicts: dict[tuple[int, str], bool] = {}
         self._environment: Environment | None = None
-
-    def of(
-        self, resource: dict[str, Any], root: dict[str, Any], resolve: Callable[[str], dict[str, Any] | None]
-    ) -> Context:
-        """Returns the context of a resource inside this one, or of one that it refers to."""
-        inner = Context(resource, root, resolve, self.depth)
-        inner.verdicts = self.verdicts
-        return inner
 
     @property
     def environment(self) -> Environment:

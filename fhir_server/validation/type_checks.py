@@ -19,7 +19,7 @@ from fhir_server.spec.definitions import resource_types
 from fhir_server.terminology import Terminology
 from fhir_server.validation import messages, references
 from fhir_server.validation.bindings import BINDABLE, binding_check
-from fhir_server.validation.bundles import resolver_inside
+from fhir_server.validation.bundles import build_resolver
 from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.invariants import Invariants
@@ -253,8 +253,9 @@ def _as_is(check: Check) -> Check:
 
 
 def _inside(value: dict[str, Any], context: Context) -> Context:
-    return context.of(value, context.root, context.resolve)
+    return Context(value, context.root, context.resolve, context.depth)
 
 
 def _in_entry(value: dict[str, Any], context: Context) -> Context:
-    return context.of(value, value, resolver_inside(context.resolve, value))
+    is_plain = "contained" not in value and value.get("resourceType") != "Bundle"
+    return Context(value, value, context.resolve if is_plain else build_resolver(value, context.resolve), context.depth)

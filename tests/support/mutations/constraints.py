@@ -7,7 +7,7 @@ from typing import Any
 
 from fhir_server.conformance.snapshot import referenced_element
 from fhir_server.fhirpath import Environment, compile_expression
-from fhir_server.validation.bundles import Resolver
+from fhir_server.validation.bundles import build_resolver
 from tests.support.mutations.mutation import Finding
 from tests.support.mutations.places import JsonObject, Path, Place, Walker
 
@@ -73,7 +73,7 @@ def broken_constraints(walker: Walker, place: Place, resource: JsonObject) -> li
             owner = current.resource or current
             own = value_at(resource, owner.path)
             root = value_at(resource, (current.root or owner).path)
-            environment = Environment(own, root, Resolver(root, Resolver(resource)))
+            environment = Environment(own, root, build_resolver(root, build_resolver(resource)))
             for entry in constraints(walker, current):
                 expression = compile_expression(entry["expression"], expression_type(current))
                 if not expression.interpreted_truth(value, environment):
