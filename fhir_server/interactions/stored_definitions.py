@@ -2,21 +2,23 @@
 
 https://hl7.org/fhir/R4/terminology-service.html
 
-Every question goes to the database, so that what another process stored a moment ago counts; what a version says is
-read once and kept, up to a size.
+Every question goes to the database, so that what another process stored a moment ago counts; questions that wait
+together go as one. What a version says is read once and kept, up to a size.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fhir_server.errors import FhirError
 from fhir_server.index import SearchParameterRegistry
 from fhir_server.search import Reader, parse_search
 from fhir_server.search.page import found
 from fhir_server.spec.json_format import decode_trusted
-from fhir_server.store import BODY, ResourceStore
+from fhir_server.store import BODY, Batches, ResourceStore
 from fhir_server.terminology.code_systems import CodeSystemContent
 from fhir_server.terminology.sources import Key, Resource
 
@@ -44,14 +46,31 @@ class StoredDefinitions:
         self._timeout_ms = timeout_ms
         self._kept: OrderedDict[_Version, Definition] = OrderedDict()
         self._kept_bytes = 0
+        self._together: Batches[Sequence[Key], list[Definition]] = Batches(self._read_together, max_requests=100)
 
     async def read(self, keys: Iterable[Key]) -> list[Definition]:
         """Returns every stored version of what the keys name, in no certain order."""
+        return await self._together.submit(tuple(keys))
+
+    async def _read_together(self, requests: Sequence[Sequence[Key]]) -> Sequence[list[Definition] | BaseException]:
+        """Returns what each request asks for; what the database refuses to one is not refused to the others."""
+        try:
+            return await self._read_all(requests)
+        except FhirError as error:
+            if len(requests) == 1:
+                return [error]
+            return [(await self._read_together([request]))[0] for request in requests]
+
+    async def _read_all(self, requests: Sequence[Sequence[Key]]) -> list[list[Definition]]:
         urls: dict[str, list[str]] = {}
-        for resource_type, url in keys:
+        for resource_type, url in dict.fromkeys(key for request in requests for key in request):
             urls.setdefault(resource_type, []).append(url)
-        read = [await self._read_type(resource_type, each) for resource_type, each in urls.items()]
-        return [definition for definitions in read for definition in definitions]
+        read = await asyncio.gather(*(self._read_type(resource_type, each) for resource_type, each in urls.items()))
+        by_key: dict[Key, list[Definition]] = {}
+        for definition in (each for definitions in read for each in definitions):
+            resource = definition.resource
+            by_key.setdefault((resource["resourceType"], resource["url"]), []).append(definition)
+        return [[each for key in dict.fromkeys(request) for each in by_key.get(key, ())] for request in requests]
 
     async def _read_type(self, resource_type: str, urls: Sequence[str]) -> list[Definition]:
         reader = Reader(self._store, self._registry, self._timeout_ms)
