@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
+from fhir_server.conformance.packages import InstalledPackage, PackageStore
 from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext
 from fhir_server.interactions import delete_job
 from fhir_server.interactions.capabilities import build_capabilities, with_url
@@ -66,7 +67,7 @@ def create_app() -> FhirServer:
 
 def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
-    definitions = DefinitionRegistry(content_folders(settings))
+    definitions = definitions_of(settings)
     terminology = Terminology(definitions)
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
@@ -97,6 +98,17 @@ def build_app(settings: Settings) -> FhirServer:
         return JSONResponse({"status": "pass", "version": __version__})
 
     return app
+
+
+def definitions_of(settings: Settings) -> DefinitionRegistry:
+    """Returns the definitions of the content and of the installed packages, beside R4's."""
+    folders = [folder for folder in content_folders(settings) if folder.is_dir()]
+    return DefinitionRegistry(folders, installed_packages(settings))
+
+
+def installed_packages(settings: Settings) -> list[InstalledPackage]:
+    """Returns the packages that `fhir-server package install` put into the folder of the settings."""
+    return PackageStore(Path(settings.packages_dir)).installed() if settings.packages_dir else []
 
 
 def search_parameters_of(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 RULE_SYSTEM = "https://cnrms.fr/ig/fhir/msma/CodeSystem/msma-rule"
 """System of the stable rule ids in `OperationOutcome.issue.details.coding`."""
+TX_ISSUE = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type"
+"""System of HL7's codes for findings of terminology services, such as `not-in-vs`, which their clients read."""
+_MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,9 @@ class Issue:
 
     `severity` is fatal, error, warning or information; `code` a code of R4's issue types; `rule` a stable id, such as
     `cardinality-min` or the key of a constraint (`obs-7`); `expression` FHIRPath with indexes
-    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences.
+    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences. Findings of the
+    terminology service have HL7's code as `rule`, with `system` TX_ISSUE, and HL7's name of the message as
+    `message_id`.
     """
 
     severity: str
@@ -32,16 +37,21 @@ class Issue:
     english: str
     french: str
     expression: str = ""
+    system: str = RULE_SYSTEM
+    message_id: str = ""
 
     def build(self, language: str) -> dict[str, Any]:
         """Returns this finding as an element of `OperationOutcome.issue`; `language` is `fr` or `en`."""
         text = self.english if language == "en" else self.french
         issue: dict[str, Any] = {"severity": self.severity, "code": self.code}
+        if self.message_id:
+            issue = {"extension": [{"url": _MESSAGE_ID, "valueString": self.message_id}], **issue}
         details: dict[str, Any] = {"text": text}
         if self.rule:
-            details = {"coding": [{"system": RULE_SYSTEM, "code": self.rule}], **details}
+            details = {"coding": [{"system": self.system, "code": self.rule}], **details}
         issue["details"] = details
-        issue["diagnostics"] = text
+        if self.system == RULE_SYSTEM:
+            issue["diagnostics"] = text
         if self.expression:
             issue["expression"] = [self.expression]
         return issue

@@ -27,6 +27,7 @@ class Settings:
     parameter_delay_ms: int = _setting(2000, "How long a process takes at most to learn of a search parameter.")
     page_key: str = _setting("", "Secret that signs page tokens; empty: made anew at each start.")
     content_dir: str = _setting("", "Folder with `profiles` and `terminology`; empty: those of the installation.")
+    packages_dir: str = _setting("packages", "Folder of installed FHIR packages; empty: none are loaded.")
     terminology_dir: str = _setting(
         "", "Folder of loaded code systems; empty: `terminology` in `--data-dir`, else none."
     )

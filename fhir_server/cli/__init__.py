@@ -13,6 +13,7 @@ COMMANDS = {
     "demo-data": "charge un réseau synthétique · loads a synthetic network",
     "index-rebuild": "complète l'index de recherche · builds what the search index lacks",
     "validate": "vérifie des fichiers FHIR · checks FHIR files",
+    "package": "installe des paquets FHIR · installs FHIR packages",
     "terminology": "charge les terminologies de l'opérateur · loads the operator's code systems",
     "content-check": "vérifie profiles/ et terminology/ · checks profiles/ and terminology/",
     "content-build": "construit le paquet FHIR · builds the FHIR package",

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from fhir_server.conformance import DefinitionRegistry
+from fhir_server.conformance.packages import InstalledPackage
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 
@@ -34,13 +35,23 @@ class Content:
     terminology: Path
     resources: dict[Path, dict[str, Any]] = field(default_factory=dict)
     unreadable: list[Problem] = field(default_factory=list)
+    packages: tuple[InstalledPackage, ...] = ()
 
     @cached_property
     def registry(self) -> DefinitionRegistry:
-        registry = DefinitionRegistry()
+        """The definitions of these files and of the packages."""
+        registry = DefinitionRegistry(packages=self.packages)
         for _, definition in self.definitions():
             registry.add(definition)
         return registry
+
+    @cached_property
+    def bare_validator(self) -> Validator:
+        """Judges without packages: what stands beside a counterexample holds wherever it is read."""
+        registry = DefinitionRegistry()
+        for _, definition in self.definitions():
+            registry.add(definition)
+        return Validator(registry, Terminology(registry))
 
     @cached_property
     def codes(self) -> Terminology:
@@ -80,9 +91,12 @@ class Content:
         return any(url == one["url"] or (one.get("prefix") and url.startswith(one["url"])) for one in self.external)
 
 
-def read_content(profiles: Path, terminology: Path) -> Content:
-    """Returns the files of both folders and of `mappings/` beside them; a file that is no JSON is kept as a problem."""
-    content = Content(profiles, terminology)
+def read_content(profiles: Path, terminology: Path, packages: Sequence[InstalledPackage] = ()) -> Content:
+    """Returns the files of both folders and of `mappings/` beside them; a file that is no JSON is kept as a problem.
+
+    `packages` may define what the files refer to.
+    """
+    content = Content(profiles, terminology, packages=tuple(packages))
     decoder = msgspec.json.Decoder(float_hook=Decimal)
     for folder in (profiles, terminology, profiles.parent / "mappings"):
         for path in sorted(folder.rglob("*.json")):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_server.app import content_folders
+from fhir_server.app import content_folders, installed_packages
 from fhir_server.cli.content import Content, Problem, read_content
 from fhir_server.conformance.snapshot import SnapshotError
 from fhir_server.errors import FhirError
@@ -162,7 +162,7 @@ def check_examples(content: Content) -> Iterator[Problem]:
     for path, resource in content.instances("counterexamples"):
         found = [
             {"severity": issue.severity, "rule": issue.rule, "expression": issue.expression}
-            for issue in content.validator.validate(resource)
+            for issue in content.bare_validator.validate(resource)
         ]
         broken.update(issue["rule"] for issue in found)
         if found:
@@ -230,7 +230,7 @@ def check_codes(content: Content) -> Iterator[Problem]:
             continue
         for system, code in sorted({*_codings(resource), *_mapped_codes(resource)}):
             known = content.codes.code_system(system)
-            if known is not None and known.is_complete and code not in known.concepts:
+            if known is not None and known.content == "complete" and known.find(code) != code:
                 yield Problem(6, path, f"Le code `{system}|{code}` n’existe pas.", f"`{system}|{code}` does not exist.")
 
 
@@ -300,7 +300,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--content", type=Path, help="dossier de profiles/ et terminology/ · folder that holds both")
     options = parser.parse_args(arguments)
     profiles, terminology = find_folders(options.content)
-    content = read_content(profiles, terminology)
+    content = read_content(profiles, terminology, installed_packages(Settings.from_environment()))
     problems = find_problems(content)
     counts = Counter(path.parent.name for path in content.resources)
     for line in render(problems, profiles.parent, counts):

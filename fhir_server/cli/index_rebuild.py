@@ -15,9 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fhir_server.app import content_folders, search_parameters_of
+from fhir_server.app import definitions_of, search_parameters_of
 from fhir_server.cli.serve import mongodb, wrong_setting
-from fhir_server.conformance import DefinitionRegistry
 from fhir_server.errors import FhirError
 from fhir_server.index import MONGODB_INDEXES, Indexer
 from fhir_server.interactions.index_build import IndexBuild
@@ -83,7 +82,7 @@ async def _rebuild(settings: Settings, uri: str, options: argparse.Namespace) ->
 @asynccontextmanager
 async def _building(settings: Settings, uri: str) -> AsyncIterator[tuple[IndexBuild, ParameterWatch, list[str]]]:
     """Gives what builds, what knows the parameters, and the types that there are resources of."""
-    registry = search_parameters_of(settings, DefinitionRegistry(content_folders(settings)))
+    registry = search_parameters_of(settings, definitions_of(settings))
     timeout_s = settings.mongodb_timeout_ms / 1000
     store = open_store(uri, database=settings.mongodb_database, indexes=MONGODB_INDEXES, selection_timeout_s=timeout_s)
     async with store, ParameterWatch(store, registry, delay_s=settings.parameter_delay_ms / 1000) as watch:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fhir_server.app import content_folders
-from fhir_server.conformance import DefinitionRegistry
+from fhir_server.app import definitions_of
 from fhir_server.errors import FhirError
 from fhir_server.outcome import Issue, build_outcome
 from fhir_server.settings import Settings
@@ -51,8 +50,7 @@ class Checked:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Checks the files named in `arguments` and prints a report; returns the exit code."""
     options = _parse(arguments)
-    folders = content_folders(Settings.from_environment())
-    registry = DefinitionRegistry([folder for folder in folders if folder.is_dir()])
+    registry = definitions_of(Settings.from_environment())
     unknown = [canonical for canonical in options.profile if registry.find(canonical) is None]
     if unknown:
         known = ", ".join(profile["url"] for profile in registry.profiles())

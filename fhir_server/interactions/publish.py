@@ -22,7 +22,7 @@ async def publish(repository: Repository, definitions: DefinitionRegistry) -> in
     requests = [
         WriteRequest("PUT", resource_type, resource["id"], resource)
         for resource_type in PUBLISHED
-        for resource in definitions.resources(resource_type)
+        for resource in definitions.own_resources(resource_type)
         if "id" in resource
     ]
     if requests:

@@ -1,5 +1,5 @@
-"""Value sets as sets of codes, computed from what they are composed of.
-https://hl7.org/fhir/R4/valueset.html#compositions
+"""The terminology of one server: its sources, and answers that are computed once for checks and searches.
+https://hl7.org/fhir/R4/terminology-module.html
 
 A value set that draws on a system whose codes are not here (BCP 47, UCUM, SNOMED CT as a whole …) cannot be
 enumerated: nobody here can say that a code is not in it.
@@ -7,17 +7,18 @@ enumerated: nobody here can say that a code is not in it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from functools import cache, cached_property
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 
 from fhir_server.conformance import DefinitionRegistry, split_canonical
-from fhir_server.errors import NotSupported
-from fhir_server.spec.definitions import table
-from fhir_server.terminology.code_systems import CodeSystemContent
+from fhir_server.errors import FhirError
+from fhir_server.terminology.code_systems import CodeSystemProvider
+from fhir_server.terminology.composition import Composition
+from fhir_server.terminology.scope import Scope
+from fhir_server.terminology.sources import CoreSource, RegistrySource, Source
 
-Displays = dict[str, dict[str, str]]
-"""System to code to display."""
+MOST_CODES = 50_000
+"""Codes of a value set that are kept at hand; one with more is asked code by code."""
 
 
 class CodeSet:
@@ -60,47 +61,58 @@ class CodeSet:
 
 
 class Terminology:
-    """Value sets and code systems of R4's tables and of the registry's files; each is computed once, when first asked
-    for.
+    """Value sets and code systems of the server's own sources.
+
+    `sources` come after the registry's files and R4's tables: systems with rules of their own, compiled files. What the
+    methods here answer is computed once, when first asked for; `scope` is for all else.
     """
 
-    def __init__(self, registry: DefinitionRegistry) -> None:
+    def __init__(self, registry: DefinitionRegistry, sources: Sequence[Source] = ()) -> None:
         self._registry = registry
+        self.sources: tuple[Source, ...] = (RegistrySource(registry), CoreSource(), *sources)
         self._code_sets: dict[str, CodeSet | None] = {}
-        self._systems: dict[str, CodeSystemContent | None] = {}
+        self._compositions: dict[str, Composition | None] = {}
 
-    def code_system(self, url: str) -> CodeSystemContent | None:
-        """Returns the concepts of a code system that is known here; None for others."""
-        url = split_canonical(url)[0]
-        if url not in self._systems:
-            self._systems[url] = self._read_system(url)
-        return self._systems[url]
+    def scope(self) -> Scope:
+        """Returns what checks and searches see: the server's sources alone, and another version where that named is not
+        here, which is better than no check.
+        """
+        return Scope(self.sources, any_version=True)
 
-    def _read_system(self, url: str) -> CodeSystemContent | None:
-        own = {row["url"]: row for row in self._registry.resources("CodeSystem") if "url" in row}
-        definition = own.get(url) or _core("code_systems").get(url)
-        if definition is None or definition.get("content") == "supplement":
-            return None
-        content = CodeSystemContent(definition)
-        for row in own.values():
-            if row.get("content") == "supplement" and split_canonical(row.get("supplements", ""))[0] == url:
-                content.supplement(row)
-        return content
+    def code_system(self, url: str) -> CodeSystemProvider | None:
+        """Returns a code system that is known here, by canonical with or without version; None for others."""
+        return self.scope().code_system(url)
 
     def display(self, system: str, code: str) -> str | None:
         """Returns the display that the code system gives a code; None where either is not known here."""
-        content = self.code_system(system)
-        concept = content.concepts.get(code) if content else None
+        provider = self.code_system(system)
+        concept = provider.concept(code) if provider else None
         return concept.display or None if concept else None
 
     def codes(self, value_set_canonical: str) -> CodeSet | None:
-        """Returns the codes of a value set; None where it is not known here or cannot be enumerated."""
-        url = split_canonical(value_set_canonical)[0]
-        if url not in self._code_sets:
-            self._code_sets[url] = None  # a value set that imports itself ends here
-            codes = self._expand(url)
-            self._code_sets[url] = None if codes is None else CodeSet(url, codes)
-        return self._code_sets[url]
+        """Returns the codes of a value set; None where it is not known here, cannot be enumerated, or has more than
+        MOST_CODES.
+        """
+        if value_set_canonical not in self._code_sets:
+            self._code_sets[value_set_canonical] = self._list(value_set_canonical)
+        return self._code_sets[value_set_canonical]
+
+    def has_code(self, value_set_canonical: str, system: str | None, code: str) -> bool | None:
+        """True or false where it is certain whether a code is in a value set, None where nobody here can say.
+
+        Answers also for value sets that cannot be enumerated; where `codes` knows a value set, ask that: it is faster.
+        """
+        if value_set_canonical not in self._compositions:
+            self._compositions[value_set_canonical] = self._compose(value_set_canonical)
+        composition = self._compositions[value_set_canonical]
+        if composition is None:
+            return None
+        try:
+            if composition.find(system, code) is not None:
+                return True
+        except FhirError:
+            return None
+        return False if composition.tells(system) else None
 
     def members(self, value_set: str) -> dict[str, frozenset[str]] | None:
         """Returns the codes of a value set by system, given by canonical or as `ValueSet/id`; None as `codes` does."""
@@ -112,71 +124,35 @@ class Terminology:
 
     def related(self, system: str, code: str, *, above: bool) -> frozenset[str] | None:
         """Returns `code` and all codes above, or else below it; None where the system or the code is not known."""
-        content = self.code_system(system)
-        if content is None or (known := content.find(code)) is None:
+        provider = self.code_system(system)
+        if provider is None or (known := provider.find(code)) is None:
             return None
         if above:
-            return frozenset({known} | content.ancestors(known))
-        return frozenset({known} | {each for each in content.concepts if known in content.ancestors(each)})
+            return frozenset({known, *provider.ancestors(known)})
+        return frozenset({known, *provider.descendants(known)})
 
     def _canonical_of(self, id_: str) -> str:
         own = (row["url"] for row in self._registry.resources("ValueSet") if row.get("id") == id_ and "url" in row)
         return next(own, f"http://hl7.org/fhir/ValueSet/{id_}")
 
-    def _expand(self, url: str) -> Displays | None:
-        own = {row["url"]: row for row in self._registry.resources("ValueSet") if "url" in row}
-        definition = own.get(url) or _core("value_sets").get(url)
-        if definition is None:
-            return None
-        compose = definition.get("compose", {})
-        included: Displays = {}
-        for part in compose.get("include", ()):
-            codes = self._part(part)
-            if codes is None:
-                return None
-            for system, known in codes.items():
-                included.setdefault(system, {}).update(known)
-        for part in compose.get("exclude", ()):
-            for system, known in (self._part(part) or {}).items():
-                for code in known:
-                    included.get(system, {}).pop(code, None)
-        return included
-
-    def _part(self, part: dict[str, Any]) -> Displays | None:
-        """Returns the codes of one include or exclude: its system's, cut with each value set that it imports."""
-        found: Displays | None = None
-        if "system" in part:
-            codes = self._system_codes(part)
-            if codes is None:
-                return None
-            found = {part["system"]: codes}
-        for canonical in part.get("valueSet", ()):
-            imported = self.codes(canonical)
-            if imported is None:
-                return None
-            if found is None:
-                found = {system: dict(imported._codes[system]) for system in imported.systems}
-            else:
-                found = {s: {c: d for c, d in codes.items() if imported.contains(s, c)} for s, codes in found.items()}
-        return found or {}
-
-    def _system_codes(self, part: dict[str, Any]) -> dict[str, str] | None:
-        content = self.code_system(part["system"])
-        if "concept" in part:
-            named = {entry["code"]: entry.get("display", "") for entry in part["concept"]}
-            known = content.concepts if content else {}
-            return {code: display or (known[code].display if code in known else "") for code, display in named.items()}
-        if content is None or not content.is_complete:
-            return None
-        codes = set(content.concepts)
+    def _compose(self, canonical: str) -> Composition | None:
+        scope = self.scope()
         try:
-            for filter_ in part.get("filter", ()):
-                codes &= content.select(filter_)
-        except NotSupported:
+            definition = scope.value_set(canonical)
+            return None if definition is None else Composition(scope, definition)
+        except FhirError:
             return None
-        return {code: concept.display for code, concept in content.concepts.items() if code in codes}
 
-
-@cache
-def _core(name: str) -> dict[str, dict[str, Any]]:
-    return {row["url"]: row for row in table(name) if "url" in row}
+    def _list(self, canonical: str) -> CodeSet | None:
+        composition = self._compose(canonical)
+        if composition is None or not composition.is_closed:
+            return None
+        codes: dict[str, dict[str, str]] = {}
+        try:
+            for number, member in enumerate(composition.members()):
+                if number >= MOST_CODES:
+                    return None
+                codes.setdefault(member.system, {}).setdefault(member.code, member.display)
+        except FhirError:
+            return None
+        return CodeSet(split_canonical(canonical)[0], codes)

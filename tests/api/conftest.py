@@ -47,7 +47,11 @@ class Client(httpx.AsyncClient):
 def settings_for(uri: str, **changes: Any) -> Settings:
     """Returns settings with a database of their own."""
     fresh = Settings(
-        mongodb_uri=uri, mongodb_database=f"test_{uuid4().hex[:12]}", page_key="test", mongodb_timeout_ms=2000
+        mongodb_uri=uri,
+        mongodb_database=f"test_{uuid4().hex[:12]}",
+        page_key="test",
+        mongodb_timeout_ms=2000,
+        packages_dir="",
     )
     return replace(fresh, **changes)
 

@@ -1,6 +1,5 @@
 """An instance of ours also passes FR Core 2.2.0, with its package loaded beside our content."""
 
-import tarfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,13 @@ import msgspec
 import pytest
 
 from fhir_server.conformance import DefinitionRegistry
+from fhir_server.conformance.packages import PackageStore, open_source
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
+from tests.support.packages import FR_CORE as FR_CORE_PACKAGE
+from tests.support.packages import needs_fr_core
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT.parent / "shared/reference/hl7.fhir.fr.core-2.2.0.tgz"
 FR_CORE = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-"
 PROFILES = {
     "Patient": "patient",
@@ -32,23 +33,14 @@ KNOWN_WARNINGS = {
     # FR Core's own set of identifier types lacks INS-NIR-TEST, which its INS profile asks for.
     ("binding-extensible", "Patient.identifier[0].type"),
 }
-pytestmark = pytest.mark.skipif(
-    not PACKAGE.exists(),
-    reason="FR Core's package is not shipped: put it into ../shared/reference to check against it.",
-)
+pytestmark = needs_fr_core
 
 
 @pytest.fixture(scope="module")
 def validator(tmp_path_factory: pytest.TempPathFactory) -> Validator:
-    folder = tmp_path_factory.mktemp("fr-core")
-    with tarfile.open(PACKAGE) as package:
-        for member in package.getmembers():
-            parts = Path(member.name).parts
-            if len(parts) == 2 and parts[1].startswith(("StructureDefinition-", "ValueSet-", "CodeSystem-")):
-                content = package.extractfile(member)
-                assert content is not None
-                (folder / parts[1]).write_bytes(content.read())
-    registry = DefinitionRegistry([ROOT / "profiles", ROOT / "terminology", folder])
+    store = PackageStore(tmp_path_factory.mktemp("packages"))
+    store.install(open_source(FR_CORE_PACKAGE))
+    registry = DefinitionRegistry([ROOT / "profiles", ROOT / "terminology"], store.installed())
     return Validator(registry, Terminology(registry))
 
 

@@ -28,8 +28,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
-from fhir_server.app import content_folders, search_parameters_of
-from fhir_server.conformance import DefinitionRegistry
+from fhir_server.app import definitions_of, search_parameters_of
 from fhir_server.index import MONGODB_INDEXES, Indexer
 from fhir_server.settings import Settings
 from fhir_server.spec.json_format import decode_trusted, encode
@@ -110,7 +109,7 @@ _INDEXERS: list[Indexer] = []
 def _indexer() -> Indexer:
     if not _INDEXERS:
         settings = Settings()
-        definitions = DefinitionRegistry(content_folders(settings))
+        definitions = definitions_of(settings)
         _INDEXERS.append(Indexer(search_parameters_of(settings, definitions)))
     return _INDEXERS[0]
 

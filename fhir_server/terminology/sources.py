@@ -1,0 +1,141 @@
+"""Where definitions come from, each source with all versions that it has of a canonical URL.
+
+https://hl7.org/fhir/R4/terminology-service.html
+
+A `Scope` asks its sources one after the other; the first that has a fitting version answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol, TypeAlias
+
+from fhir_server.conformance import DefinitionRegistry
+from fhir_server.spec.definitions import table
+from fhir_server.terminology.code_systems import CodeSystemContent, CodeSystemProvider
+
+Resource: TypeAlias = dict[str, Any]
+Key: TypeAlias = tuple[str, str]
+"""Resource type and canonical URL without version."""
+
+
+class Source(Protocol):
+    """Definitions by canonical URL."""
+
+    def code_systems(self, url: str) -> Sequence[CodeSystemProvider]:
+        """Returns every version of a code system that is here, in any order."""
+
+    def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
+        """Returns every version of a `ValueSet`, of a `CodeSystem` that is a supplement, or of a `ConceptMap`."""
+
+
+class ResourceSource:
+    """Resources that came with a request or that clients stored; `read` makes the code system of a CodeSystem."""
+
+    def __init__(
+        self, resources: Iterable[Resource], read: Callable[[Resource], CodeSystemProvider] = CodeSystemContent
+    ) -> None:
+        self._by_key = by_key(resources)
+        self._read = read
+
+    def code_systems(self, url: str) -> Sequence[CodeSystemProvider]:
+        rows = self._by_key.get(("CodeSystem", url), ())
+        return [self._read(row) for row in rows if row.get("content") != "supplement"]
+
+    def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
+        return self._by_key.get((resource_type, url), ())
+
+
+class RegistrySource:
+    """What the server loads at its start: `profiles/`, `terminology/`, installed packages.
+
+    Their supplements belong to the server's own content and are always merged in.
+    """
+
+    def __init__(self, registry: DefinitionRegistry) -> None:
+        self._registry = registry
+        self._read: tuple[int, dict[Key, list[Resource]]] = (-1, {})
+        self._providers: dict[str, list[CodeSystemContent]] = {}
+
+    def code_systems(self, url: str) -> Sequence[CodeSystemProvider]:
+        if url not in self._providers or self._count() != self._read[0]:
+            self._providers[url] = [
+                CodeSystemContent(row, self.supplements_of(url))
+                for row in self.resources("CodeSystem", url)
+                if row.get("content") != "supplement"
+            ]
+        return self._providers[url]
+
+    def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
+        count = self._count()
+        if count != self._read[0]:
+            types = ("CodeSystem", "ValueSet", "ConceptMap")
+            self._read = (count, by_key(row for each in types for row in self._registry.resources(each)))
+            self._providers.clear()
+        return self._read[1].get((resource_type, url), ())
+
+    def supplements_of(self, url: str) -> list[Resource]:
+        """Returns the supplements that add to a code system."""
+        return [
+            row
+            for row in self._registry.resources("CodeSystem")
+            if row.get("content") == "supplement" and row.get("supplements", "").partition("|")[0] == url
+        ]
+
+    def _count(self) -> int:
+        return sum(len(self._registry.resources(each)) for each in ("CodeSystem", "ValueSet", "ConceptMap"))
+
+
+class CoreSource:
+    """R4's own tables."""
+
+    def code_systems(self, url: str) -> Sequence[CodeSystemProvider]:
+        found = core_code_system(url)
+        return (found,) if found else ()
+
+    def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
+        row = _core("value_sets").get(url) if resource_type == "ValueSet" else None
+        return (row,) if row else ()
+
+
+class SystemsSource:
+    """Code systems that need no definition: those with rules of their own, and compiled files.
+
+    `systems` gives by URL what opens each version; opened once, when first asked for.
+    """
+
+    def __init__(self, systems: Mapping[str, Callable[[], Sequence[CodeSystemProvider]]]) -> None:
+        self._systems = systems
+        self._opened: dict[str, Sequence[CodeSystemProvider]] = {}
+
+    def code_systems(self, url: str) -> Sequence[CodeSystemProvider]:
+        if url not in self._systems:
+            return ()
+        if url not in self._opened:
+            self._opened[url] = self._systems[url]()
+        return self._opened[url]
+
+    def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
+        return ()
+
+
+def by_key(resources: Iterable[Resource]) -> dict[Key, list[Resource]]:
+    """Returns resources by type and canonical URL; those without one are left out."""
+    found: dict[Key, list[Resource]] = {}
+    for row in resources:
+        if "url" in row:
+            found.setdefault((row["resourceType"], row["url"]), []).append(row)
+    return found
+
+
+@cache
+def core_code_system(url: str) -> CodeSystemContent | None:
+    """Returns a code system of R4's tables, None where they have none."""
+    row = _core("code_systems").get(url)
+    return None if row is None or row.get("content") == "supplement" else CodeSystemContent(row)
+
+
+@cache
+def _core(name: str) -> dict[str, Resource]:
+    return {row["url"]: row for row in table(name) if "url" in row}
