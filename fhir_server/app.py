@@ -22,6 +22,7 @@ from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
+from fhir_server.interactions.stored_definitions import StoredDefinitions
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.operations import offered, patient_purge
 from fhir_server.rest import FhirApplication, async_requests
@@ -33,7 +34,7 @@ from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
-from fhir_server.validation import Validator
+from fhir_server.validation import ValidationOptions, Validator
 
 ROOT = "/fhir"
 
@@ -69,6 +70,8 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = definitions_of(settings)
     terminology = Terminology(definitions)
+    options = ValidationOptions(settings.best_practice, settings.unknown_extensions)
+    validator = Validator(definitions, terminology, options)
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
@@ -79,7 +82,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, Validator(definitions, terminology), search_parameters, store)
+            repository = _repository(settings, validator, terminology, search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
@@ -134,6 +137,7 @@ def content_folders(settings: Settings) -> list[Path]:
 def _repository(
     settings: Settings,
     validator: Validator,
+    terminology: Terminology,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
 ) -> Repository:
@@ -151,6 +155,8 @@ def _repository(
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
+        terminology=terminology,
+        definitions=StoredDefinitions(store, search_parameters, settings.query_timeout_ms),
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),
         turnstile=Turnstile(),

@@ -26,6 +26,8 @@ class Settings:
     max_bundle_entries: int = _setting(1000, "Most entries of a batch or transaction.")
     parameter_delay_ms: int = _setting(2000, "How long a process takes at most to learn of a search parameter.")
     page_key: str = _setting("", "Secret that signs page tokens; empty: made anew at each start.")
+    best_practice: str = _setting("ignore", "Constraints that are only best practice: `ignore` or `warn`.")
+    unknown_extensions: str = _setting("accept", "Extensions nobody defined: `accept`, `warn` or `refuse`.")
     content_dir: str = _setting("", "Folder with `profiles` and `terminology`; empty: those of the installation.")
     packages_dir: str = _setting("packages", "Folder of installed FHIR packages; empty: none are loaded.")
     terminology_dir: str = _setting(

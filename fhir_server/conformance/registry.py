@@ -125,6 +125,11 @@ class DefinitionRegistry:
         """Returns the resources of a type that the content brings, without those of packages."""
         return list(self._by_type.get(resource_type, ()))
 
+    def package_versions(self, resource_type: str, url: str) -> list[dict[str, Any]]:
+        """Returns what packages hold of a URL, in all its versions, newest first."""
+        found = (packed for packed in self._packed.get(url, ()) if packed.entry.resource_type == resource_type)
+        return [self._unpacked(packed) for packed in found]
+
     def package_entries(self, resource_type: str) -> Iterator[tuple[Manifest, Entry]]:
         """Yields what packages hold of a type, without reading it: the package and its index entry."""
         for packed in self._packed_by_type.get(resource_type, ()):

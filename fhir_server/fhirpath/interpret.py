@@ -83,6 +83,8 @@ def _variable(tree: Variable) -> Step:
         return lambda _focus, scope: [scope.resource] if scope.resource else []
     if name == "rootResource":
         return lambda _focus, scope: [scope.root] if scope.root else []
+    if name == "extension":
+        return lambda _focus, scope: scope.extension
     for prefix, url in (("vs-", "http://hl7.org/fhir/ValueSet/"), ("ext-", "http://hl7.org/fhir/StructureDefinition/")):
         if name.startswith(prefix):
             return _literal(Literal(STRING, url + name.removeprefix(prefix)))

@@ -14,23 +14,28 @@ from fhir_server.fhirpath.values import Node, Nodes
 @dataclass(frozen=True, slots=True)
 class Environment:
     """The resource an expression belongs to (`%resource`), the one that contains it (`%rootResource`), and how to
-    follow a reference. `resolve` gets the literal reference and returns the resource, or None."""
+    follow a reference. `resolve` gets the literal reference and returns the resource, or None. `extension` is
+    `%extension`, which the context invariants of extensions speak of."""
 
     resource: dict[str, Any] | None = None
     root: dict[str, Any] | None = None
     resolve: Resolver | None = None
+    extension: dict[str, Any] | None = None
 
 
 class Scope:
     """One evaluation: its environment as nodes, and the values of `$this`, `$index` and `$total`."""
 
-    __slots__ = ("_clock", "_descendants", "context", "index", "resolve", "resource", "root", "this", "total")
+    __slots__ = (
+        "_clock", "_descendants", "context", "extension", "index", "resolve", "resource", "root", "this", "total",
+    )  # fmt: skip
 
     def __init__(self, context: Nodes, resource: Node | None, root: Node | None, resolve: Resolver | None) -> None:
         self.context = self.this = context
         self.resource = resource
         self.root = root
         self.resolve = resolve
+        self.extension: Nodes = ()
         self.index: int | None = None
         self.total: Nodes = ()
         self._clock: list[datetime] = []
@@ -54,7 +59,7 @@ class Scope:
         """Returns the scope of a criterion, for one item of the focus."""
         scope = Scope(self.context, self.resource, self.root, self.resolve)
         scope.this, scope.index, scope.total = this, index, self.total
-        scope._clock, scope._descendants = self._clock, self._descendants
+        scope._clock, scope._descendants, scope.extension = self._clock, self._descendants, self.extension
         return scope
 
 
@@ -66,7 +71,10 @@ def open_scope(node: Node, environment: Environment | None) -> Scope:
         resource = node[1]
     here = resource_node(resource) if resource is not None else None
     above = resource_node(root) if root is not None else here
-    return Scope([node], here, above, environment.resolve if environment is not None else None)
+    scope = Scope([node], here, above, environment.resolve if environment is not None else None)
+    if environment is not None and environment.extension is not None:
+        scope.extension = [("Extension", environment.extension, None)]
+    return scope
 
 
 Step = Callable[[Nodes, Scope], Nodes]

@@ -10,9 +10,11 @@ from uuid import UUID
 from fhir_server.index import Indexer, SearchParameterRegistry
 from fhir_server.interactions.once import Once
 from fhir_server.interactions.parameter_watch import ParameterWatch
+from fhir_server.interactions.stored_definitions import StoredDefinitions
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.search import Record, SearchRequest
 from fhir_server.store import Batches, ResourceStore
+from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 
 
@@ -44,13 +46,16 @@ class Repository:
 
     `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
     `identifier=system|value`, and `records` whole records of patients, those of several requests together; the work of
-    bundles goes through the `turnstile`.
+    bundles goes through the `turnstile`. `terminology` is what the server knows of codes by itself, `definitions` what
+    clients stored.
     """
 
     store: ResourceStore
     validator: Validator
     indexer: Indexer
     search_parameters: SearchParameterRegistry
+    terminology: Terminology
+    definitions: StoredDefinitions
     watch: ParameterWatch
     conditions: Batches[SearchRequest, list[str]]
     records: Batches[str, Record | None]

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeAlias
 
-from fhir_server.conformance import DefinitionRegistry
+from fhir_server.conformance import DefinitionRegistry, split_canonical
 from fhir_server.spec.definitions import table
 from fhir_server.terminology.code_systems import CodeSystemContent, CodeSystemProvider
 
 Resource: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, str]
 """Resource type and canonical URL without version."""
+
+
+_TYPES = ("CodeSystem", "ValueSet", "ConceptMap")
 
 
 class Source(Protocol):
@@ -47,11 +50,8 @@ class ResourceSource:
         return self._by_key.get((resource_type, url), ())
 
 
-class RegistrySource:
-    """What the server loads at its start: `profiles/`, `terminology/`, installed packages.
-
-    Their supplements belong to the server's own content and are always merged in.
-    """
+class ContentSource:
+    """What the server's own content brings: `terminology/`. Its supplements belong to it and are always merged in."""
 
     def __init__(self, registry: DefinitionRegistry) -> None:
         self._registry = registry
@@ -59,32 +59,42 @@ class RegistrySource:
         self._providers: dict[str, list[CodeSystemContent]] = {}
 
     def code_systems(self, url: str) -> Sequence[CodeSystemProvider]:
-        if url not in self._providers or self._count() != self._read[0]:
-            self._providers[url] = [
-                CodeSystemContent(row, self.supplements_of(url))
-                for row in self.resources("CodeSystem", url)
-                if row.get("content") != "supplement"
+        rows = [row for row in self.resources("CodeSystem", url) if row.get("content") != "supplement"]
+        if rows and url not in self._providers:
+            supplements = [
+                row
+                for row in self._registry.own_resources("CodeSystem")
+                if row.get("content") == "supplement" and split_canonical(row.get("supplements", ""))[0] == url
             ]
-        return self._providers[url]
+            self._providers[url] = [CodeSystemContent(row, supplements) for row in rows]
+        return self._providers.get(url, ())
 
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
-        count = self._count()
+        own = [self._registry.own_resources(each) for each in _TYPES]
+        count = sum(map(len, own))
         if count != self._read[0]:
-            types = ("CodeSystem", "ValueSet", "ConceptMap")
-            self._read = (count, by_key(row for each in types for row in self._registry.resources(each)))
+            self._read = (count, by_key(row for rows in own for row in rows))
             self._providers.clear()
         return self._read[1].get((resource_type, url), ())
 
-    def supplements_of(self, url: str) -> list[Resource]:
-        """Returns the supplements that add to a code system."""
-        return [
-            row
-            for row in self._registry.resources("CodeSystem")
-            if row.get("content") == "supplement" and row.get("supplements", "").partition("|")[0] == url
-        ]
 
-    def _count(self) -> int:
-        return sum(len(self._registry.resources(each)) for each in ("CodeSystem", "ValueSet", "ConceptMap"))
+class PackageSource:
+    """What the installed packages hold, each read when first asked for."""
+
+    def __init__(self, registry: DefinitionRegistry) -> None:
+        self._registry = registry
+        self._providers: dict[str, list[CodeSystemContent]] = {}
+
+    def code_systems(self, url: str) -> Sequence[CodeSystemProvider]:
+        if url not in self._providers:
+            rows = [row for row in self.resources("CodeSystem", url) if row.get("content") != "supplement"]
+            if not rows:
+                return ()
+            self._providers[url] = [CodeSystemContent(row) for row in rows]
+        return self._providers[url]
+
+    def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
+        return self._registry.package_versions(resource_type, url)
 
 
 class CoreSource:

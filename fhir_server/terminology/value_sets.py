@@ -15,7 +15,7 @@ from fhir_server.errors import FhirError
 from fhir_server.terminology.code_systems import CodeSystemProvider
 from fhir_server.terminology.composition import Composition
 from fhir_server.terminology.scope import Scope
-from fhir_server.terminology.sources import CoreSource, RegistrySource, Source
+from fhir_server.terminology.sources import ContentSource, CoreSource, PackageSource, Source
 
 MOST_CODES = 50_000
 """Codes of a value set that are kept at hand; one with more is asked code by code."""
@@ -69,7 +69,8 @@ class Terminology:
 
     def __init__(self, registry: DefinitionRegistry, sources: Sequence[Source] = ()) -> None:
         self._registry = registry
-        self.sources: tuple[Source, ...] = (RegistrySource(registry), CoreSource(), *sources)
+        own = ContentSource(registry), PackageSource(registry), CoreSource()
+        self.sources: tuple[Source, ...] = (*own, *sources)
         self._code_sets: dict[str, CodeSet | None] = {}
         self._compositions: dict[str, Composition | None] = {}
 

@@ -1,6 +1,7 @@
 """Is a resource what R4 and its profiles ask for? https://hl7.org/fhir/R4/validation.html"""
 
+from fhir_server.validation.options import ValidationOptions
 from fhir_server.validation.targets import relative_target
 from fhir_server.validation.validator import Validator
 
-__all__ = ["Validator", "relative_target"]
+__all__ = ["ValidationOptions", "Validator", "relative_target"]

@@ -1,37 +1,39 @@
-"""What extensions must look like, and which ones may change a meaning. https://hl7.org/fhir/R4/extensibility.html
+"""What extensions must look like, where they may stand, and which ones may change a meaning.
 
-An extension that is not known here is kept and checked as data; a modifier extension that is not known is refused,
-because whoever does not know it must not process the element. In a Basic it is a warning: that resource has no
-meaning of its own that a modifier could turn, and this server does nothing with it but keep it.
+https://hl7.org/fhir/R4/extensibility.html
+
+An extension that is not known here is kept and checked as data, unless the operator chooses otherwise; a modifier
+extension that is not known is refused, because whoever does not know it must not process the element. In a Basic it is
+a warning: that resource has no meaning of its own that a modifier could turn, and this server does nothing with it but
+keep it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry
-from fhir_server.spec.definitions import structure_definitions
-from fhir_server.validation import messages
+from fhir_server.validation import extension_messages as messages
+from fhir_server.validation.extension_definitions import ExtensionDefinitions
+from fhir_server.validation.extension_places import Holder, HolderCheck
 from fhir_server.validation.findings import Check, Context, Findings, all_well
+from fhir_server.validation.options import ValidationOptions
+from fhir_server.validation.quick import with_writer
+
+_SEVERITIES = {"warn": "warning", "refuse": "error"}
 
 
 class ExtensionRules:
-    """Checks on values of the type Extension."""
+    """Checks on values of the type Extension, and on what holds them."""
 
-    def __init__(self, definitions: DefinitionRegistry, profile_check: Callable[[str], Check]) -> None:
-        self._definitions = definitions
+    def __init__(
+        self, definitions: DefinitionRegistry, profile_check: Callable[[str], Check], options: ValidationOptions
+    ) -> None:
+        self._known = ExtensionDefinitions(definitions)
         self._profile_check = profile_check
         self._checks: dict[str, Check] = {}
-
-    @cached_property
-    def known(self) -> frozenset[str]:
-        """The canonical URLs of every extension that is defined here."""
-        rows = [*structure_definitions().values(), *self._definitions.profiles()]
-        return frozenset(
-            row["url"] for row in rows if row.get("type") == "Extension" and row.get("derivation") == "constraint"
-        )
+        self._unknown = _SEVERITIES.get(options.unknown_extensions)
 
     @staticmethod
     def check_content(value: Any, _context: Context) -> Findings | None:
@@ -44,15 +46,19 @@ class ExtensionRules:
         url = value.get("url") if type(value) is dict else None
         check = self._checks.get(url) if type(url) is str else None
         if check is None:
-            if type(url) is not str or url not in self.known:
+            if type(url) is not str or self._known.find(url) is None:
                 return None
             check = self._checks[url] = self._profile_check(url)
         return None if check is all_well else check(value, context)
 
-    def check_modifier(self, value: Any, context: Context) -> Findings | None:
-        """Refuses a modifier extension whose definition is not known."""
-        url = value.get("url") if type(value) is dict else None
-        if type(url) is str and url not in self.known:
-            severity = "warning" if context.resource.get("resourceType") == "Basic" else "error"
-            return [messages.unknown_modifier_extension(url, severity).at(".url")]
-        return self.check_known(value, context)
+    def holder_check(self, path: str, type_code: str) -> Check:
+        """Returns the check of an object of `type_code` at the element `path`: may its extensions stand there?
+
+        The object of a primitive's `_name` is of the primitive's type.
+        """
+        places = HolderCheck(self._known, Holder(path, type_code), self._unknown)
+
+        def check_holder(value: Any, context: Context) -> Findings | None:
+            return places.check(value, context)
+
+        return with_writer(check_holder, places.write)

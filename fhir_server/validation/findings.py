@@ -66,6 +66,9 @@ class Context:
 
     __slots__ = ("_environment", "depth", "resolve", "resource", "root")
 
+    extension = None
+    """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
+
     def __init__(
         self,
         resource: dict[str, Any],

@@ -12,13 +12,14 @@ from typing import Any
 from fhir_server.fhirpath import Expression, compile_expression
 from fhir_server.fhirpath.code import Code
 from fhir_server.validation.findings import PLACE, Check, Context, Finding, Findings, all_of
+from fhir_server.validation.options import DEFAULT_OPTIONS, ValidationOptions
 from fhir_server.validation.quick import with_writer
 
 ENGLISH_TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
 NATIVE_KEYS = frozenset({"ele-1", "ext-1", "ref-1", "sqty-1", "txt-1", "txt-2"})
 """Constraints that the checks of structure, cardinality, references and narratives hold themselves."""
-BEST_PRACTICE_KEYS = frozenset({"dom-6"})
-"""Advice, such as a narrative for every resource, that is not asked for here."""
+BEST_PRACTICE = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice"
+"""Marks a constraint as advice, such as a narrative for every resource (dom-6)."""
 
 Twin = Callable[[Any, Context], bool]
 
@@ -26,18 +27,19 @@ Twin = Callable[[Any, Context], bool]
 class Invariants:
     """Compiles the constraints of an element definition to one check."""
 
-    def __init__(self, twins: Mapping[str, Twin]) -> None:
+    def __init__(self, twins: Mapping[str, Twin], options: ValidationOptions = DEFAULT_OPTIONS) -> None:
         self._twins = twins
+        self._takes_advice = options.best_practice == "warn"
 
     def check(self, definition: Mapping[str, Any], type_name: str, inherited: Sequence[str] = ()) -> Check:
         """Returns the check of a definition's constraints on a value of `type_name`, without those whose keys are
         `inherited`.
         """
-        skipped = {*NATIVE_KEYS, *BEST_PRACTICE_KEYS, *inherited}
+        skipped = {*NATIVE_KEYS, *inherited}
         return all_of(
             self._constraint(entry, type_name)
             for entry in definition.get("constraint", ())
-            if entry["key"] not in skipped and "expression" in entry
+            if entry["key"] not in skipped and "expression" in entry and (self._takes_advice or not is_advice(entry))
         )
 
     def _constraint(self, entry: Mapping[str, Any], type_name: str) -> Check:
@@ -84,6 +86,11 @@ def _expression_check(entry: Mapping[str, Any], type_name: str) -> Check:
     return with_writer(check_expression, write_expression)
 
 
+def is_advice(entry: Mapping[str, Any]) -> bool:
+    """True for a constraint that its definition marks as best practice."""
+    return any(one.get("url") == BEST_PRACTICE and one.get("valueBoolean") for one in entry.get("extension", ()))
+
+
 def texts(entry: Mapping[str, Any]) -> tuple[str, str]:
     """Returns a constraint's text in English and French: `human` is French in our content, English stands in its
     translation.
@@ -104,7 +111,7 @@ def broken(entry: Mapping[str, Any]) -> Finding:
     """The finding of a constraint that does not hold."""
     english, french = texts(entry)
     key = entry["key"]
-    severity = "warning" if entry.get("severity") == "warning" else "error"
+    severity = "warning" if entry.get("severity") == "warning" or is_advice(entry) else "error"
     return Finding(
         "invariant",
         key,

@@ -321,27 +321,5 @@ def contained_missing(literal: str) -> Finding:
     )
 
 
-def unknown_modifier_extension(url: str, severity: str = "error") -> Finding:
-    """Who does not know it must not process it. https://hl7.org/fhir/R4/extensibility.html#modifierExtension"""
-    return Finding(
-        "extension",
-        "modifier-extension-unknown",
-        f"The modifier extension `{shown(url)}` at `{PLACE}` is not known here: "
-        "its element cannot be understood safely.",
-        f"L’extension modificatrice `{shown(url)}` à `{PLACE}` n’est pas connue ici : "
-        "son élément ne peut pas être compris sans risque.",
-        severity,
-    )
-
-
-def extension_content() -> Finding:
-    return Finding(
-        "invariant",
-        "ext-1",
-        f"The extension at `{PLACE}` must have either a value or extensions, not both and not none (ext-1).",
-        f"L’extension à `{PLACE}` doit avoir soit une valeur soit des extensions, ni les deux ni aucune (ext-1).",
-    )
-
-
 def narrative(english: str, french: str, rule: str, severity: str = "error") -> Finding:
     return Finding("invariant", rule, f"`{PLACE}`: {english}", f"`{PLACE}` : {french}", severity)

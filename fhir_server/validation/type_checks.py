@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry, ElementNode
@@ -47,6 +48,7 @@ class TypeChecks:
         terminology: Terminology,
         invariants: Invariants,
         profile_check: ProfileCheck,
+        extensions: ExtensionRules,
         resource_rule: Check,
     ) -> None:
         self._definitions = definitions
@@ -54,7 +56,7 @@ class TypeChecks:
         self._invariants = invariants
         self._profile_check = profile_check
         self._resource_rule = resource_rule
-        self._extensions = ExtensionRules(definitions, profile_check)
+        self._extensions = extensions
         self._checks: dict[str, Check] = {}
         self._cells: dict[str, Cell] = {}
         self._resource_types = resource_types()
@@ -78,7 +80,7 @@ class TypeChecks:
         elif type_name == "Extension":
             rules.append(self._extensions.check_content)
         elif shape.is_resource:
-            rules.append(self._resource_rule)
+            rules += [self._resource_rule, self._extensions.holder_check(type_name, type_name)]
         shape.rules = tuple(rules)
         check = object_check(shape)
         if shape.is_resource and shape.test is not None:
@@ -160,7 +162,8 @@ class TypeChecks:
         self._defer(shape.elements, name, lambda: self._element(child, type_name, path, repeats))
         if type_name in primitives.CHECKS and type_name != "xhtml":
             wrap = shadow_array_check if repeats else _as_is
-            self._defer(shape.shadows, f"_{name}", lambda: wrap(self._beside_check()))
+            holds = partial(self._extensions.holder_check, f"{path}.{child.name}", type_name)
+            self._defer(shape.shadows, f"_{name}", lambda: wrap(all_of([self._beside_check(), holds()])))
 
     @staticmethod
     def _defer(table: dict[str, Check], name: str, compile_: Callable[[], Check]) -> None:
@@ -187,9 +190,8 @@ class TypeChecks:
                 return deep_check(with_test(self._contained, self._is_contained_well))
             return deep_check(with_test(self._entry, self._is_entry_well))
         if type_name == "Extension":
-            is_modifier = child.name == "modifierExtension"
-            extra = self._extensions.check_modifier if is_modifier else self._extensions.check_known
-            return deep_check(all_of([self.type_check("Extension"), extra]))
+            holds = self._extensions.holder_check(element_path, "Extension")
+            return deep_check(all_of([self.type_check("Extension"), self._extensions.check_known, holds]))
         check = self.type_check(type_name)
         if type_name == "Reference" and child.name == "assigner":
             check = deep_check(check)
@@ -208,6 +210,8 @@ class TypeChecks:
 
     def _additions(self, child: ElementNode, type_name: str, path: str) -> list[Check]:
         found = [self._invariants.check(child.definition, type_name)]
+        if type_name not in primitives.CHECKS:
+            found.append(self._extensions.holder_check(path, type_name))
         entries = [entry for entry in child.definition.get("type", ()) if entry["code"] == type_name]
         if type_name == "Reference":
             targets = [url.rpartition("/")[2] for entry in entries for url in entry.get("targetProfile", ())]
@@ -222,6 +226,7 @@ class TypeChecks:
         if key not in self._checks:
             shape = self._shape(node, path)
             shape.invariants = self._invariants.check(node.definition, path)
+            shape.rules = (self._extensions.holder_check(path, (node.type_codes or ("BackboneElement",))[0]),)
             self._checks[key] = object_check(shape)
         return self._checks[key]
 

@@ -10,8 +10,10 @@ from fhir_server.outcome import Issue
 from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation.bundles import build_resolver
+from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Context, Findings, joined
 from fhir_server.validation.invariants import Invariants
+from fhir_server.validation.options import DEFAULT_OPTIONS, ValidationOptions
 from fhir_server.validation.profiles import ProfileChecks
 from fhir_server.validation.quick import with_test
 from fhir_server.validation.targets import TargetPolicy
@@ -22,12 +24,15 @@ from fhir_server.validation.type_checks import TypeChecks
 class Validator:
     """Validates resources; keeps compiled checks, so make one and share it."""
 
-    def __init__(self, definitions: DefinitionRegistry, terminology: Terminology) -> None:
-        invariants = Invariants(TWINS)
+    def __init__(
+        self, definitions: DefinitionRegistry, terminology: Terminology, options: ValidationOptions = DEFAULT_OPTIONS
+    ) -> None:
+        invariants = Invariants(TWINS, options)
         self._definitions = definitions
         self._profiles = ProfileChecks(definitions, terminology, invariants)
         claimed = with_test(self._check_claimed, self._fits_claimed)
-        self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, claimed)
+        extensions = ExtensionRules(definitions, self._profiles.check, options)
+        self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, extensions, claimed)
         self._targets = TargetPolicy(definitions)
 
     def validate(self, resource: dict[str, Any], *, profiles: Sequence[str] = ()) -> list[Issue]:

@@ -20,8 +20,16 @@ ELEMENT_FACTS = (
     "id", "path", "sliceName", "min", "max", "contentReference", "isModifier", "isSummary", "maxLength",
     "minValueInteger", "maxValueInteger", "maxValuePositiveInt",
 )  # fmt: skip
+STRUCTURE_FACTS = (
+    "url", "name", "kind", "abstract", "type", "baseDefinition", "derivation", "context", "contextInvariant",
+)  # fmt: skip
 DROPPED_CONSTRAINTS = {"ele-1", "ext-1"}
 """Carried by every element; the validator checks them natively, so the tables do not repeat them."""
+KEPT_EXTENSIONS = {
+    "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice",
+    "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet",
+}
+"""Extensions of constraints and bindings that say a rule; all others explain."""
 
 
 def resources(package: Path) -> Iterator[dict[str, Any]]:
@@ -44,9 +52,9 @@ def element(source: dict[str, Any]) -> dict[str, Any]:
     if types:
         kept["type"] = types
     if "valueSet" in (binding := source.get("binding", {})):
-        kept["binding"] = {"strength": binding["strength"], "valueSet": binding["valueSet"]}
+        kept["binding"] = {"strength": binding["strength"], "valueSet": binding["valueSet"], **_rules(binding)}
     constraints = [
-        {name: entry[name] for name in ("key", "severity", "expression") if name in entry}
+        {name: entry[name] for name in ("key", "severity", "expression") if name in entry} | _rules(entry)
         for entry in source.get("constraint", [])
         if entry["key"] not in DROPPED_CONSTRAINTS and "expression" in entry
     ]
@@ -60,6 +68,12 @@ def element(source: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _rules(entry: dict[str, Any]) -> dict[str, Any]:
+    """Returns the extensions of a constraint or binding that say a rule."""
+    kept = [extension for extension in entry.get("extension", []) if extension["url"] in KEPT_EXTENSIONS]
+    return {"extension": kept} if kept else {}
+
+
 def _type(entry: dict[str, Any]) -> dict[str, Any]:
     """Returns one `type`; the FHIRPath system types of ids and values become the FHIR type that the JSON carries."""
     code = entry["code"]
@@ -67,7 +81,7 @@ def _type(entry: dict[str, Any]) -> dict[str, Any]:
         if extension["url"].endswith("structuredefinition-fhir-type"):
             code = extension.get("valueUrl", extension.get("valueUri"))
     kept = {"code": code}
-    for name in ("profile", "targetProfile"):
+    for name in ("profile", "targetProfile", "aggregation", "versioning"):
         if name in entry:
             kept[name] = entry[name]
     return kept
@@ -75,11 +89,7 @@ def _type(entry: dict[str, Any]) -> dict[str, Any]:
 
 def structure(source: dict[str, Any]) -> dict[str, Any]:
     """Returns a StructureDefinition as facts: a snapshot for types, a differential for profiles and extensions."""
-    kept: dict[str, Any] = {
-        name: source[name]
-        for name in ("url", "name", "kind", "abstract", "type", "baseDefinition", "derivation", "context")
-        if name in source
-    }
+    kept: dict[str, Any] = {name: source[name] for name in STRUCTURE_FACTS if name in source}
     profile = source.get("derivation") == "constraint"
     part = "differential" if profile else "snapshot"
     kept[part] = {"element": [element(entry) for entry in source[part]["element"]]}

@@ -297,8 +297,9 @@ def test_discriminator_reaches_other_definitions(
 
 
 def test_own_modifier_extension_is_known() -> None:
-    edits = {"modifierExtension": [{"url": BASE + "colour", "valueCode": "green"}]}
-    assert validate([COLOUR, profile("Patient", [])], edited("patient", edits)) == []
+    edits = {"modifierExtension": [{"url": BASE + "not", "valueBoolean": True}]}
+    definition = profile("Extension", [{"id": "Extension", "isModifier": True}], "not")
+    assert validate([definition, profile("Patient", [])], edited("patient", edits)) == []
 
 
 def test_slice_of_a_slice_counts_its_own() -> None:

@@ -1,0 +1,101 @@
+"""What clients stored of terminology, read for the engine: CodeSystems, ValueSets, ConceptMaps by canonical URL.
+
+https://hl7.org/fhir/R4/terminology-service.html
+
+Every question goes to the database, so that what another process stored a moment ago counts; what a version says is
+read once and kept, up to a size.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fhir_server.index import SearchParameterRegistry
+from fhir_server.search import Reader, parse_search
+from fhir_server.search.page import found
+from fhir_server.spec.json_format import decode_trusted
+from fhir_server.store import BODY, ResourceStore
+from fhir_server.terminology.code_systems import CodeSystemContent
+from fhir_server.terminology.sources import Key, Resource
+
+MOST_BYTES_KEPT = 4 << 20
+"""JSON of definitions that are kept at hand; in memory they take some ten times as much."""
+
+_Version = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A stored definition; `code_system` is what a CodeSystem that is no supplement holds, else None."""
+
+    resource: Resource
+    code_system: CodeSystemContent | None
+    size_bytes: int
+
+
+class StoredDefinitions:
+    """Reads definitions by canonical URL. One per process."""
+
+    def __init__(self, store: ResourceStore, registry: SearchParameterRegistry, timeout_ms: int) -> None:
+        self._store = store
+        self._registry = registry
+        self._timeout_ms = timeout_ms
+        self._kept: OrderedDict[_Version, Definition] = OrderedDict()
+        self._kept_bytes = 0
+
+    async def read(self, keys: Iterable[Key]) -> list[Definition]:
+        """Returns every stored version of what the keys name, in no certain order."""
+        urls: dict[str, list[str]] = {}
+        for resource_type, url in keys:
+            urls.setdefault(resource_type, []).append(url)
+        read = [await self._read_type(resource_type, each) for resource_type, each in urls.items()]
+        return [definition for definitions in read for definition in definitions]
+
+    async def _read_type(self, resource_type: str, urls: Sequence[str]) -> list[Definition]:
+        reader = Reader(self._store, self._registry, self._timeout_ms)
+        request = parse_search(resource_type, [("url", ",".join(map(_escaped, urls)))], self._registry)
+        query = await reader.query(resource_type, request.clauses)
+        versions = [(resource_type, row["_id"], row["v"]) for row in await reader.find(query, projection={"v": 1})]
+        if missing := [version for version in versions if version not in self._kept]:
+            ids = [id_ for _, id_, _ in missing]
+            bodies = await reader.find(
+                await reader.query(resource_type, request.clauses, also={"_id": {"$in": ids}}),
+                projection={"v": 1, **BODY},
+            )
+            read = {
+                (resource_type, row["_id"], row["v"]): definition_of(found(resource_type, row).json) for row in bodies
+            }
+        else:
+            read = {}
+        definitions = {version: self._kept[version] for version in versions if version in self._kept} | read
+        for version, definition in definitions.items():
+            self._keep(version, definition)
+        return list(definitions.values())
+
+    def _keep(self, version: _Version, definition: Definition) -> None:
+        if version in self._kept:
+            self._kept.move_to_end(version)
+            return
+        if definition.size_bytes > MOST_BYTES_KEPT:
+            return
+        self._kept[version] = definition
+        self._kept_bytes += definition.size_bytes
+        while self._kept_bytes > MOST_BYTES_KEPT:
+            _, oldest = self._kept.popitem(last=False)
+            self._kept_bytes -= oldest.size_bytes
+
+
+def definition_of(json: bytes) -> Definition:
+    """Returns the definition that a stored resource is."""
+    resource = decode_trusted(json)
+    is_system = resource["resourceType"] == "CodeSystem" and resource.get("content") != "supplement"
+    return Definition(resource, CodeSystemContent(resource) if is_system and "url" in resource else None, len(json))
+
+
+def _escaped(url: str) -> str:
+    """Returns a URL as a search value, in which some characters mean something."""
+    for sign in ("\\", ",", "|", "$"):
+        url = url.replace(sign, f"\\{sign}")
+    return url

@@ -1,0 +1,29 @@
+"""What an operator may choose about findings that R4 leaves to servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BEST_PRACTICE = ("ignore", "warn")
+UNKNOWN_EXTENSIONS = ("accept", "warn", "refuse")
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationOptions:
+    """How advice and unknown extensions are taken; raises ValueError, with the choices, for any other word.
+
+    `best_practice`: constraints that their definition marks as best practice (dom-6) are not evaluated, or warn.
+    `unknown_extensions`: extensions that nobody defined here are kept silently, with a warning, or refused. Unknown
+    modifier extensions are refused whatever is chosen: https://hl7.org/fhir/R4/extensibility.html#modifierExtension
+    """
+
+    best_practice: str = "ignore"
+    unknown_extensions: str = "accept"
+
+    def __post_init__(self) -> None:
+        for name, choices in (("best_practice", BEST_PRACTICE), ("unknown_extensions", UNKNOWN_EXTENSIONS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not `{getattr(self, name)}`.")
+
+
+DEFAULT_OPTIONS = ValidationOptions()
