@@ -22,6 +22,7 @@ from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
+from fhir_server.interactions.stated_policy import with_policy
 from fhir_server.interactions.stored_definitions import StoredDefinitions
 from fhir_server.interactions.turnstile import Turnstile
 from fhir_server.operations import offered, patient_purge
@@ -35,7 +36,7 @@ from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
 from fhir_server.terminology.compiled import CompiledLibrary, CompiledSource
-from fhir_server.validation import ValidationOptions, Validator
+from fhir_server.validation import ValidationOptions, Validator, WritePolicy, read_policy
 
 ROOT = "/fhir"
 
@@ -71,7 +72,8 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = definitions_of(settings)
     terminology = build_terminology(settings, definitions)
-    options = ValidationOptions(settings.best_practice, settings.unknown_extensions)
+    policy = policy_of(settings, definitions)
+    options = ValidationOptions(settings.best_practice, settings.unknown_extensions, policy)
     validator = Validator(definitions, terminology, options)
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
@@ -119,6 +121,12 @@ def build_terminology(settings: Settings, definitions: DefinitionRegistry) -> Te
     """Returns what answers about codes: the content, R4's tables, systems with rules of their own, loaded files."""
     library = CompiledLibrary(Path(settings.terminology_dir) if settings.terminology_dir else None)
     return Terminology(definitions, [CompiledSource(library)])
+
+
+def policy_of(settings: Settings, definitions: DefinitionRegistry) -> WritePolicy:
+    """Returns what the findings about profiles mean for writes; raises ValueError for a file that does not say it."""
+    file = settings.validation_policy
+    return read_policy(Path(file), definitions) if file else WritePolicy()
 
 
 def search_parameters_of(
@@ -189,9 +197,10 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
 
     @lru_cache(maxsize=1)
     def statement(_revision: int) -> dict[str, Any]:
-        return build_capabilities(
+        built = build_capabilities(
             definitions, repository.search_parameters, offered, repository.limits, settings.max_body_bytes, started_at
         )
+        return with_policy(built, repository.validator.policy)
 
     return Endpoint(
         repository=repository,

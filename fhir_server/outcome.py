@@ -26,9 +26,10 @@ class Issue:
 
     `severity` is fatal, error, warning or information; `code` a code of R4's issue types; `rule` a stable id, such as
     `cardinality-min` or the key of a constraint (`obs-7`); `expression` FHIRPath with indexes
-    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences. Findings of the
-    terminology service have HL7's code as `rule`, with `system` TX_ISSUE, and HL7's name of the message as
-    `message_id`.
+    (`Patient.name[0].use`), empty where there is no place; `english` and `french` whole sentences. `profiles` are the
+    canonicals of the profiles that ask for it, empty where R4 itself does. Findings of the terminology service have
+    HL7's code as `rule`, with `system` TX_ISSUE, and HL7's name of the message as `message_id`. `with_location` repeats
+    `expression` in `location`, which R4 keeps for older clients.
     """
 
     severity: str
@@ -39,6 +40,8 @@ class Issue:
     expression: str = ""
     system: str = RULE_SYSTEM
     message_id: str = ""
+    profiles: tuple[str, ...] = ()
+    with_location: bool = False
 
     def build(self, language: str) -> dict[str, Any]:
         """Returns this finding as an element of `OperationOutcome.issue`; `language` is `fr` or `en`."""
@@ -51,9 +54,11 @@ class Issue:
             details = {"coding": [{"system": self.system, "code": self.rule}], **details}
         issue["details"] = details
         if self.system == RULE_SYSTEM:
-            issue["diagnostics"] = text
+            issue["diagnostics"] = f"{text} ({', '.join(self.profiles)})" if self.profiles else text
         if self.expression:
             issue["expression"] = [self.expression]
+        if self.with_location:
+            issue["location"] = [self.expression]
         return issue
 
     @property

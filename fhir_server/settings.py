@@ -33,6 +33,9 @@ class Settings:
     terminology_dir: str = _setting(
         "", "Folder of loaded code systems; empty: `terminology` in `--data-dir`, else none."
     )
+    validation_policy: str = _setting(
+        "", "TOML file: which profiles refuse, warn or are left alone; empty: all refuse."
+    )
     log_level: str = _setting("info", "Level of the log: `debug`, `info`, `warning` or `error`.")
 
     @classmethod

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import uvicorn
 
 from fhir_server import __version__
-from fhir_server.app import ROOT, FhirServer, create_app
+from fhir_server.app import ROOT, FhirServer, create_app, definitions_of, policy_of
 from fhir_server.errors import StoreUnavailable
 from fhir_server.settings import Settings, terminology_directory, variable_name
 from fhir_server.store import EmbeddedMongod
@@ -104,6 +104,11 @@ def wrong_setting(settings: Settings) -> str:
         return f"{variable_name('time_zone')} : fuseau inconnu · unknown time zone `{settings.time_zone}`."
     if settings.log_level not in ("debug", "info", "warning", "error"):
         return f"{variable_name('log_level')} : niveau inconnu · unknown level `{settings.log_level}`."
+    if settings.validation_policy:
+        try:
+            policy_of(settings, definitions_of(settings))
+        except ValueError as error:
+            return f"{variable_name('validation_policy')} : {error}"
     return ""
 
 

@@ -45,8 +45,8 @@ async def find_issues(
             found[number] += _unusable(repository, request, found[number])
             for expression, reference in repository.validator.existing_targets(request.resource):
                 wanted.append((number, expression, _key(reference)))
-    await _find_missing(repository, wanted, written, found)
-    return found
+    await _find_missing(repository, wanted, written, found, requests)
+    return _judged(repository, found)
 
 
 class BundleContent(NamedTuple):
@@ -90,8 +90,8 @@ async def check_entries(
             target = relative_target(slot.holder["reference"])
             if target is not None:
                 wanted.append((asker, slot, _key(target)))
-    await _find_missing(repository, wanted, written, found)
-    return _warnings(found)
+    await _find_missing(repository, wanted, written, found, requests)
+    return _warnings(_judged(repository, found))
 
 
 def _unusable(repository: Repository, request: WriteRequest, found: Sequence[Issue]) -> list[Issue]:
@@ -114,7 +114,11 @@ def _in_entry(issue: Issue, request: WriteRequest) -> Issue:
 
 
 async def _find_missing(
-    repository: Repository, wanted: Sequence[Wanted], written: frozenset[Key], found: list[list[Issue]]
+    repository: Repository,
+    wanted: Sequence[Wanted],
+    written: frozenset[Key],
+    found: list[list[Issue]],
+    requests: Sequence[WriteRequest],
 ) -> None:
     """Adds a finding for each wanted target that is neither written now nor here already."""
     elsewhere = {target for _, _, target in wanted if target not in written}
@@ -124,7 +128,13 @@ async def _find_missing(
     for number, at, target in wanted:
         if target in elsewhere and target not in present:
             expression = at if isinstance(at, str) else place_of(at).removesuffix(".reference")
-            found[number].append(_missing(expression, "/".join(target)))
+            asking = repository.validator.profiles_asking(requests[number].resource or {})
+            found[number].append(_missing(expression, "/".join(target), asking))
+
+
+def _judged(repository: Repository, found: Sequence[list[Issue]]) -> list[list[Issue]]:
+    """Returns the findings of each request as the server's policy has them count."""
+    return [repository.validator.policy.applied(issues) if issues else issues for issues in found]
 
 
 def _warnings(found: Sequence[Sequence[Issue]]) -> list[tuple[Issue, ...]]:
@@ -143,7 +153,7 @@ def check_bundle(repository: Repository, bundle: dict[str, Any], entries: int) -
 
     Raises InvalidContent or InvalidResource, with all findings, where one of them refuses it.
     """
-    issues = repository.validator.validate(bundle)
+    issues = repository.validator.policy.applied(repository.validator.validate(bundle))
     if any(issue.is_error for issue in issues):
         raise refusal(issues)
     by_entry: list[list[Issue]] = [[] for _ in range(entries)]
@@ -160,7 +170,7 @@ def refusal(issues: Sequence[Issue]) -> FhirError:
     return error("The resource is not valid.", "La ressource n'est pas valide.", issues=issues)
 
 
-def _missing(expression: str, reference: str) -> Issue:
+def _missing(expression: str, reference: str, asking: tuple[str, ...]) -> Issue:
     return Issue(
         "error",
         "not-found",
@@ -168,4 +178,5 @@ def _missing(expression: str, reference: str) -> Issue:
         f"`{reference}` is not on this server, and a profile of this resource asks for it.",
         f"`{reference}` n'existe pas sur ce serveur, et un profil de cette ressource l'exige.",
         expression,
+        profiles=asking,
     )

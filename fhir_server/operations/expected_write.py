@@ -63,12 +63,13 @@ async def issues_of_delete(repository: Repository, resource_type: str, id_: str)
 
 async def _issues(repository: Repository, request: WriteRequest, profiles: Sequence[str]) -> list[Issue]:
     resource = request.resource or {}
-    asked = repository.validator.validate(resource, profiles=profiles) if profiles else []
     if not _type(resource):
-        return asked or repository.validator.validate(resource)
+        return repository.validator.validate(resource)
     written = frozenset({(request.resource_type, request.id_)}) if request.id_ else frozenset()
     [found] = await find_issues(repository, [request], written)
-    return found + [issue for issue in asked if issue not in found]
+    # A profile that is asked for by name is not a matter of the policy: all its findings are told, as they are.
+    asked = repository.validator.validate(resource, profiles=profiles) if profiles else []
+    return found + [issue for issue in asked if set(profiles) & set(issue.profiles) and issue not in found]
 
 
 async def _stale(repository: Repository, resource_type: str, id_: str, resource: dict[str, Any]) -> list[Issue]:

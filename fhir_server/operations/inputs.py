@@ -14,7 +14,22 @@ from fhir_server.errors import InvalidContent
 from fhir_server.operations.operation import Operation, Parameter
 from fhir_server.spec.primitives import check
 
-_PRIMITIVES = frozenset({"boolean", "code", "date", "instant", "integer", "positiveInt", "string", "id", "uri"})
+_PRIMITIVES = frozenset(
+    {
+        "boolean",
+        "canonical",
+        "code",
+        "date",
+        "dateTime",
+        "id",
+        "instant",
+        "integer",
+        "positiveInt",
+        "string",
+        "uri",
+        "uuid",
+    }
+)
 _WHOLE = frozenset({"integer", "positiveInt"})
 
 
@@ -118,13 +133,20 @@ def join(operation: Operation, first: Inputs, second: Inputs) -> Inputs:
 
 def _value(operation: Operation, parameter: Parameter, entry: Mapping[str, Any], place: str) -> Any:
     if parameter.type not in _PRIMITIVES:
-        if parameter.element in entry:
+        if parameter.element in entry and _is_of_type(parameter, entry[parameter.element]):
             return entry[parameter.element]
     # Clients send a date as a dateTime, or a code as a string: where the value itself fits, it counts.
     elif (text := _text(entry)) is not None:
         return _read(operation, parameter, text, place)
     sent = next((name for name in entry if name.startswith("value") or name in ("resource", "part")), "nothing")
+    if sent == "resource":
+        sent = entry["resource"]["resourceType"]
     raise _wrong(operation, parameter, sent, place)
+
+
+def _is_of_type(parameter: Parameter, value: Any) -> bool:
+    """True unless the parameter is a resource of one type and the value one of another."""
+    return parameter.element != "resource" or parameter.type in ("Resource", value["resourceType"])
 
 
 def _read(operation: Operation, parameter: Parameter, text: str, place: str = "") -> Any:

@@ -18,7 +18,10 @@ Result: TypeAlias = "dict[str, Any] | Job"
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What is called on what, with checked inputs."""
+    """What is called on what, with checked inputs.
+
+    `language` is that of messages, `accept_language` the header as it came: what the client reads.
+    """
 
     repository: Repository
     base_url: str
@@ -28,3 +31,4 @@ class Invocation:
     id_: str | None = None
     version_id: str | None = None
     inputs: Inputs = field(default_factory=Inputs)
+    accept_language: str = ""

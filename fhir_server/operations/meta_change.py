@@ -38,7 +38,7 @@ async def change_meta(
             return returned(meta)
         amended = {name: meta if name == "meta" else value for name, value in resource.items()}
         if len(meta.get("profile", ())) > len(resource["meta"].get("profile", ())):
-            issues = repository.validator.validate(amended)
+            issues = repository.validator.policy.applied(repository.validator.validate(amended))
             if any(issue.is_error for issue in issues):
                 raise refusal(issues)
         await repository.watch.fresh()

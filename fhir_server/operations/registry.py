@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fhir_server.errors import ResourceNotFound
 from fhir_server.operations import (
+    code_system_subsumes,
+    code_system_validate_code,
     observation_lastn,
     patient_everything,
     patient_purge,
@@ -11,10 +13,13 @@ from fhir_server.operations import (
     resource_meta_add,
     resource_meta_delete,
     resource_validate,
+    value_set_validate_code,
 )
 from fhir_server.operations.operation import Level, Operation
 
 OPERATIONS: tuple[Operation, ...] = (
+    code_system_subsumes.OPERATION,
+    code_system_validate_code.OPERATION,
     observation_lastn.OPERATION,
     patient_everything.OPERATION,
     patient_purge.OPERATION,
@@ -22,6 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
     resource_meta_add.OPERATION,
     resource_meta_delete.OPERATION,
     resource_validate.OPERATION,
+    value_set_validate_code.OPERATION,
 )
 
 

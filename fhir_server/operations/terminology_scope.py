@@ -32,9 +32,11 @@ SCOPE_PARAMETERS = (
     Parameter("force-system-version", "canonical", repeats=True),
     Parameter("default-valueset-version", "canonical", repeats=True),
     Parameter("cache-id", "id"),
+    Parameter("uuid", "uuid"),
 )
 """What operations of the terminology service take besides their own inputs; R5 has the most of it, and clients of R4
-send it too. `cache-id` is taken and not needed: each request carries what it is about.
+send it too. `cache-id` and `uuid`, by which clients name a session, are taken and not needed: each request carries what
+it is about.
 """
 
 _TX_RESOURCES = frozenset({"CodeSystem", "ValueSet", "ConceptMap"})

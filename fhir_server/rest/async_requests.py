@@ -67,6 +67,7 @@ async def accept(endpoint: Endpoint, request: Request) -> Response:
         "query": [list(pair) for pair in query],
         "base_url": request.base_url,
         "language": preferences.language,
+        "accept_language": preferences.accept_language,
         "lenient": preferences.lenient,
         "returns": preferences.returns,
     }
@@ -90,7 +91,12 @@ class AsyncRequests:
         job, kept = job_run.job, job_run.job.request
         sent = await self._contents.get(job.id_, _BODY)
         body = None if sent is None else decode_trusted(sent)
-        preferences = Preferences(kept["language"], lenient=kept["lenient"], returns=kept["returns"])
+        preferences = Preferences(
+            kept["language"],
+            lenient=kept["lenient"],
+            returns=kept["returns"],
+            accept_language=kept.get("accept_language", ""),
+        )
         segments, query = kept["segments"], [(name, value) for name, value in kept["query"]]
         if is_operation(segments):
             call = Call(segments, kept["method"], query, body, kept["base_url"], preferences)

@@ -18,7 +18,10 @@ FHIR_VERSIONS = {"4.0", "4.0.1"}
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """How this client wants its answers; `lenient`, `returns` and `respond_async` are what `Prefer` asks for."""
+    """How this client wants its answers; `lenient`, `returns` and `respond_async` are what `Prefer` asks for.
+
+    `language` is the one of messages, `accept_language` the header as it came, empty where it did not.
+    """
 
     language: str = "fr"
     pretty: bool = False
@@ -26,6 +29,7 @@ class Preferences:
     returns: str = ""
     format: Format = JSON
     respond_async: bool = False
+    accept_language: str = ""
 
 
 @lru_cache(maxsize=1024)
@@ -144,7 +148,9 @@ def preferences(accept_language: str, prefer: str, default_language: str) -> Pre
     wishes = _wishes(prefer)
     returns = RETURNS.get(wishes.get("return", ""), "")
     lenient, respond_async = wishes.get("handling") == "lenient", "respond-async" in wishes
-    return Preferences(language, lenient=lenient, returns=returns, respond_async=respond_async)
+    return Preferences(
+        language, lenient=lenient, returns=returns, respond_async=respond_async, accept_language=accept_language
+    )
 
 
 def parse_boolean(name: str, text: str) -> bool:

@@ -232,16 +232,32 @@ class Composition:
 
         Does not list the codes. Raises UnknownFilter.
         """
+        return next(self.candidates(system, code, active_only=active_only), None)
+
+    def candidates(self, system: str | None, code: str, *, active_only: bool = False) -> Iterator[Member]:
+        """Yields what `find` looks through: one member of each include that has the code; they may be of different
+        versions of a system, or, with None for the system, of different systems.
+        """
         for part in self.includes:
             member = part.find(system, code)
             if member is not None and self._keeps(member, active_only):
+                yield member
+
+    def find_inactive(self, system: str, code: str) -> Member | None:
+        """Returns the code that would be a member if it were active."""
+        for part in self.includes:
+            member = part.find(system, code)
+            if member is not None and member.is_inactive and not self._is_excluded(member):
                 return member
         return None
 
     def _keeps(self, member: Member, active_only: bool) -> bool:
         if (active_only or self.leaves_out_inactive) and member.is_inactive:
             return False
-        return not any(_leaves_out(part, member) for part in self.excludes)
+        return not self._is_excluded(member)
+
+    def _is_excluded(self, member: Member) -> bool:
+        return any(_leaves_out(part, member) for part in self.excludes)
 
     def _part(self, definition: Mapping[str, Any]) -> Part:
         imports = [self._import(canonical) for canonical in definition.get("valueSet", ())]

@@ -10,6 +10,7 @@ runs the engine again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from fhir_server.conformance import split_canonical
 from fhir_server.errors import ResourceNotFound
@@ -135,13 +136,21 @@ class Scope:
 
     def with_supplements(self, canonicals: Sequence[str]) -> Scope:
         """Returns this scope with more supplements: those that a value set names."""
-        if not canonicals:
-            return self
+        return self._changed(supplements=tuple(dict.fromkeys((*self._supplements, *canonicals)))) if canonicals else self
+
+    def with_version(self, url: str, version: str) -> Scope:
+        """Returns this scope with `version` of a code system where neither a definition nor the request names one: that
+        of the code in question.
+        """
+        default = {url: version, **self.rules.default}
+        return self._changed(rules=replace(self.rules, default=default))
+
+    def _changed(self, *, rules: VersionRules | None = None, supplements: tuple[str, ...] | None = None) -> Scope:
         return Scope(
             self._sources,
-            rules=self.rules,
+            rules=rules or self.rules,
             value_set_versions=self._value_set_versions,
-            supplements=tuple(dict.fromkeys((*self._supplements, *canonicals))),
+            supplements=self._supplements if supplements is None else supplements,
             any_version=self._any_version,
         )
 
@@ -151,10 +160,14 @@ class Scope:
         return list(dict.fromkeys(each for system in self.used_code_systems.values() for each in system.supplements))
 
     def _find(self, url: str, wanted: str) -> CodeSystemProvider | None:
+        named: CodeSystemProvider | None = None
         for source in self._sources:
             if found := newest(source.code_systems(url), lambda each: each.version, wanted):
-                return found
-        return None
+                # R4 names SNOMED CT without its codes, which another source may have.
+                if found.content != "not-present":
+                    return found
+                named = named or found
+        return named
 
     def _resource(self, resource_type: str, url: str, version: str) -> Resource | None:
         for source in self._sources:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
-from fhir_server.conformance import DefinitionRegistry, split_canonical
+from fhir_server.conformance import DefinitionRegistry, SnapshotError, split_canonical
 from fhir_server.errors import FhirError
 from fhir_server.terminology.code_systems import CodeSystemProvider
 from fhir_server.terminology.code_systems.own_rules import OWN_RULES
@@ -115,6 +115,17 @@ class Terminology:
         except FhirError:
             return None
         return False if composition.tells(system) else None
+
+    def bound_value_set(self, profile: str, element: str) -> str | None:
+        """Returns the canonical of the value set that an element of a StructureDefinition is bound to, by path or id
+        (`Observation.status`); None where either is not known here, or where there is no such binding.
+        """
+        try:
+            elements = self._registry.snapshot(profile)
+        except SnapshotError:
+            return None
+        bindings = (each.get("binding", {}) for each in elements if element in (each.get("id"), each.get("path")))
+        return next((each["valueSet"] for each in bindings if "valueSet" in each), None)
 
     def members(self, value_set: str) -> dict[str, frozenset[str]] | None:
         """Returns the codes of a value set by system, given by canonical or as `ValueSet/id`; None as `codes` does."""

@@ -89,7 +89,7 @@ def _write_if_in(code: Code, coding: str, code_set: CodeSet, then: str) -> None:
 
 def _concept_check(code_set: CodeSet, severity: str) -> Check:
     def check_concept(value: Any, _context: Context) -> Findings | None:
-        if type(value) is not dict:
+        if type(value) is not dict or not value:
             return None
         codings = value.get("coding", ())
         if type(codings) is not list and codings != ():

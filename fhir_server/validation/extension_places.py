@@ -9,6 +9,7 @@ from fhir_server.errors import FhirError
 from fhir_server.fhirpath import Environment, compile_expression
 from fhir_server.fhirpath.code import Code
 from fhir_server.spec.definitions import resource_types, structure_definitions
+from fhir_server.spec.primitives import is_uri
 from fhir_server.validation import extension_messages as messages
 from fhir_server.validation.extension_definitions import ExtensionDefinition, ExtensionDefinitions
 from fhir_server.validation.findings import Context, Finding, Findings, joined
@@ -99,7 +100,7 @@ class HolderCheck:
         if name == "modifierExtension":
             severity = "warning" if context.resource.get("resourceType") == "Basic" else "error"
             return messages.unknown_modifier_extension(url, severity).at(".url")
-        if "Extension" in self._holder.names:
+        if "Extension" in self._holder.names or not is_uri(url):
             return None
         if ":" not in url:
             return messages.relative_url(url).at(".url")

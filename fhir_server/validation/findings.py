@@ -24,9 +24,9 @@ MAX_DEPTH = 64
 
 
 class Finding:
-    """One finding with the steps that lead to it, innermost first."""
+    """One finding with the steps that lead to it, innermost first, and the profile that asks for it; none: R4."""
 
-    __slots__ = ("code", "english", "french", "rule", "severity", "steps")
+    __slots__ = ("code", "english", "french", "profile", "rule", "severity", "steps")
 
     def __init__(self, code: str, rule: str, english: str, french: str, severity: str = "error") -> None:
         self.severity = severity
@@ -34,6 +34,7 @@ class Finding:
         self.rule = rule
         self.english = english
         self.french = french
+        self.profile = ""
         self.steps: list[str] = []
 
     def at(self, *steps: str) -> Finding:
@@ -51,6 +52,7 @@ class Finding:
             self.english.replace(PLACE, place),
             self.french.replace(PLACE, place),
             place,
+            profiles=(self.profile,) if self.profile else (),
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from fhir_server.validation.policy import WritePolicy
 
 BEST_PRACTICE = ("ignore", "warn")
 UNKNOWN_EXTENSIONS = ("accept", "warn", "refuse")
@@ -15,10 +17,12 @@ class ValidationOptions:
     `best_practice`: constraints that their definition marks as best practice (dom-6) are not evaluated, or warn.
     `unknown_extensions`: extensions that nobody defined here are kept silently, with a warning, or refused. Unknown
     modifier extensions are refused whatever is chosen: https://hl7.org/fhir/R4/extensibility.html#modifierExtension
+    `policy`: which profiles are imposed, and which want the targets of references; here it changes no severity.
     """
 
     best_practice: str = "ignore"
     unknown_extensions: str = "accept"
+    policy: WritePolicy = field(default_factory=WritePolicy)
 
     def __post_init__(self) -> None:
         for name, choices in (("best_practice", BEST_PRACTICE), ("unknown_extensions", UNKNOWN_EXTENSIONS)):

@@ -10,6 +10,7 @@ from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry, split_canonical
 from fhir_server.spec.definitions import resource_types
+from fhir_server.validation.policy import WritePolicy
 
 TARGETS_MAY_BE_ABSENT = "https://cnrms.fr/ig/fhir/msma/StructureDefinition/targets-may-be-absent"
 MAX_DEPTH = 64
@@ -21,12 +22,15 @@ _Trail = tuple["_Trail | None", str, int]
 class TargetPolicy:
     """Says which references must find their target, by the profiles that a resource claims."""
 
-    def __init__(self, definitions: DefinitionRegistry) -> None:
+    def __init__(self, definitions: DefinitionRegistry, policy: WritePolicy) -> None:
         self._definitions = definitions
+        self._policy = policy
         self._wanted: dict[str, bool] = {}
 
     def wants_targets(self, canonical: str) -> bool:
-        """True for a profile of ours that does not say otherwise."""
+        """True for a profile of ours that does not say otherwise, and where the operator's policy does."""
+        if self._policy.rules and (stated := self._policy.targets(canonical)) is not None:
+            return stated == "exist"
         url = split_canonical(canonical)[0]
         if not self._definitions.is_own(url):
             return False
@@ -38,10 +42,20 @@ class TargetPolicy:
         return self._wanted[url]
 
     def asks(self, resource: dict[str, Any]) -> bool:
-        """True where a profile that `resource` claims asks for the targets of its references."""
+        """True where a profile that `resource` claims, or that is imposed on it, wants its targets to exist."""
+        return any(map(self.wants_targets, self._profiles_of(resource)))
+
+    def asking(self, resource: dict[str, Any]) -> tuple[str, ...]:
+        """Returns the profiles that do."""
+        return tuple(filter(self.wants_targets, self._profiles_of(resource)))
+
+    def _profiles_of(self, resource: dict[str, Any]) -> list[str]:
         meta = resource.get("meta")
         claimed = meta.get("profile") if type(meta) is dict else None
-        return type(claimed) is list and any(type(one) is str and self.wants_targets(one) for one in claimed)
+        found = [one for one in claimed if type(one) is str] if type(claimed) is list else []
+        if self._policy.imposed and (imposed := self._policy.imposed.get(str(resource.get("resourceType")))):
+            found.append(imposed)
+        return found
 
     def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:
         """Returns (expression, `Type/id`) of every relative literal reference, if a profile of `resource` asks for

@@ -117,7 +117,7 @@ def full_urls_are_distinct(node: Any, _context: Context) -> bool:
     if node.get("type") == "history":
         return True
     seen = set()
-    for entry in node.get("entry", ()):
+    for entry in _entries(node):
         if _has(entry, "fullUrl"):
             key = (entry.get("fullUrl"), entry.get("resource", {}).get("meta", {}).get("versionId", ""))
             if key in seen:
@@ -126,14 +126,20 @@ def full_urls_are_distinct(node: Any, _context: Context) -> bool:
     return True
 
 
+def _entries(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the entries; none where they are no array, which the structure's own finding says."""
+    found = node.get("entry")
+    return found if type(found) is list else []
+
+
 def requests_are_where_due(node: Any, context: Context) -> bool:
     due = context.resource.get("type") in ("batch", "transaction", "history")
-    return all(("request" in entry) == due for entry in node.get("entry", ()))
+    return all(("request" in entry) == due for entry in _entries(node))
 
 
 def responses_are_where_due(node: Any, context: Context) -> bool:
     due = context.resource.get("type") in ("batch-response", "transaction-response", "history")
-    return all(("response" in entry) == due for entry in node.get("entry", ()))
+    return all(("response" in entry) == due for entry in _entries(node))
 
 
 def _has(node: dict[str, Any], name: str) -> bool:

@@ -182,7 +182,7 @@ class TypeChecks:
         element_path = f"{path}.{child.name}"
         if reference := child.definition.get("contentReference"):
             target = referenced_element(reference, self._definitions)
-            return deep_check(self._backbone(target, reference.rpartition("#")[2]))
+            return deep_check(self._shared(child, target, element_path, reference.rpartition("#")[2]))
         if child.children is not None:
             return self._backbone(child, element_path)
         if type_name == "Resource":
@@ -221,11 +221,25 @@ class TypeChecks:
             found.append(self._profile_check(profiles[0]))
         return found
 
-    def _backbone(self, node: ElementNode, path: str) -> Check:
-        key = f"#{path}"
+    def _shared(self, child: ElementNode, target: ElementNode, element_path: str, path: str) -> Check:
+        """Returns the check of an element with the content of `target`: the constraints of both, but where they say the
+        same only the element's own (tst-8 and tst-7).
+        """
+        own = child.definition.get("constraint", ())
+        texts = {entry.get("expression") for entry in own}
+        inherited = [entry for entry in target.definition.get("constraint", ()) if entry.get("expression") not in texts]
+        if all(entry in target.definition.get("constraint", ()) for entry in own):
+            return self._backbone(target, path)
+        return self._backbone(target, path, f"#{element_path}", [*own, *inherited])
+
+    def _backbone(
+        self, node: ElementNode, path: str, key: str = "", constraints: list[dict[str, Any]] | None = None
+    ) -> Check:
+        key = key or f"#{path}"
         if key not in self._checks:
             shape = self._shape(node, path)
-            shape.invariants = self._invariants.check(node.definition, path)
+            facts = node.definition if constraints is None else {"constraint": constraints}
+            shape.invariants = self._invariants.check(facts, path)
             shape.rules = (self._extensions.holder_check(path, (node.type_codes or ("BackboneElement",))[0]),)
             self._checks[key] = object_check(shape)
         return self._checks[key]

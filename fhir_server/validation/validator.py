@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry, SnapshotError
@@ -31,9 +32,13 @@ class Validator:
         self._definitions = definitions
         self._profiles = ProfileChecks(definitions, terminology, invariants)
         claimed = with_test(self._check_claimed, self._fits_claimed)
+        self.policy = options.policy
+        """What a write makes of the findings about profiles; `validate` tells them as they are."""
+        if self.policy.imposed:
+            claimed = with_test(self._check_imposed, self._fits_imposed)
         extensions = ExtensionRules(definitions, self._profiles.check, options)
         self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, extensions, claimed)
-        self._targets = TargetPolicy(definitions)
+        self._targets = TargetPolicy(definitions, self.policy)
 
     def validate(self, resource: dict[str, Any], *, profiles: Sequence[str] = ()) -> list[Issue]:
         """Returns every finding about `resource` and the resources inside it; an empty list where all is well.
@@ -92,6 +97,10 @@ class Validator:
         """True where a profile that `resource` claims wants the targets of its references to exist."""
         return self._targets.asks(resource)
 
+    def profiles_asking(self, resource: dict[str, Any]) -> tuple[str, ...]:
+        """Returns the profiles of `resource` that want the targets of its references to exist."""
+        return self._targets.asking(resource)
+
     def _fits(self, canonical: str, resource: dict[str, Any], context: Context) -> bool:
         profile = self._profiles.find(canonical)
         return (
@@ -119,23 +128,47 @@ class Validator:
                 found = joined(found, problems)
         return found
 
+    def _fits_imposed(self, resource: dict[str, Any], context: Context) -> bool:
+        canonical = self._imposed_on(resource, context)
+        return (canonical is None or self._fits(canonical, resource, context)) and self._fits_claimed(resource, context)
+
+    def _check_imposed(self, resource: Any, context: Context) -> Findings | None:
+        found, canonical = self._check_claimed(resource, context), self._imposed_on(resource, context)
+        problems = None if canonical is None else self._check_profile(canonical, resource, context)
+        return found if problems is None else joined(found, problems)
+
+    def _imposed_on(self, resource: dict[str, Any], context: Context) -> str | None:
+        """Returns the profile imposed on a resource that stands for itself; a contained one belongs to another."""
+        return self.policy.imposed.get(resource["resourceType"]) if context.root is resource else None
+
     def _check_profile(self, canonical: str, resource: dict[str, Any], context: Context) -> Findings | None:
         check = self._profiles.find(canonical)
         if check is None:
-            return [messages.unknown_profile(canonical)]
+            return _asked_by(canonical, [messages.unknown_profile(canonical)])
         if check.type_name != resource.get("resourceType"):
-            return [messages.profile_of_other_type(canonical, check.type_name)]
-        return check.check(resource, context)
+            return _asked_by(canonical, [messages.profile_of_other_type(canonical, check.type_name)])
+        found = check.check(resource, context)
+        return None if found is None else _asked_by(canonical, found)
 
 
 def _nothing(_literal: str) -> None:
     return None
 
 
+def _asked_by(canonical: str, found: Findings) -> Findings:
+    """Returns findings that know which profile asks; one inside a Bundle may be by a profile of its entry."""
+    for finding in found:
+        finding.profile = finding.profile or canonical
+    return found
+
+
 def _issues(found: Findings, root: str) -> list[Issue]:
-    """Returns each finding once: a profile repeats what its base has said."""
+    """Returns each finding once, with all profiles that ask for it: a profile repeats what its base has said."""
     issues: dict[tuple[str, str, str], Issue] = {}
     for finding in found:
         issue = finding.issue(root)
-        issues.setdefault((issue.rule, issue.expression, issue.severity), issue)
+        key = issue.rule, issue.expression, issue.severity
+        first = issues.setdefault(key, issue)
+        if first.profiles and not set(issue.profiles) & set(first.profiles):
+            issues[key] = replace(first, profiles=first.profiles + issue.profiles if issue.profiles else ())
     return list(issues.values())

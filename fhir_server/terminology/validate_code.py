@@ -1,0 +1,349 @@
+"""Whether codes are what they claim to be: in a value set, or in a code system.
+
+https://hl7.org/fhir/R4/valueset-operation-validate-code.html
+
+Membership is asked of the value set's composition, include by include: nothing is listed. A finding of severity error
+makes the answer false; all findings come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from fhir_server.outcome import Issue
+from fhir_server.terminology import code_findings as findings
+from fhir_server.terminology.code_systems import CodeSystemProvider, Concept
+from fhir_server.terminology.code_systems.content import versioned
+from fhir_server.terminology.composition import Composition, Member
+from fhir_server.terminology.display_check import check_display
+from fhir_server.terminology.displays import Languages, Name, best_name, names_of, parse_languages
+from fhir_server.terminology.problems import UnknownValueSet
+from fhir_server.terminology.scope import Scope
+from fhir_server.terminology.sources import Resource
+from fhir_server.terminology.versions import version_matches
+
+UNIDENTIFIED = "(unidentified)"
+"""How messages call a value set without a URL."""
+
+_WITH_CODES = frozenset({"complete", "fragment"})
+_PARAMETER = "/valueset-expansion-parameter"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCode:
+    """One code as a client sent it; an absent part is empty.
+
+    `root` is the FHIRPath of the Coding it came in, empty where it came as parameters of its own.
+    """
+
+    code: str
+    system: str = ""
+    version: str = ""
+    display: str = ""
+    root: str = ""
+
+    def place(self, part: str) -> str:
+        """Returns the FHIRPath of one part, such as `system`."""
+        return f"{self.root}.{part}" if self.root else part
+
+    @property
+    def whole(self) -> str:
+        """The FHIRPath of all of it."""
+        return self.root or "code"
+
+    @property
+    def written(self) -> str:
+        """The code as messages name it: `system|version#code ('display')`."""
+        version = f"|{self.version}" if self.version else ""
+        display = f" ('{self.display}')" if self.display else ""
+        return f"{self.system}{version}#{self.code}{display}"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRules:
+    """What a request asks of its codes.
+
+    `of_concept`: they are the codings of one CodeableConcept, of which one has to be in the value set.
+    `membership_only`: nothing but that is asked.
+    """
+
+    languages: Languages = Languages()
+    of_concept: bool = False
+    active_only: bool = False
+    allow_abstract: bool = True
+    lenient_display: bool = False
+    membership_only: bool = False
+    infer_system: bool = False
+
+
+@dataclass(slots=True)
+class JudgedCode:
+    """What was found about one code: `display` is the name to show, `version` that of the code system it was found in.
+
+    `unknown_system` is the canonical of its code system where that is not here, `caused_by` of one that the value set
+    draws on and that is not here.
+    """
+
+    given: GivenCode
+    issues: list[Issue] = field(default_factory=list)
+    provider: CodeSystemProvider | None = None
+    concept: Concept | None = None
+    names: Sequence[Name] = ()
+    display: str = ""
+    is_member: bool = False
+    unknown_system: str = ""
+    caused_by: str = ""
+
+    @property
+    def version(self) -> str:
+        return self.provider.version if self.provider else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer about one code or one CodeableConcept.
+
+    `told` is the code that the answer describes: the only one, or the first coding in the value set; None where there is
+    none. `issues` are all findings.
+    """
+
+    issues: tuple[Issue, ...]
+    told: JudgedCode | None
+    judged: tuple[JudgedCode, ...] = ()
+
+    @property
+    def result(self) -> bool:
+        """True where nothing speaks against it."""
+        return not any(issue.is_error for issue in self.issues)
+
+
+def validate_in_value_set(
+    scope: Scope, value_set: Resource, codes: Sequence[GivenCode], rules: CodeRules
+) -> Verdict:
+    """Returns the verdict on `codes`, which are one, or the codings of one CodeableConcept.
+
+    Raises UnknownFilter, CyclicValueSet, and DefinitionsWanted where the scope has to read more.
+    """
+    try:
+        asked = _Asked(scope, value_set, Composition(scope, value_set), rules)
+    except UnknownValueSet as error:
+        return Verdict(error.issues, None if rules.of_concept else JudgedCode(codes[0]))
+    judged = tuple(asked.judge(code) for code in codes)
+    issues = [issue for each in judged for issue in each.issues]
+    told = next((each for each in judged if each.is_member), None)
+    if not rules.of_concept:
+        told = judged[0]
+    elif told is None and not any(each.caused_by for each in judged):
+        issues.insert(0, findings.no_coding_in_value_set(asked.name))
+    if told and told.provider:
+        issues += findings.definition_status(told.provider.header, "CodeSystem")
+    issues += findings.definition_status(value_set, "ValueSet")
+    return Verdict(tuple(dict.fromkeys(issues)), told, judged)
+
+
+def validate_in_code_system(provider: CodeSystemProvider, codes: Sequence[GivenCode], rules: CodeRules) -> Verdict:
+    """Returns the verdict on `codes` of one code system: that of one, or of the codings of one CodeableConcept, of which
+    those of other systems are left aside where one is of this one.
+    """
+    of_system = [code for code in codes if code.system in ("", provider.url)]
+    if not of_system:
+        wrong = codes[0]
+        issue = findings.other_system(wrong.system, provider.url, wrong.place("system"))
+        return Verdict((issue,), JudgedCode(wrong))
+    judged = tuple(JudgedCode(replace(code, system=provider.url), is_member=True) for code in of_system)
+    for each in judged:
+        _look_up(each, provider, rules)
+        _judge_concept(each, rules)
+    issues = [issue for each in judged for issue in each.issues]
+    issues += findings.definition_status(provider.header, "CodeSystem")
+    told = next((each for each in judged if each.concept), judged[0])
+    return Verdict(tuple(dict.fromkeys(issues)), told, judged)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A value set that codes are asked of."""
+
+    scope: Scope
+    value_set: Resource
+    composition: Composition
+    rules: CodeRules
+
+    @property
+    def name(self) -> str:
+        return versioned(self.value_set) if "url" in self.value_set else UNIDENTIFIED
+
+    def judge(self, given: GivenCode) -> JudgedCode:
+        judged = JudgedCode(given)
+        if not given.system and not self._infer_system(judged):
+            return judged
+        given = judged.given
+        provider = self._provider(given)
+        composition = self.composition
+        if given.version and provider is not None:
+            composition = Composition(self.scope.with_version(given.system, provider.version), self.value_set)
+        member = self._find(composition, given)
+        inactive = None if member else composition.find_inactive(given.system, given.code)
+        found = member or inactive
+        languages = self.rules.languages or value_set_languages(self.value_set)
+        if found is None and provider is None:
+            self._report_unknown_system(judged)
+        elif found is not None and found.provider is None:
+            judged.issues.append(
+                findings.unknown_system(given.system, given.version, (), given.place("system"), severity="warning")
+            )
+            judged.names = names_of(None, row=found.row, row_language=self.value_set.get("language", ""))
+        elif (known := found.provider if found else provider) is not None:
+            _look_up(judged, known, self.rules, found, self.value_set.get("language", ""))
+        judged.is_member = member is not None
+        if inactive is not None:
+            judged.issues.append(findings.not_active(given.code, given.place("code")))
+        if member is None:
+            self._report_absence(judged, composition, is_certain=inactive is not None)
+        elif given.version and member.version and not version_matches(given.version, member.version):
+            judged.issues.append(
+                findings.version_mismatch(given.system, member.version, given.version, given.place("version"))
+            )
+        _judge_concept(judged, replace(self.rules, languages=languages))
+        return judged
+
+    def _provider(self, given: GivenCode) -> CodeSystemProvider | None:
+        """Returns the code system where it has codes here, or at least this one."""
+        provider = self.scope.code_system(given.system, given.version)
+        if provider is None or provider.content in _WITH_CODES or provider.find(given.code) is not None:
+            return provider
+        return None
+
+    def _find(self, composition: Composition, given: GivenCode) -> Member | None:
+        """Returns the member, that of the version given where there are several."""
+        found = list(composition.candidates(given.system, given.code, active_only=self.rules.active_only))
+        return next((each for each in found if version_matches(given.version, each.version)), found[0] if found else None)
+
+    def _infer_system(self, judged: JudgedCode) -> bool:
+        given = judged.given
+        if self.rules.infer_system:
+            systems = {each.system for each in self.composition.candidates(None, given.code)}
+            if len(systems) == 1:
+                judged.given = replace(given, system=systems.pop())
+                return True
+        judged.issues.append(self._not_in_value_set(given))
+        if self.rules.infer_system:
+            drawn = list(dict.fromkeys(_systems(self.composition)))
+            judged.issues.append(findings.cannot_infer(given.code, self.name, drawn, given.place("code")))
+        else:
+            judged.issues.append(findings.no_system(given.whole))
+        return False
+
+    def _not_in_value_set(self, given: GivenCode) -> Issue:
+        place = given.place("code")
+        return findings.not_in_value_set(given.written, self.name, place, among_others=self.rules.of_concept)
+
+    def _report_unknown_system(self, judged: JudgedCode) -> None:
+        given = judged.given
+        place = given.place("system")
+        if not findings.is_absolute(given.system):
+            judged.issues.append(findings.relative_system(place))
+        if self.scope.value_set(given.system) is not None:
+            judged.issues.append(findings.system_is_value_set(given.system, place))
+            return
+        versions = self.scope.code_system_versions(given.system)
+        judged.unknown_system = f"{given.system}|{given.version}" if given.version else given.system
+        if not self.rules.membership_only:
+            judged.issues.append(findings.unknown_system(given.system, given.version, versions, place))
+
+    def _report_absence(self, judged: JudgedCode, composition: Composition, *, is_certain: bool) -> None:
+        given = judged.given
+        missing = "" if is_certain or composition.tells(given.system) else _missing_system(composition, given.system)
+        if missing:
+            judged.caused_by = missing
+            severity = "warning" if any(issue.is_error for issue in judged.issues) else "error"
+            judged.issues.append(findings.unable_to_check(self.name, missing, severity=severity))
+        elif _may_be_in_rest(judged) and not composition.tells(given.system):
+            judged.is_member = True
+        else:
+            judged.issues.append(self._not_in_value_set(given))
+
+
+def value_set_languages(value_set: Resource) -> Languages:
+    """Returns the languages in which a value set wants its codes to be shown: its parameter, or its own language."""
+    for extension in value_set.get("compose", {}).get("extension", ()):
+        if extension.get("url", "").endswith(_PARAMETER):
+            parts = {part["url"]: part for part in extension.get("extension", ())}
+            if _value(parts.get("name", {})) == "displayLanguage":
+                return parse_languages(_value(parts.get("value", {})))
+    return parse_languages(value_set.get("language", ""))
+
+
+def _value(extension: dict[str, str]) -> str:
+    return next((value for name, value in extension.items() if name.startswith("value")), "")
+
+
+def _systems(composition: Composition) -> Iterator[str]:
+    for part in composition.includes:
+        if part.system:
+            yield part.system
+        for imported in part.imports:
+            yield from _systems(imported)
+
+
+def _missing_system(composition: Composition, system: str) -> str:
+    """Returns the canonical of a code system that is not here, and by which `system` may have the code after all."""
+    for part in composition.includes:
+        if part.system == system and part.provider is None:
+            return f"{system}|{part.version}" if part.version else system
+        for imported in part.imports:
+            if found := _missing_system(imported, system):
+                return found
+    return ""
+
+
+def _may_be_in_rest(judged: JudgedCode) -> bool:
+    """True where only a part of the code system is here, without the code."""
+    return judged.provider is not None and judged.provider.content == "fragment" and judged.concept is None
+
+
+def _look_up(
+    judged: JudgedCode,
+    provider: CodeSystemProvider,
+    rules: CodeRules,
+    member: Member | None = None,
+    row_language: str = "",
+) -> None:
+    """Notes what the code system says of the code, and finds fault where it is complete and says nothing."""
+    given = judged.given
+    judged.provider = provider
+    code = provider.find(given.code)
+    judged.concept = provider.concept(code) if code is not None else None
+    judged.names = names_of(judged.concept, provider.language, member.row if member else None, row_language)
+    if rules.membership_only:
+        return
+    place = given.place("code")
+    if code is None:
+        report = findings.unknown_code if provider.content == "complete" else findings.unknown_code_in_fragment
+        judged.issues.append(report(given.code, provider.url, provider.version, place))
+    elif code != given.code:
+        judged.issues.append(findings.other_case(given.code, code, provider.url, place))
+
+
+def _judge_concept(judged: JudgedCode, rules: CodeRules) -> None:
+    """Judges display, status and kind of a code, and chooses the name to show."""
+    given, concept = judged.given, judged.concept
+    judged.display = best_name(judged.names, rules.languages)
+    if rules.membership_only:
+        return
+    judged.issues.extend(_concept_findings(given, concept, rules) if concept else ())
+    if given.display and (concept is not None or judged.names):
+        code, severity = f"{given.system}#{given.code}", "warning" if rules.lenient_display else "error"
+        place = given.place("display")
+        issue = check_display(given.display, code, judged.names, rules.languages, place, severity=severity)
+        judged.issues.extend([issue] if issue else ())
+
+
+def _concept_findings(given: GivenCode, concept: Concept, rules: CodeRules) -> Iterator[Issue]:
+    if concept.is_abstract and not rules.allow_abstract:
+        yield findings.abstract_code(given.code, given.place("code"))
+    if concept.is_inactive:
+        yield findings.inactive_code(given.code, concept.status, given.whole, is_cause=rules.active_only)
+    elif concept.status == "deprecated":
+        yield findings.deprecated_code(given.code, given.whole)

@@ -1,0 +1,82 @@
+"""What constraints say about a mutated instance, by the FHIRPath interpreter: neither compiled source nor twins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fhir_server.conformance.snapshot import referenced_element
+from fhir_server.fhirpath import Environment, compile_expression
+from fhir_server.validation.bundles import build_resolver
+from tests.support.mutations.mutation import Finding
+from tests.support.mutations.places import JsonObject, Path, Place, Walker
+
+BEST_PRACTICE = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice"
+NOT_ASKED = frozenset({"ele-1", "ext-1", "txt-1", "txt-2"})
+"""Constraints that hold for objects of the right shape, which has its own faults."""
+
+
+def constraints(walker: Walker, place: Place) -> Iterator[Mapping[str, Any]]:
+    """Yields the constraints that a place must hold, each text once: its element's, its type's, its profiles', and
+    those of the element whose content it shares.
+    """
+    seen: set[str] = set()
+    definitions = [place.node.definition]
+    if place.type_name and place.type_name not in ("BackboneElement", "Element"):
+        definitions.append(walker.definitions.type_tree(place.type_name).definition)
+    definitions += [said.definition for said in place.profiles]
+    if reference := place.node.definition.get("contentReference"):
+        definitions.append(referenced_element(reference, walker.definitions).definition)
+    for definition in definitions:
+        for entry in definition.get("constraint", ()):
+            if (
+                "expression" not in entry
+                or is_advice(entry)
+                or entry["key"] in NOT_ASKED
+                or seen & {entry["key"], entry["expression"]}
+            ):
+                continue
+            seen |= {entry["key"], entry["expression"]}
+            yield entry
+
+
+def is_advice(entry: Mapping[str, Any]) -> bool:
+    """Says whether a constraint is marked as best practice, which is not asked for."""
+    return any(one.get("url") == BEST_PRACTICE for one in entry.get("extension", ()))
+
+
+def expression_type(place: Place) -> str:
+    """Returns the type that FHIRPath sees at a place."""
+    if reference := place.node.definition.get("contentReference"):
+        return str(reference).rpartition("#")[2]
+    return place.defined_at if place.type_name in ("BackboneElement", "Element") else place.type_name
+
+
+def value_at(resource: JsonObject, path: Path) -> Any:
+    """Returns what stands at a path; None where nothing does any more."""
+    node: Any = resource
+    for step in path:
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return node
+
+
+def broken_constraints(walker: Walker, place: Place, resource: JsonObject) -> list[tuple[Finding, str]]:
+    """Returns rule, place and severity of each constraint that a place and all that holds it no longer meet."""
+    found = []
+    current: Place | None = place
+    while current is not None:
+        value = value_at(resource, current.path)
+        if value is not None and not isinstance(value, list):
+            owner = current.resource or current
+            own = value_at(resource, owner.path)
+            root = value_at(resource, (current.root or owner).path)
+            environment = Environment(own, root, build_resolver(root, build_resolver(resource)))
+            for entry in constraints(walker, current):
+                expression = compile_expression(entry["expression"], expression_type(current))
+                if not expression.interpreted_truth(value, environment):
+                    found.append(((entry["key"], current.expression), entry["severity"]))
+        current = current.parent
+    return found

@@ -1,0 +1,67 @@
+"""The valid instances that mutations are made of: plain R4, our examples, a synthetic pathway, HL7's examples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fhir_server.synthetic import network_bundle, pathway_bundle
+from tests.support.mutations.places import JsonObject
+from tests.support.network import pathway
+from tests.support.suites import SUITES, official_examples
+from tests.unit.validation.faults import SOUND
+
+ROOT = Path(__file__).parents[3]
+LARGEST = 12_000
+"""Characters of JSON: a long example says no more than a short one."""
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def plain() -> Iterator[tuple[str, JsonObject]]:
+    """Yields resources that claim no profile."""
+    yield from SOUND.items()
+
+
+def ours() -> Iterator[tuple[str, JsonObject]]:
+    """Yields the examples of our profiles."""
+    for path in sorted((ROOT / "profiles/examples").glob("*.json")):
+        yield path.stem, _DECODER.decode(path.read_bytes())
+
+
+def synthetic() -> Iterator[tuple[str, JsonObject]]:
+    """Yields a synthetic patient's resources, one of each profile, those of the directory, and their bundles."""
+    seen: set[str] = set()
+    directory = [entry["resource"] for entry in network_bundle()["entry"]]
+    for resource in [*pathway(1), *directory]:
+        claimed = str(resource["meta"].get("profile"))
+        if claimed not in seen:
+            seen.add(claimed)
+            yield f"synthetic {resource['resourceType']}/{resource['id']}", resource
+    yield "synthetic pathway", pathway_bundle(1)
+
+
+def official() -> Iterator[tuple[str, JsonObject]]:
+    """Yields the shortest of HL7's R4 examples for each type, where they lie beside the checkout."""
+    if not (SUITES / "r4-examples").is_dir():
+        return
+    shortest: dict[str, tuple[int, str, JsonObject]] = {}
+    for name, resource in official_examples().items():
+        size = len(json.dumps(resource, default=str))
+        known = shortest.get(resource["resourceType"])
+        if size < LARGEST and (known is None or size < known[0]):
+            shortest[resource["resourceType"]] = (size, name, resource)
+    for _, name, resource in shortest.values():
+        yield name, resource
+
+
+def instances() -> Iterator[tuple[str, Any]]:
+    """Yields all of them with their names."""
+    yield from plain()
+    yield from ours()
+    yield from synthetic()
+    yield from official()
