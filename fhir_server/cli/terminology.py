@@ -56,7 +56,12 @@ def build_parser() -> argparse.ArgumentParser:
     loading = actions.add_parser("load", help="charge une terminologie · loads a code system")
     loading.add_argument("kind", choices=sorted(KINDS), help="forme de la source · form of the source")
     loading.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="fichier, dossier ou zip · file, folder, zip"
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="fichiers, dossiers, zip, tgz ; sans eux, le dossier que nomme external.toml · files, folders, archives;"
+        " without them, the folder that external.toml names",
     )
     loading.add_argument("--system", default="", help="URL du système, si la source ne la dit pas · URL of the system")
     loading.add_argument("--version", default="", help="version, si la source ne la dit pas · version of the system")
