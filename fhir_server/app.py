@@ -72,9 +72,7 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = definitions_of(settings)
     terminology = build_terminology(settings, definitions)
-    policy = policy_of(settings, definitions)
-    options = ValidationOptions(settings.best_practice, settings.unknown_extensions, policy)
-    validator = Validator(definitions, terminology, options)
+    validator = Validator(definitions, terminology, validation_options(settings, definitions))
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
@@ -121,6 +119,12 @@ def build_terminology(settings: Settings, definitions: DefinitionRegistry) -> Te
     """Returns what answers about codes: the content, R4's tables, systems with rules of their own, loaded files."""
     library = CompiledLibrary(Path(settings.terminology_dir) if settings.terminology_dir else None)
     return Terminology(definitions, [CompiledSource(library)])
+
+
+def validation_options(settings: Settings, definitions: DefinitionRegistry) -> ValidationOptions:
+    """Returns what the operator chose about validation; raises ValueError where that is none of the choices."""
+    policy = policy_of(settings, definitions)
+    return ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers, policy)
 
 
 def policy_of(settings: Settings, definitions: DefinitionRegistry) -> WritePolicy:
@@ -200,7 +204,7 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
         built = build_capabilities(
             definitions, repository.search_parameters, offered, repository.limits, settings.max_body_bytes, started_at
         )
-        return with_policy(built, repository.validator.policy)
+        return with_policy(built, repository.validator.options)
 
     return Endpoint(
         repository=repository,

@@ -29,9 +29,12 @@ class Settings:
     best_practice: str = _setting("ignore", "Constraints that are only best practice: `ignore` or `warn`.")
     unknown_extensions: str = _setting("accept", "Extensions nobody defined: `accept`, `warn` or `refuse`.")
     content_dir: str = _setting("", "Folder with `profiles` and `terminology`; empty: those of the installation.")
-    packages_dir: str = _setting("packages", "Folder of installed FHIR packages; empty: none are loaded.")
+    packages_dir: str = _setting("", "Folder of installed FHIR packages; empty: `packages` in `--data-dir`, else none.")
     terminology_dir: str = _setting(
         "", "Folder of loaded code systems; empty: `terminology` in `--data-dir`, else none."
+    )
+    identifiers: str = _setting(
+        "warn", "Form and key of French identifiers: `off`, `warn` or `production` (INS refused)."
     )
     validation_policy: str = _setting(
         "", "TOML file: which profiles refuse, warn or are left alone; empty: all refuse."
@@ -64,6 +67,13 @@ def terminology_directory(settings: Settings, data_dir: Path | None) -> Path | N
     if settings.terminology_dir:
         return Path(settings.terminology_dir)
     return data_dir / "terminology" if data_dir else None
+
+
+def packages_directory(settings: Settings, data_dir: Path | None) -> Path | None:
+    """Returns the folder of installed packages: the setting's, else `packages` in the data folder, else None."""
+    if settings.packages_dir:
+        return Path(settings.packages_dir)
+    return data_dir / "packages" if data_dir else None
 
 
 def variable_name(setting: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 
 from fhir_server.app import content_folders, installed_packages
 from fhir_server.cli.content import Content, Problem, read_content
-from fhir_server.conformance.snapshot import SnapshotError
+from fhir_server.conformance.narrowing import SnapshotError
 from fhir_server.errors import FhirError
 from fhir_server.fhirpath import compile_expression
 from fhir_server.index import SearchParameterRegistry, check_definition

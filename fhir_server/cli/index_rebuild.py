@@ -16,7 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from fhir_server.app import definitions_of, search_parameters_of
-from fhir_server.cli.serve import mongodb, wrong_setting
+from fhir_server.cli.serve import mongodb, with_folders, wrong_setting
 from fhir_server.errors import FhirError
 from fhir_server.index import MONGODB_INDEXES, Indexer
 from fhir_server.interactions.index_build import IndexBuild
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         return _fail("Donnez FHIR_MONGODB_URI ou --data-dir · give FHIR_MONGODB_URI or --data-dir.")
     try:
         with mongodb(settings, options.data_dir) as uri:
-            asyncio.run(_rebuild(settings, uri, options))
+            asyncio.run(_rebuild(with_folders(settings, options.data_dir), uri, options))
     except FhirError as error:
         return _fail(f"{error.french}\n{error.english}")
     except OSError as error:

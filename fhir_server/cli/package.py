@@ -23,7 +23,7 @@ from fhir_server.conformance.packages import (
     plan_install,
     sources_in,
 )
-from fhir_server.settings import Settings, variable_name
+from fhir_server.settings import Settings, packages_directory
 
 DESCRIPTION = "Paquets FHIR : installe, liste, supprime · FHIR packages: installs, lists, removes"
 EPILOG = (
@@ -35,10 +35,10 @@ EPILOG = (
 def main(arguments: Sequence[str]) -> int:
     """Runs one of `install`, `list`, `remove`; returns 0, or 1 where a package is refused."""
     options = build_parser().parse_args(arguments)
-    folder = Settings.from_environment().packages_dir
-    if not folder:
-        return _fail(f"{variable_name('packages_dir')} est vide · is empty.")
-    store = PackageStore(Path(folder))
+    folder = packages_directory(Settings.from_environment(), options.data_dir)
+    if folder is None:
+        return _fail("Donnez FHIR_PACKAGES_DIR ou --data-dir · give FHIR_PACKAGES_DIR or --data-dir.")
+    store = PackageStore(folder)
     try:
         return int(options.run(store, options))
     except PackageError as error:
@@ -69,6 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
     remove.add_argument("name", metavar="NAME[#VERSION]", help="sans version, toutes · without a version, all of them")
     remove.add_argument("--force", action="store_true", help="même s'il est requis · even where others need it")
     remove.set_defaults(run=_remove)
+    for each in (install, listing, remove):
+        each.add_argument(
+            "--data-dir",
+            type=Path,
+            help="celui de `serve`, sans FHIR_PACKAGES_DIR · that of `serve`, where it is unset",
+        )
     return parser
 
 

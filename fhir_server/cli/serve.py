@@ -22,9 +22,10 @@ import uvicorn
 from fhir_server import __version__
 from fhir_server.app import ROOT, FhirServer, create_app, definitions_of, policy_of
 from fhir_server.errors import StoreUnavailable
-from fhir_server.settings import Settings, terminology_directory, variable_name
+from fhir_server.settings import Settings, packages_directory, terminology_directory, variable_name
 from fhir_server.store import EmbeddedMongod
 from fhir_server.store.connection import check_server, connect
+from fhir_server.validation import ValidationOptions
 
 PARENT = "FHIR_PARENT_PID"
 """Tells worker processes whose end they must not outlive."""
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         with mongodb(settings, options.data_dir) as uri:
             asyncio.run(check_mongodb(uri, settings))
             _announce(options, embedded=not settings.mongodb_uri)
-            return run(options.host, options.port, options.workers, uri, _with_terminology(settings, options.data_dir))
+            return run(options.host, options.port, options.workers, uri, with_folders(settings, options.data_dir))
     except StoreUnavailable as error:
         return _fail(f"{error.french}\n{error.english}")
     except OSError as error:
@@ -104,17 +105,22 @@ def wrong_setting(settings: Settings) -> str:
         return f"{variable_name('time_zone')} : fuseau inconnu · unknown time zone `{settings.time_zone}`."
     if settings.log_level not in ("debug", "info", "warning", "error"):
         return f"{variable_name('log_level')} : niveau inconnu · unknown level `{settings.log_level}`."
-    if settings.validation_policy:
-        try:
+    try:
+        ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers)
+        if settings.validation_policy:
             policy_of(settings, definitions_of(settings))
-        except ValueError as error:
-            return f"{variable_name('validation_policy')} : {error}"
+    except ValueError as error:
+        return str(error)
     return ""
 
 
-def _with_terminology(settings: Settings, data_dir: Path | None) -> Settings:
-    directory = terminology_directory(settings, data_dir)
-    return replace(settings, terminology_dir=str(directory or ""))
+def with_folders(settings: Settings, data_dir: Path | None) -> Settings:
+    """Returns the settings with the folders that they leave to `--data-dir`."""
+    return replace(
+        settings,
+        terminology_dir=str(terminology_directory(settings, data_dir) or ""),
+        packages_dir=str(packages_directory(settings, data_dir) or ""),
+    )
 
 
 @contextmanager
@@ -136,6 +142,7 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
     os.environ[variable_name("mongodb_uri")] = uri
     os.environ[variable_name("page_key")] = settings.page_key or secrets.token_hex(32)
     os.environ[variable_name("terminology_dir")] = settings.terminology_dir
+    os.environ[variable_name("packages_dir")] = settings.packages_dir
     os.environ[PARENT] = str(os.getpid())
     # A signal that comes before uvicorn listens to it must still stop the embedded MongoDB.
     signal.signal(signal.SIGTERM, _exit)

@@ -16,7 +16,8 @@ class ElementNode:
     """One element, or one slice of it.
 
     `name` is the last part of the path (`value[x]`), `definition` the ElementDefinition's facts (a constant: replace
-    it, never change it); slices are by name, slices of slices by their full name (`a/b`) inside slice `a`.
+    it, never change it), whose `path` tells where the element was first defined (`HumanName.family`); slices are by
+    name, slices of slices by their full name (`a/b`) inside slice `a`.
     """
 
     name: str
@@ -64,28 +65,46 @@ def choice_name(element: str, type_code: str) -> str:
 
 
 def build_tree(elements: list[dict[str, Any]]) -> ElementNode:
-    """Returns the tree of a snapshot whose elements have no slices, such as those of R4's types."""
+    """Returns the tree of a snapshot: of R4's types, or of a package's definition that has no differential.
+
+    Raises KeyError for an element whose parent is not there.
+    """
     root = ElementNode(elements[0]["path"], elements[0])
-    by_path = {root.name: root}
+    by_id = {root.name: root}
     for definition in elements[1:]:
-        parent_path, _, name = definition["path"].rpartition(".")
-        node = ElementNode(name, definition, repeats=definition.get("max", "*") != "1")
-        parent = by_path[parent_path]
-        if parent.children is None:
-            parent.children = {}
-        parent.children[name] = node
-        by_path[definition["path"]] = node
+        id_ = definition.get("id", definition["path"])
+        parent_id, _, segment = id_.rpartition(".")
+        name, _, slice_name = segment.partition(":")
+        base = definition.get("base", {}).get("max", definition.get("max", "*"))
+        node = ElementNode(name, definition, slice_name, repeats=base != "1")
+        parent = by_id[parent_id]
+        if slice_name:
+            outer, slash, _ = slice_name.rpartition("/")
+            by_id[f"{parent_id}.{name}:{outer}" if slash else f"{parent_id}.{name}"].slices[slice_name] = node
+        else:
+            if parent.children is None:
+                parent.children = {}
+            parent.children[name] = node
+        by_id[id_] = node
     return root
 
 
 def flatten(node: ElementNode, id_: str = "", path: str = "") -> Iterator[dict[str, Any]]:
-    """Yields the snapshot's ElementDefinitions: `id` and `path` first, slices after the element that they cut."""
+    """Yields the snapshot's ElementDefinitions: `id` and `path` first, slices after the element that they cut.
+
+    `base.path` is where the element was first defined, as far as this tree knows.
+    """
     id_ = id_ or node.name
     path = path or node.name
-    facts = {key: value for key, value in node.definition.items() if key not in ("id", "path", "min", "max")}
+    facts = {key: value for key, value in node.definition.items() if key not in _LEADING}
     limits = {"min": node.minimum, "max": node.definition.get("max", "*")}
-    yield {"id": id_, "path": path, **limits, **facts}
+    named = {"sliceName": node.slice_name} if node.slice_name else {}
+    base = node.definition.get("base") or {"path": node.definition["path"]}
+    yield {"id": id_, "path": path, **named, **limits, "base": base, **facts}
     for name, child in (node.children or {}).items():
         yield from flatten(child, f"{id_}.{name}", f"{path}.{name}")
     for name, part in node.slices.items():
         yield from flatten(part, f"{id_.rpartition(':')[0] if node.slice_name else id_}:{name}", path)
+
+
+_LEADING = frozenset({"id", "path", "sliceName", "min", "max", "base"})

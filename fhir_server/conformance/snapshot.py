@@ -1,30 +1,25 @@
 """Differential and base to the full element tree of a profile. https://hl7.org/fhir/R4/profiling.html#snapshot
 
 A differential that names an element below a data type (`Patient.name.family`) makes the tree walk into that type; one
-that names a choice by its type (`Observation.valueQuantity`) makes a slice of the choice.
+that names a choice by its type (`Observation.valueQuantity`) makes a slice of the choice and leaves it no other type.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import Any
 
 from fhir_server.conformance.element_tree import ElementNode, choice_name
+from fhir_server.conformance.narrowing import SnapshotError, Trees, check_element
 
-NOT_INHERITED = ("id", "path", "sliceName")
-_SEGMENT = re.compile(r"(?P<name>[^.:]+(?:\[x\])?)(?::(?P<slice>[^.]+))?")
-
-
-class SnapshotError(ValueError):
-    """A definition that cannot be found, or whose differential does not fit its base."""
-
-
-class Trees(Protocol):
-    """Where the trees of bases, types and extension profiles come from."""
-
-    def tree(self, canonical: str) -> ElementNode: ...
-    def type_tree(self, type_name: str) -> ElementNode: ...
-    def find(self, canonical: str) -> dict[str, Any] | None: ...
+NOT_INHERITED = ("id", "path", "sliceName", "base")
+EXTENSION_SLICING = {"discriminator": [{"type": "value", "path": "url"}], "ordered": False, "rules": "open"}
+"""How extensions are sliced where nobody says so. https://hl7.org/fhir/R4/profiling.html#extensions"""
+OPEN_TYPE_SLICING = {"discriminator": [{"type": "type", "path": "$this"}], "ordered": False, "rules": "open"}
+TYPE_SLICING = {**OPEN_TYPE_SLICING, "rules": "closed"}
+"""How a choice is sliced whose types a profile names (`valueQuantity`), without slicing it itself."""
+_EXTENSIONS = frozenset({"extension", "modifierExtension"})
+_SEGMENT = re.compile(r"(?P<name>[^.:]+(?:\[x\])?)(?::(?P<slice>[^.:]+))?")
 
 
 def children_of(node: ElementNode, trees: Trees) -> dict[str, ElementNode]:
@@ -56,32 +51,49 @@ class SnapshotBuilder:
 
     def __init__(self, trees: Trees) -> None:
         self._trees = trees
+        self._closed: list[ElementNode] = []
 
     def build(self, definition: dict[str, Any]) -> ElementNode:
-        """Returns the tree of a profile; raises SnapshotError where its differential does not fit its base."""
+        """Returns the tree of a profile.
+
+        Raises SnapshotError, naming the element, where its differential does not fit its base.
+        """
+        if "baseDefinition" not in definition:
+            raise SnapshotError(f"`{definition.get('url')}` names no baseDefinition.")
         root = self._trees.tree(definition["baseDefinition"]).clone()
+        if definition.get("type", root.name) != root.name:
+            base = definition["baseDefinition"]
+            raise SnapshotError(f"A profile of `{definition['type']}` cannot have the base `{base}` of `{root.name}`.")
         slices: dict[str, str] = {}
         for element in definition.get("differential", {}).get("element", ()):
             id_ = element.get("id") or derived_id(element, slices)
-            node = root
-            for segment in split_id(id_)[1:]:
-                node = self._walk(node, segment, id_)
+            if id_.partition(".")[0] != root.name:
+                raise SnapshotError(f"Element `{id_}` is not one of `{root.name}`.")
+            node, inside_slice = root, False
+            for segment in id_.split(".")[1:]:
+                node = self._walk(node, segment, id_, inside_slice)
+                inside_slice = inside_slice or bool(node.slice_name)
+            check_element(node, element, id_)
             node.definition = merged(node.definition, element)
             self._type_slice_facts(node)
+        for choice in self._closed:
+            named = {code for part in choice.slices.values() for code in part.type_codes}
+            types = [entry for entry in choice.definition["type"] if entry["code"] in named]
+            choice.definition = {**choice.definition, "type": types}
         return root
 
-    def _walk(self, node: ElementNode, segment: str, id_: str) -> ElementNode:
+    def _walk(self, node: ElementNode, segment: str, id_: str, inside_slice: bool) -> ElementNode:
         match = _SEGMENT.fullmatch(segment)
         if match is None:
             raise SnapshotError(f"Element id `{id_}` is not a path.")
-        child = self._child(node, match["name"], id_)
+        child = self._child(node, match["name"], id_, inside_slice)
         if match["slice"]:
             parts = match["slice"].split("/")
             for end in range(1, len(parts) + 1):
                 child = self._slice(child, "/".join(parts[:end]))
         return child
 
-    def _child(self, node: ElementNode, name: str, id_: str) -> ElementNode:
+    def _child(self, node: ElementNode, name: str, id_: str, inside_slice: bool) -> ElementNode:
         if node.children is None:
             node.children = {key: child.clone() for key, child in children_of(node, self._trees).items()}
         if name in node.children:
@@ -90,8 +102,22 @@ class SnapshotBuilder:
             if child.is_choice:
                 for code in child.type_codes:
                     if choice_name(child.name, code) == name:
-                        return self._slice(child, name)
+                        return self._named_by_type(child, code, inside_slice)
         raise SnapshotError(f"Element `{id_}` does not exist in the base: `{name}` is not a child there.")
+
+    def _named_by_type(self, choice: ElementNode, code: str, inside_slice: bool) -> ElementNode:
+        """Returns what `valueQuantity` stands for: a slice, inside other slices the choice itself, of that type.
+
+        As in HL7's own snapshots no other type is left to a choice that is not sliced otherwise.
+        """
+        name = choice_name(choice.name, code)
+        if inside_slice and not choice.slices:
+            choice.definition = {**choice.definition, "type": _of_type(choice, name)}
+            return choice
+        if "slicing" not in choice.definition:
+            choice.definition = {**choice.definition, "slicing": TYPE_SLICING}
+            self._closed.append(choice)
+        return self._slice(choice, name)
 
     def _slice(self, node: ElementNode, name: str) -> ElementNode:
         if name not in node.slices:
@@ -101,22 +127,22 @@ class SnapshotBuilder:
                 part.children = {key: child.clone() for key, child in node.children.items()}
             node.slices[name] = part
             self._type_slice_facts(part)
-            if node.is_choice and "slicing" not in node.definition:
-                by_type = {"discriminator": [{"type": "type", "path": "$this"}], "rules": "open"}
-                node.definition = {**node.definition, "slicing": by_type}
+            if "slicing" not in node.definition and (node.is_choice or node.name in _EXTENSIONS):
+                slicing = OPEN_TYPE_SLICING if node.is_choice else EXTENSION_SLICING
+                node.definition = {**node.definition, "slicing": slicing}
         return node.slices[name]
 
     def _type_slice_facts(self, node: ElementNode) -> None:
         """Narrows the types of `value[x]:valueQuantity` to the one that the slice's name says."""
-        if not node.slice_name or not node.is_choice or len(node.type_codes) < 2:
-            return
-        named = [
-            t
-            for t in node.definition["type"]
-            if choice_name(node.name, t["code"]) == node.slice_name.rpartition("/")[2]
-        ]
-        if named:
-            node.definition = {**node.definition, "type": named}
+        if node.slice_name and node.is_choice and len(node.type_codes) > 1:
+            named = _of_type(node, node.slice_name.rpartition("/")[2])
+            if named:
+                node.definition = {**node.definition, "type": named}
+
+
+def _of_type(choice: ElementNode, name: str) -> list[dict[str, Any]]:
+    """Returns the types of a choice whose values stand under `name` in JSON; one, or none."""
+    return [entry for entry in choice.definition["type"] if choice_name(choice.name, entry["code"]) == name]
 
 
 def merged(base: dict[str, Any], differential: dict[str, Any]) -> dict[str, Any]:
@@ -127,6 +153,8 @@ def merged(base: dict[str, Any], differential: dict[str, Any]) -> dict[str, Any]
             inherited = {entry["key"]: entry for entry in base.get("constraint", ())}
             inherited.update({entry["key"]: entry for entry in value})
             result["constraint"] = list(inherited.values())
+        elif key == "slicing" and "slicing" in base:
+            result["slicing"] = _narrowed_slicing(base["slicing"], value)
         elif key == "mapping":
             result["mapping"] = [*base.get("mapping", ()), *value]
         elif key not in NOT_INHERITED:
@@ -134,9 +162,14 @@ def merged(base: dict[str, Any], differential: dict[str, Any]) -> dict[str, Any]
     return result
 
 
-def split_id(id_: str) -> list[str]:
-    """Returns the segments of an element id; a slice's name may hold no point."""
-    return id_.split(".")
+def _narrowed_slicing(base: dict[str, Any], differential: dict[str, Any]) -> dict[str, Any]:
+    """Returns how an element is sliced that its base slices too: what was closed or ordered stays so."""
+    result = {**base, **differential}
+    order = ("open", "openAtEnd", "closed")
+    result["rules"] = max(base.get("rules", "open"), differential.get("rules", "open"), key=order.index)
+    if base.get("ordered"):
+        result["ordered"] = True
+    return result
 
 
 def derived_id(element: dict[str, Any], slices: dict[str, str]) -> str:

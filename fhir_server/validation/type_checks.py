@@ -6,7 +6,7 @@ others through a stand-in that replaces itself on its first call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -49,13 +49,14 @@ class TypeChecks:
         invariants: Invariants,
         profile_check: ProfileCheck,
         extensions: ExtensionRules,
-        resource_rule: Check,
+        rules: Mapping[str, Check],
     ) -> None:
+        """`rules` are further checks by type name; that of `Resource` is for every type of resource."""
         self._definitions = definitions
         self._terminology = terminology
         self._invariants = invariants
         self._profile_check = profile_check
-        self._resource_rule = resource_rule
+        self._rules = rules
         self._extensions = extensions
         self._checks: dict[str, Check] = {}
         self._cells: dict[str, Cell] = {}
@@ -80,7 +81,9 @@ class TypeChecks:
         elif type_name == "Extension":
             rules.append(self._extensions.check_content)
         elif shape.is_resource:
-            rules += [self._resource_rule, self._extensions.holder_check(type_name, type_name)]
+            rules += [self._rules["Resource"], self._extensions.holder_check(type_name, type_name)]
+        if type_name in self._rules:
+            rules.append(self._rules[type_name])
         shape.rules = tuple(rules)
         check = object_check(shape)
         if shape.is_resource and shape.test is not None:

@@ -6,6 +6,7 @@ https://confluence.hl7.org/display/FHIR/NPM+Package+Specification
 from fhir_server.conformance.packages.compiled import CompiledFile, Entry
 from fhir_server.conformance.packages.dependencies import InstallPlan, Missing, check_not_needed, plan_install
 from fhir_server.conformance.packages.errors import PackageError
+from fhir_server.conformance.packages.library import PackageLibrary
 from fhir_server.conformance.packages.manifest import Manifest
 from fhir_server.conformance.packages.source import Source, open_source, sources_in
 from fhir_server.conformance.packages.store import InstalledPackage, PackageStore
@@ -19,6 +20,7 @@ __all__ = [
     "Manifest",
     "Missing",
     "PackageError",
+    "PackageLibrary",
     "PackageStore",
     "Source",
     "check_not_needed",

@@ -17,8 +17,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ELEMENT_FACTS = (
-    "id", "path", "sliceName", "min", "max", "contentReference", "isModifier", "isSummary", "maxLength",
-    "minValueInteger", "maxValueInteger", "maxValuePositiveInt",
+    "id", "path", "sliceName", "min", "max", "contentReference", "isModifier", "isSummary", "mustSupport", "maxLength",
+    "minValueInteger", "maxValueInteger", "maxValuePositiveInt", "condition", "representation",
 )  # fmt: skip
 STRUCTURE_FACTS = (
     "url", "name", "kind", "abstract", "type", "baseDefinition", "derivation", "context", "contextInvariant",

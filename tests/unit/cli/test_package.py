@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from fhir_server.app import installed_packages
 from fhir_server.cli import main
+from fhir_server.cli.serve import with_folders
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.conformance.packages import PackageStore
+from fhir_server.settings import Settings
 from tests.support.packages import FR_CORE, manifest, needs_fr_core, profile, write_package
 
 URL = "https://example.org/fhir/StructureDefinition/p"
@@ -203,7 +206,13 @@ def test_unknown_package_is_not_removed(run: Install) -> None:
     assert "Aucun paquet" in run("list")[1]
 
 
-def test_no_folder_no_packages(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("FHIR_PACKAGES_DIR", "")
+def test_folder_is_that_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("FHIR_PACKAGES_DIR", raising=False)
     assert main(["package", "list"]) == 1
     assert "FHIR_PACKAGES_DIR" in capsys.readouterr().err
+    archive = write_package(tmp_path / "a.tgz", {"p.json": profile()})
+    assert main(["package", "install", "--data-dir", str(tmp_path / "data"), str(archive)]) == 0
+    settings = with_folders(Settings(), tmp_path / "data")
+    assert [package.manifest.key for package in installed_packages(settings)] == ["example.fhir.a#1.0.0"]

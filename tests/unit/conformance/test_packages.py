@@ -136,6 +136,26 @@ def test_ours_come_before_packages_and_packages_before_r4(tmp_path: Path) -> Non
     assert [one["version"] for one in registry.own_resources("StructureDefinition")] == ["3.0.0"]
 
 
+def test_package_finds_the_versions_that_it_depends_on(tmp_path: Path) -> None:
+    store = PackageStore(tmp_path / "packages")
+    base, derived = "https://example.org/fhir/StructureDefinition/base", profile(baseDefinition=URL)
+    for version, least in (("1.0.0", 1), ("2.0.0", 0)):
+        limits = {"element": [{"path": "Patient.photo", "min": least}]}
+        on_base = {"b.json": profile("base", version, differential=limits), "p.json": profile(version=version)}
+        on_base["p.json"]["baseDefinition"] = base
+        package = write_package(tmp_path / f"{version}.tgz", on_base, manifest(version=version))
+        store.install(open_source(package))
+    needs = manifest("example.fhir.b", dependencies={"example.fhir.a": "1.0.x"})
+    derived = {**derived, "url": f"{URL}-derived", "version": "9"}
+    store.install(open_source(write_package(tmp_path / "b.tgz", {"d.json": derived}, needs)))
+    registry = DefinitionRegistry(packages=store.installed())
+    minima = {
+        canonical: {element["id"]: element for element in registry.snapshot(canonical)}["Patient.photo"]["min"]
+        for canonical in (URL, f"{URL}|1.0.0", f"{URL}|2.0.0", f"{URL}-derived")
+    }
+    assert minima == {URL: 0, f"{URL}|1.0.0": 1, f"{URL}|2.0.0": 0, f"{URL}-derived": 1}
+
+
 def test_compiled_file_knows_its_format(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"other")
     with pytest.raises(ValueError, match="fhirpkg1"):

@@ -12,6 +12,7 @@ from fhir_server.conformance import DefinitionRegistry, SnapshotError, split_can
 from fhir_server.spec.definitions import structure_definitions
 
 URL = "https://example.org/fhir/StructureDefinition/p"
+CORE = "http://hl7.org/fhir/StructureDefinition/"
 
 
 def definition(
@@ -112,6 +113,202 @@ def test_content_reference_is_walked_into() -> None:
 def test_element_that_the_base_lacks_is_refused(path: str) -> None:
     with pytest.raises(SnapshotError, match=path.rpartition(".")[2]):
         snapshot([{"path": path, "min": 1}])
+
+
+SLICING = {"discriminator": [{"type": "value", "path": "use"}], "rules": "open"}
+NAMES: dict[str, Any] = {"path": "Patient.name", "slicing": SLICING}
+
+
+@pytest.mark.parametrize(
+    ("elements", "ids"),
+    [
+        (
+            [NAMES, {"path": "Patient.name", "sliceName": "b"}, {"path": "Patient.name", "sliceName": "a"}],
+            ["Patient.name", "Patient.name:b", "Patient.name:a"],
+        ),
+        (
+            [
+                NAMES,
+                {"path": "Patient.name", "sliceName": "a", "slicing": SLICING},
+                {"path": "Patient.name", "sliceName": "a/x"},
+                {"path": "Patient.name.family", "min": 1},
+                {"path": "Patient.name", "sliceName": "b"},
+            ],
+            ["Patient.name", "Patient.name:a", "Patient.name:a/x", "Patient.name:a/x.family", "Patient.name:b"],
+        ),
+        (
+            [
+                {"id": "Patient.extension:e", "path": "Patient.extension", "sliceName": "e"},
+                {"id": "Patient.extension:e.extension:f", "path": "Patient.extension.extension", "sliceName": "f"},
+            ],
+            ["Patient.extension", "Patient.extension:e", "Patient.extension:e.extension:f"],
+        ),
+    ],
+)
+def test_slices_come_behind_what_they_cut_in_the_order_of_the_profile(
+    elements: list[dict[str, Any]], ids: list[str]
+) -> None:
+    found = list(snapshot(elements))
+    assert [id_ for id_ in found if id_ in ids] == ids
+    assert len(set(found)) == len(found)
+
+
+def test_profile_on_a_profile_keeps_its_slices_and_adds_behind() -> None:
+    registry = DefinitionRegistry()
+    registry.add(definition([NAMES, {"path": "Patient.name", "sliceName": "a", "max": "1"}]))
+    more: list[dict[str, Any]] = [
+        {"path": "Patient.name", "sliceName": "b"},
+        {"path": "Patient.name", "sliceName": "a", "min": 1},
+    ]
+    registry.add(definition(more, url=f"{URL}2", base=URL))
+    found = {element["id"]: element for element in registry.snapshot(f"{URL}2")}
+    assert [id_ for id_ in found if id_.startswith("Patient.name")] == [
+        "Patient.name",
+        "Patient.name:a",
+        "Patient.name:b",
+    ]
+    assert (found["Patient.name:a"]["min"], found["Patient.name:a"]["max"]) == (1, "1")
+
+
+@pytest.mark.parametrize(
+    ("named", "types", "rules"),
+    [
+        (["Observation.valueQuantity"], ["Quantity"], "closed"),
+        (["Observation.valueQuantity", "Observation.valueString"], ["Quantity", "string"], "closed"),
+        (["Observation.value[x]:valueQuantity"], [], "open"),
+        ([], [], None),
+    ],
+)
+def test_choice_named_by_its_types_has_no_others(named: list[str], types: list[str], rules: str | None) -> None:
+    registry = DefinitionRegistry()
+    elements = [{"id": id_, "path": id_.partition(":")[0]} for id_ in named]
+    registry.add({**definition(elements, base="Observation"), "type": "Observation"})
+    found = {element["id"]: element for element in registry.snapshot(URL)}
+    choice = found["Observation.value[x]"]
+    whole = {element["id"]: element for element in registry.snapshot(f"{CORE}Observation")}["Observation.value[x]"]
+    assert [one["code"] for one in choice["type"]] == (types or [one["code"] for one in whole["type"]])
+    assert choice.get("slicing", {}).get("rules") == rules
+
+
+def test_short_cut_inside_a_slice_narrows_the_choice_itself() -> None:
+    registry = DefinitionRegistry()
+    by_code = {"discriminator": [{"type": "value", "path": "code"}], "rules": "open"}
+    elements: list[dict[str, Any]] = [
+        {"path": "Observation.component", "slicing": by_code},
+        {"path": "Observation.component", "sliceName": "a"},
+        {"path": "Observation.component.valueQuantity", "min": 1},
+    ]
+    registry.add({**definition(elements, base="Observation"), "type": "Observation"})
+    found = {element["id"]: element for element in registry.snapshot(URL)}
+    assert found["Observation.component:a.value[x]"]["type"] == [{"code": "Quantity"}]
+    assert found["Observation.component:a.value[x]"]["min"] == 1
+
+
+def test_extensions_are_sliced_by_url_though_nobody_says_so() -> None:
+    found = snapshot([{"path": "Patient.extension", "sliceName": "e"}])
+    assert found["Patient.extension"]["slicing"]["discriminator"] == [{"type": "value", "path": "url"}]
+
+
+def test_slicing_that_the_base_closes_stays_closed_and_ordered() -> None:
+    registry = DefinitionRegistry()
+    registry.add(definition([{"path": "Patient.name", "slicing": {**SLICING, "rules": "closed", "ordered": True}}]))
+    registry.add(definition([NAMES], url=f"{URL}2", base=URL))
+    found = {element["id"]: element for element in registry.snapshot(f"{URL}2")}
+    assert found["Patient.name"]["slicing"] == {**SLICING, "rules": "closed", "ordered": True}
+
+
+@pytest.mark.parametrize(
+    ("id_", "path", "least", "most"),
+    [
+        ("Patient", "Patient", 0, "*"),
+        ("Patient.id", "Resource.id", 0, "1"),
+        ("Patient.extension", "DomainResource.extension", 0, "*"),
+        ("Patient.name.family", "HumanName.family", 0, "1"),
+        ("Patient.name:a", "Patient.name", 0, "*"),
+        ("Patient.contact.id", "Element.id", 0, "1"),
+        ("Patient.contact.modifierExtension", "BackboneElement.modifierExtension", 0, "*"),
+        ("Patient.link.other", "Patient.link.other", 1, "1"),
+    ],
+)
+def test_base_is_where_the_element_was_first_defined(id_: str, path: str, least: int, most: str) -> None:
+    found = snapshot([NAMES, {"path": "Patient.name", "sliceName": "a"}, {"path": "Patient.name.family", "min": 1}])
+    element = found.get(id_) or snapshot([{"path": id_}])[id_]
+    assert element["base"] == {"path": path, "min": least, "max": most}
+
+
+@pytest.mark.parametrize(
+    ("element", "sentence"),
+    [
+        (
+            {"path": "Patient.name.family", "max": "2"},
+            "Element `Patient.name.family`: max 2 is more than the base allows, 1.",
+        ),
+        ({"path": "Patient.name.family", "max": "*"}, "Element `Patient.name.family`: max * is more"),
+        (
+            {"path": "Patient.link.other", "min": 0},
+            "Element `Patient.link.other`: min 0 is less than the base asks for, 1.",
+        ),
+        ({"path": "Patient.photo", "min": 3, "max": "2"}, "Element `Patient.photo`: min 3 is more than max 2."),
+        ({"path": "Patient.photo", "min": 0, "max": "many"}, "Element `Patient.photo`: `0..many` is no cardinality."),
+        (
+            {"path": "Patient.gender", "type": [{"code": "string"}]},
+            "Element `Patient.gender`: type string is none of the base",
+        ),
+        (
+            {"path": "Patient.gender", "binding": {"strength": "example", "valueSet": "http://x"}},
+            "Element `Patient.gender`: the binding is required in the base and cannot be example.",
+        ),
+        ({"path": "Observation.code", "min": 1}, "Element `Observation.code` is not one of `Patient`."),
+        ({"id": "Patient.name::a", "path": "Patient.name"}, "Element id `Patient.name::a` is not a path."),
+    ],
+)
+def test_differential_that_does_not_narrow_is_refused_with_element_and_reason(
+    element: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(SnapshotError) as refusal:
+        snapshot([element])
+    assert str(refusal.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"baseDefinition": "https://example.org/nothing"}, "`https://example.org/nothing` is not known"),
+        (
+            {"baseDefinition": "http://hl7.org/fhir/StructureDefinition/Group"},
+            "A profile of `Patient` cannot have the base",
+        ),
+        ({"baseDefinition": None}, "names no baseDefinition"),
+        ({"baseDefinition": URL}, "is its own base"),
+    ],
+)
+def test_profile_without_a_fitting_base_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    registry = DefinitionRegistry()
+    merged = {**definition([]), **changes}
+    registry.add({key: value for key, value in merged.items() if value is not None})
+    with pytest.raises(SnapshotError, match=sentence):
+        registry.snapshot(URL)
+
+
+def test_age_may_take_the_place_of_a_quantity() -> None:
+    registry = DefinitionRegistry()
+    elements = [{"path": "Observation.value[x]", "type": [{"code": "Age"}]}]
+    registry.add({**definition(elements, base="Observation"), "type": "Observation"})
+    found = {element["id"]: element for element in registry.snapshot(URL)}
+    assert found["Observation.value[x]"]["type"] == [{"code": "Age"}]
+
+
+def test_definition_that_has_a_snapshot_only_is_read_from_it() -> None:
+    registry = DefinitionRegistry()
+    registry.add(
+        definition(
+            [NAMES, {"path": "Patient.name", "sliceName": "a", "max": "1"}, {"path": "Patient.name.family", "min": 1}]
+        )
+    )
+    elements = registry.snapshot(URL)
+    without = {key: value for key, value in definition([], url=f"{URL}2").items() if key != "differential"}
+    registry.add({**without, "snapshot": {"element": elements}})
+    assert registry.snapshot(f"{URL}2") == elements
 
 
 def test_registry_reads_definitions_and_leaves_instances(tmp_path: Path) -> None:

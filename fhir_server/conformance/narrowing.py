@@ -1,0 +1,91 @@
+"""A profile may only narrow: what its differential may say of an element of its base.
+
+https://hl7.org/fhir/R4/profiling.html#limitations
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from fhir_server.conformance.bases import base_of
+from fhir_server.conformance.element_tree import ElementNode
+from fhir_server.spec.definitions import structure_definitions
+
+_CORE = "http://hl7.org/fhir/StructureDefinition/"
+_STRENGTHS = ("example", "preferred", "extensible", "required")
+_ANY = frozenset({"Resource", "Element", "*"})
+
+
+class SnapshotError(ValueError):
+    """A definition that cannot be found, or whose differential does not fit its base."""
+
+
+class Trees(Protocol):
+    """Where the trees of bases, types and extension profiles come from."""
+
+    def tree(self, canonical: str) -> ElementNode: ...
+    def type_tree(self, type_name: str) -> ElementNode: ...
+    def find(self, canonical: str) -> dict[str, Any] | None: ...
+
+
+def check_element(node: ElementNode, differential: dict[str, Any], id_: str) -> None:
+    """Raises SnapshotError, naming the element and the reason, where a differential widens what its base allows."""
+    _check_cardinality(node, differential, id_)
+    _check_types(node, differential, id_)
+    strength = differential.get("binding", {}).get("strength")
+    base = node.definition.get("binding", {}).get("strength")
+    if base == "required" and strength in _STRENGTHS[:-1]:
+        raise SnapshotError(f"Element `{id_}`: the binding is required in the base and cannot be {strength}.")
+
+
+def _check_cardinality(node: ElementNode, differential: dict[str, Any], id_: str) -> None:
+    least, most = differential.get("min", node.minimum), differential.get("max", node.definition.get("max", "*"))
+    limit = _limit(node)
+    if not isinstance(least, int) or not (most == "*" or str(most).isdecimal()):
+        raise SnapshotError(f"Element `{id_}`: `{least}..{most}` is no cardinality.")
+    if limit is not None and (most == "*" or int(most) > limit):
+        raise SnapshotError(f"Element `{id_}`: max {most} is more than the base allows, {limit}.")
+    if most != "*" and least > int(most):
+        raise SnapshotError(f"Element `{id_}`: min {least} is more than max {most}.")
+    if least < node.minimum:
+        raise SnapshotError(f"Element `{id_}`: min {least} is less than the base asks for, {node.minimum}.")
+
+
+def _limit(node: ElementNode) -> int | None:
+    """Returns the largest max that the base allows; None for any.
+
+    A slice is held to the type's own: HL7 itself slices extensions that it counts as 0 in all (`codesystem-history`).
+    """
+    base = base_of(node.definition["path"]) if node.slice_name else None
+    if base is None:
+        return node.maximum
+    return None if base["max"] == "*" else int(base["max"])
+
+
+def _check_types(node: ElementNode, differential: dict[str, Any], id_: str) -> None:
+    allowed = node.type_codes
+    if not allowed or _ANY.intersection(allowed):
+        return
+    for entry in differential.get("type", ()):
+        code = _fhir_type(entry)
+        if code not in allowed and not _is_derived(code, allowed) and not code.startswith("http:"):
+            raise SnapshotError(f"Element `{id_}`: type {code} is none of the base's: {', '.join(allowed)}.")
+
+
+def _fhir_type(entry: dict[str, Any]) -> str:
+    """Returns the type that JSON carries, where `code` is one of FHIRPath's system types."""
+    for extension in entry.get("extension", ()):
+        if extension.get("url", "").endswith("structuredefinition-fhir-type"):
+            return str(extension.get("valueUrl", extension.get("valueUri", "")))
+    return str(entry.get("code", ""))
+
+
+def _is_derived(code: str, allowed: tuple[str, ...]) -> bool:
+    """True for a type that R4 derives from an allowed one: Age where the base has Quantity."""
+    definition = structure_definitions().get(_CORE + code)
+    while definition is not None and "baseDefinition" in definition:
+        base = definition["baseDefinition"]
+        if base.removeprefix(_CORE) in allowed:
+            return True
+        definition = structure_definitions().get(base)
+    return False
