@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ import uvicorn
 
 from fhir_server import __version__
 from fhir_server.app import ROOT, FhirServer, create_app, definitions_of, policy_of
+from fhir_server.cli.even_connections import CountedProtocol, shared_counts
 from fhir_server.errors import StoreUnavailable
 from fhir_server.settings import Settings, packages_directory, terminology_directory, variable_name
 from fhir_server.store import EmbeddedMongod
@@ -146,21 +147,23 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
     os.environ[PARENT] = str(os.getpid())
     # A signal that comes before uvicorn listens to it must still stop the embedded MongoDB.
     signal.signal(signal.SIGTERM, _exit)
+    is_shared = workers > 1
     try:
-        uvicorn.run(
-            "fhir_server.cli.serve:create_worker",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            loop="uvloop",
-            http="httptools",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            log_level="warning",
-            timeout_graceful_shutdown=10,
-        )
+        with shared_counts(workers) if is_shared else nullcontext():
+            uvicorn.run(
+                "fhir_server.cli.serve:create_worker",
+                factory=True,
+                host=host,
+                port=port,
+                workers=workers,
+                loop="fhir_server.cli.even_connections:new_loop" if is_shared else "uvloop",
+                http=CountedProtocol,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                log_level="warning",
+                timeout_graceful_shutdown=10,
+            )
     except KeyboardInterrupt:
         return 0
     return 0
