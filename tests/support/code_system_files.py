@@ -77,10 +77,13 @@ def snomed_release(folder: Path) -> Path:
         (13, 14, "363698007"),
         (15, 10, IS_A),
     ]
-    rows = [(300 + n, *head, *ends, 0, kind, INFERRED, "900000000000451002") for n, (*ends, kind) in enumerate(links)]
+    inferred = [
+        (300 + n, *head, source, target, 0, kind, INFERRED, "900000000000451002")
+        for n, (source, target, kind) in enumerate(links)
+    ]
     gone = (350, "20260101", "0", MODULE, 12, 11, 0, IS_A, INFERRED, "900000000000451002")
     stated = (351, *head, 14, 13, 0, IS_A, STATED, "900000000000451002")
-    write_tabs(terminology / "sct2_Relationship_Snapshot_INT_20260101.txt", RELATIONSHIP, [*rows, gone, stated])
+    write_tabs(terminology / "sct2_Relationship_Snapshot_INT_20260101.txt", RELATIONSHIP, [*inferred, gone, stated])
     preferred = [(US_ENGLISH, id_, PREFERRED) for id_ in (102, 112, 122, 132, 101, 111)]
     preferred += [(US_ENGLISH, 113, ACCEPTABLE), (FRENCH, 211, PREFERRED), (FRENCH, 231, PREFERRED)]
     write_tabs(
