@@ -122,7 +122,7 @@ class CoreSource:
         return _core("value_sets").get(url, ()) if resource_type == "ValueSet" else ()
 
     def known_code_systems(self) -> Iterable[tuple[str, str]]:
-        return _known(_core("code_systems").values())
+        return _known(row for rows in _core("code_systems").values() for row in rows)
 
 
 class SystemsSource:

@@ -25,6 +25,10 @@ class CompiledSource:
         found = build_implicit_value_set(url, self._set_names)
         return (found,) if found else ()
 
+    def known_code_systems(self) -> list[tuple[str, str]]:
+        headers = list(self._library.headers().values())
+        return [(header.url, header.version) for header in reversed(headers)]
+
     def _set_names(self, system: str, version: str) -> Collection[str] | None:
         file = self._library.find(system, version or None)
         return None if file is None else file.set_names

@@ -50,6 +50,11 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_loaded_systems_are_told(data_dir: Path) -> None:
+    source = CompiledSource(CompiledLibrary(data_dir / "terminology"))
+    assert set(source.known_code_systems()) == {(SNOMED, INTERNATIONAL), (LOINC, "9.99"), (CIM10, "2026")}
+
+
 def test_snomed_ct_has_names_hierarchy_and_attributes(data_dir: Path) -> None:
     provider = system(data_dir, SNOMED)
     assert (provider.version, provider.total, provider.language) == (INTERNATIONAL, 7, "fr")
