@@ -71,9 +71,7 @@ def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = definitions_of(settings)
     terminology = Terminology(definitions)
-    policy = policy_of(settings, definitions)
-    options = ValidationOptions(settings.best_practice, settings.unknown_extensions, policy)
-    validator = Validator(definitions, terminology, options)
+    validator = Validator(definitions, terminology, validation_options(settings, definitions))
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
@@ -114,6 +112,12 @@ def definitions_of(settings: Settings) -> DefinitionRegistry:
 def installed_packages(settings: Settings) -> list[InstalledPackage]:
     """Returns the packages that `fhir-server package install` put into the folder of the settings."""
     return PackageStore(Path(settings.packages_dir)).installed() if settings.packages_dir else []
+
+
+def validation_options(settings: Settings, definitions: DefinitionRegistry) -> ValidationOptions:
+    """Returns what the operator chose about validation; raises ValueError where that is none of the choices."""
+    policy = policy_of(settings, definitions)
+    return ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers, policy)
 
 
 def policy_of(settings: Settings, definitions: DefinitionRegistry) -> WritePolicy:
@@ -196,7 +200,7 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
         built = build_capabilities(
             definitions, repository.search_parameters, offered, repository.limits, settings.max_body_bytes, started_at
         )
-        return with_policy(built, repository.validator.policy)
+        return with_policy(built, repository.validator.options)
 
     return Endpoint(
         repository=repository,

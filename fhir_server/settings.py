@@ -33,6 +33,9 @@ class Settings:
     terminology_dir: str = _setting(
         "", "Folder of loaded code systems; empty: `terminology` in `--data-dir`, else none."
     )
+    identifiers: str = _setting(
+        "warn", "Form and key of French identifiers: `off`, `warn` or `production` (INS refused)."
+    )
     validation_policy: str = _setting(
         "", "TOML file: which profiles refuse, warn or are left alone; empty: all refuse."
     )

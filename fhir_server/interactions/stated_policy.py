@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir_server.validation import WritePolicy
+from fhir_server.validation import ValidationOptions, WritePolicy
 
 _FRENCH = {"refuse": "refusent", "warn": "avertissent", "off": "sont ignorées"}
 
 
-def with_policy(statement: dict[str, Any], policy: WritePolicy) -> dict[str, Any]:
+_IDENTIFIERS = {
+    "off": "Identifiants français non vérifiés. French identifiers are not checked.",
+    "warn": "Identifiants français fautifs (INS, RPPS, FINESS …) : avertissement. Wrong French identifiers warn.",
+    "production": "INS fautif ou sans identité qualifiée : refus ; autres identifiants français : avertissement. "
+    "A wrong or unqualified INS is refused, other wrong French identifiers warn.",
+}
+
+
+def with_policy(statement: dict[str, Any], options: ValidationOptions) -> dict[str, Any]:
     """Returns the statement with the imposed profiles as `rest.resource.profile`, and the policy in words."""
-    [rest] = statement["rest"]
+    policy, [rest] = options.policy, statement["rest"]
     resources = [_with_profile(each, policy.imposed.get(each["type"])) for each in rest["resource"]]
-    told = f"{rest['documentation']} {_sentence(policy)}"
+    told = f"{rest['documentation']} {_sentence(policy)} {_IDENTIFIERS[options.identifiers]}"
     return statement | {"rest": [rest | {"documentation": told, "resource": resources}]}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fhir_server.errors import ResourceNotFound
 from fhir_server.operations import (
+    code_system_lookup,
     code_system_subsumes,
     code_system_validate_code,
     observation_lastn,
@@ -14,11 +15,13 @@ from fhir_server.operations import (
     resource_meta_delete,
     resource_validate,
     structure_definition_snapshot,
+    value_set_expand,
     value_set_validate_code,
 )
 from fhir_server.operations.operation import Level, Operation
 
 OPERATIONS: tuple[Operation, ...] = (
+    code_system_lookup.OPERATION,
     code_system_subsumes.OPERATION,
     code_system_validate_code.OPERATION,
     observation_lastn.OPERATION,
@@ -29,6 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     resource_meta_delete.OPERATION,
     resource_validate.OPERATION,
     structure_definition_snapshot.OPERATION,
+    value_set_expand.OPERATION,
     value_set_validate_code.OPERATION,
 )
 

@@ -11,6 +11,10 @@ from collections.abc import Sequence
 
 from fhir_server.errors import InvalidContent, ResourceNotFound, TooCostly
 from fhir_server.outcome import TX_ISSUE, Issue
+from fhir_server.terminology.code_systems import CodeSystemProvider
+
+_FEW = 20
+"""Codes of a system that a message names."""
 
 
 class UnknownValueSet(ResourceNotFound):
@@ -19,6 +23,10 @@ class UnknownValueSet(ResourceNotFound):
 
 class UnknownCodeSystem(ResourceNotFound):
     """A code system that no source has, or not in that version."""
+
+
+class UnknownCode(ResourceNotFound):
+    """A code that its system does not have."""
 
 
 class CyclicValueSet(InvalidContent):
@@ -65,6 +73,16 @@ def cyclic_value_set(path: Sequence[str]) -> CyclicValueSet:
     return CyclicValueSet(english, french, rule="value-set-cyclic", issues=[issue])
 
 
+def too_many_imports(canonical: str, most: int) -> TooCostly:
+    """Returns the error for a value set that draws on others too often."""
+    return TooCostly(
+        f"`{canonical}` draws on other value sets more than {most} times: name the codes, or import fewer.",
+        f"`{canonical}` fait appel à d’autres jeux de valeurs plus de {most} fois : nommez les codes, ou importez-en"
+        " moins.",
+        rule="value-set-imports",
+    )
+
+
 def not_enumerable(url: str, why: str, pourquoi: str) -> NotEnumerable:
     """Returns the error for a code system whose codes cannot be listed."""
     return NotEnumerable(
@@ -74,3 +92,18 @@ def not_enumerable(url: str, why: str, pourquoi: str) -> NotEnumerable:
         " interrogez `$validate-code` sur un code.",
         rule="code-system-not-enumerable",
     )
+
+
+def unknown_code(provider: CodeSystemProvider, code: str) -> UnknownCode:
+    """Returns the error for a code that a system does not have; names its codes where they are few."""
+    version, version_fr = (f" version '{provider.version}'", f", version `{provider.version}`") if provider.version else ("", "")
+    english = f"Unknown code '{code}' in the CodeSystem '{provider.url}'{version}"
+    french = f"Code `{code}` inconnu dans le système de codes `{provider.url}`{version_fr}"
+    if provider.content != "complete":
+        english += f"; only a part of it is here (`{provider.content}`)"
+        french += f" ; seule une partie s’en trouve ici (`{provider.content}`)"
+    elif provider.can_enumerate and provider.total is not None and provider.total <= _FEW:
+        listed = ", ".join(f"`{each}`" for each in provider.select())
+        english, french = f"{english}; its codes are {listed}", f"{french} ; ses codes : {listed}"
+    issue = Issue("error", "not-found", "invalid-code", english, french, system=TX_ISSUE, message_id="Unknown_Code_in_Version")
+    return UnknownCode(english, french, rule="code-unknown", issues=[issue])

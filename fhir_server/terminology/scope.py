@@ -107,6 +107,11 @@ class Scope:
         self.used_code_systems.setdefault(_canonical(found.url, found.version), found)
         return found
 
+    def wanted_version(self, url: str, version: str = "") -> str:
+        """Returns the version that `code_system` looks for; empty where any will do."""
+        url, named = split_canonical(url)
+        return self.rules.wanted(url, version or named)
+
     def code_system_versions(self, url: str) -> list[str]:
         """Returns the versions there are of a code system, newest source first; for messages."""
         return list(dict.fromkeys(each.version for source in self._sources for each in source.code_systems(url)))

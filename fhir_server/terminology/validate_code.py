@@ -53,11 +53,15 @@ class GivenCode:
         return self.root or "code"
 
     @property
+    def canonical(self) -> str:
+        """The code's system as `system|version`, without the bar where no version was sent."""
+        return f"{self.system}|{self.version}" if self.version else self.system
+
+    @property
     def written(self) -> str:
         """The code as messages name it: `system|version#code ('display')`."""
-        version = f"|{self.version}" if self.version else ""
         display = f" ('{self.display}')" if self.display else ""
-        return f"{self.system}{version}#{self.code}{display}"
+        return f"{self.canonical}#{self.code}{display}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,8 @@ def validate_in_code_system(provider: CodeSystemProvider, codes: Sequence[GivenC
         return Verdict((issue,), JudgedCode(wrong))
     judged = tuple(JudgedCode(replace(code, system=provider.url), is_member=True) for code in of_system)
     for each in judged:
+        if each.given.version and not version_matches(each.given.version, provider.version):
+            each.issues.append(findings.other_version(each.given.canonical, provider.version, each.given.place("version")))
         _look_up(each, provider, rules)
         _judge_concept(each, rules)
     issues = [issue for each in judged for issue in each.issues]
@@ -180,6 +186,9 @@ class _Asked:
             return judged
         given = judged.given
         provider = self._provider(given)
+        if given.version and provider is None and (versions := self.scope.code_system_versions(given.system)):
+            self._report_unknown_version(judged, versions)
+            return judged
         composition = self.composition
         if given.version and provider is not None:
             composition = Composition(self.scope.with_version(given.system, provider.version), self.value_set)
@@ -247,10 +256,17 @@ class _Asked:
         if self.scope.value_set(given.system) is not None:
             judged.issues.append(findings.system_is_value_set(given.system, place))
             return
-        versions = self.scope.code_system_versions(given.system)
-        judged.unknown_system = f"{given.system}|{given.version}" if given.version else given.system
+        judged.unknown_system = given.canonical
         if not self.rules.membership_only:
-            judged.issues.append(findings.unknown_system(given.system, given.version, versions, place))
+            judged.issues.append(findings.unknown_system(given.system, given.version, (), place))
+
+    def _report_unknown_version(self, judged: JudgedCode, versions: Sequence[str]) -> None:
+        """The system is here, not in the version of the code: whether that one has it, nobody can say."""
+        given = judged.given
+        judged.caused_by = given.canonical
+        issue = findings.unknown_system(given.system, given.version, versions, given.place("system"))
+        judged.issues.append(issue)
+        judged.issues.append(findings.unable_to_check(self.name, judged.caused_by, severity="warning"))
 
     def _report_absence(self, judged: JudgedCode, composition: Composition, *, is_certain: bool) -> None:
         given = judged.given

@@ -10,9 +10,11 @@ from fhir_server.conformance import DefinitionRegistry, SnapshotError
 from fhir_server.outcome import Issue
 from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
-from fhir_server.validation.bundles import build_resolver
+from fhir_server.validation.bundle_rules import check_bundle
+from fhir_server.validation.bundles import Resolver
 from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Context, Findings, joined
+from fhir_server.validation.identifiers import identifier_rules
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.options import DEFAULT_OPTIONS, ValidationOptions
 from fhir_server.validation.profiles import ProfileChecks
@@ -32,12 +34,14 @@ class Validator:
         self._definitions = definitions
         self._profiles = ProfileChecks(definitions, terminology, invariants)
         claimed = with_test(self._check_claimed, self._fits_claimed)
+        self.options = options
         self.policy = options.policy
         """What a write makes of the findings about profiles; `validate` tells them as they are."""
         if self.policy.imposed:
             claimed = with_test(self._check_imposed, self._fits_imposed)
         extensions = ExtensionRules(definitions, self._profiles.check, options)
-        self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, extensions, claimed)
+        rules = {"Resource": claimed, "Bundle": check_bundle, **identifier_rules(options.identifiers)}
+        self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, extensions, rules)
         self._targets = TargetPolicy(definitions, self.policy)
 
     def validate(self, resource: dict[str, Any], *, profiles: Sequence[str] = ()) -> list[Issue]:
@@ -50,7 +54,7 @@ class Validator:
     def is_well(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> bool:
         """True where `examine` would find nothing; False says nothing yet."""
         try:
-            context = Context(resource, resource, build_resolver(resource))
+            context = Context(resource, resource, Resolver(resource))
             return self._types.is_well(resource, context) and all(
                 self._fits(canonical, resource, context) for canonical in profiles
             )
@@ -59,7 +63,7 @@ class Validator:
 
     def examine(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
         """Returns what `validate` does, without the quick look that spares it the work where all is well."""
-        context = Context(resource, resource, build_resolver(resource) if type(resource) is dict else _nothing)
+        context = Context(resource, resource, Resolver(resource) if type(resource) is dict else _nothing)
         found = self._types.resource_check(resource, context)
         if type(resource) is dict:
             for canonical in profiles:
@@ -81,12 +85,12 @@ class Validator:
             return str(error)
         return None
 
-    def profiles_of(self, resource_type: str) -> list[str]:
-        """Returns the canonicals, with versions, of the profiles of a type that are loaded here."""
+    def profiles_of(self, resource_type: str | None) -> list[str]:
+        """Returns the canonicals, with versions, of the profiles of a type (None: of any) that are loaded here."""
         return [
             "|".join(filter(None, (profile["url"], profile.get("version"))))
             for profile in self._definitions.profiles()
-            if profile["type"] == resource_type
+            if resource_type in (None, profile["type"])
         ]
 
     def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:

@@ -38,6 +38,8 @@ class CodeSystemContent:
         self.content: str = definition.get("content", "complete")
         self.is_case_sensitive = definition.get("caseSensitive", True) is not False
         self.header = {name: value for name, value in definition.items() if name not in _HEADER_ONLY}
+        if declared := [row for each in supplements for row in each.get("property", ())]:
+            self.header["property"] = [*definition.get("property", ()), *declared]
         self.supplements = tuple(versioned(each) for each in supplements)
         self._definition = definition
         self._supplements = supplements
@@ -108,6 +110,9 @@ class CodeSystemContent:
         return code in self.concepts and (ancestor == code or ancestor in self.ancestors(code))
 
     def select(self, filters: Sequence[Filter] = (), words: Sequence[str] = ()) -> Iterator[str]:
+        if not filters and not words:
+            yield from self.concepts
+            return
         tests = [self._test(filter_) for filter_ in filters]
         for code, concept in self.concepts.items():
             if all(test(concept) for test in tests) and (not words or has_words(concept, words)):
