@@ -24,8 +24,9 @@ from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.stated_policy import with_policy
 from fhir_server.interactions.stored_definitions import StoredDefinitions
+from fhir_server.interactions.terminology_capabilities import build_terminology_capabilities
 from fhir_server.interactions.turnstile import Turnstile
-from fhir_server.operations import offered, patient_purge
+from fhir_server.operations import find_operation, offered, patient_purge
 from fhir_server.rest import FhirApplication, async_requests
 from fhir_server.rest.asgi import Receive, Scope, Send
 from fhir_server.rest.endpoint import Endpoint
@@ -202,9 +203,16 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
         )
         return with_policy(built, repository.validator.options)
 
+    def terminology_statement(base_url: str) -> dict[str, Any]:
+        inputs = [parameter.name for parameter in find_operation("expand", "type", "ValueSet").parameters]
+        names = [name for each in ("CodeSystem", "ValueSet", "ConceptMap", None) for name, _ in offered(each)]
+        date = started_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return build_terminology_capabilities(repository.terminology, inputs, names, date, base_url)
+
     return Endpoint(
         repository=repository,
         capabilities=lambda base_url: with_url(statement(repository.search_parameters.revision), base_url),
+        terminology_capabilities=terminology_statement,
         root=ROOT,
         base_url=settings.base_url,
         language=settings.language,

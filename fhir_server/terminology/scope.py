@@ -59,6 +59,9 @@ class StoredSource:
         self.want([(resource_type, url)])
         return self._source.resources(resource_type, url)
 
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return [(each.url, each.version) for systems in self._code_systems.values() for each in systems]
+
 
 class Scope:
     """Finds definitions for one request, and remembers which it used.

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from fhir_server.conformance import DefinitionRegistry, split_canonical
 from fhir_server.spec.definitions import table
 from fhir_server.terminology.code_systems import CodeSystemContent, CodeSystemProvider
+from fhir_server.terminology.versions import version_key
 
 Resource: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, str]
@@ -32,6 +33,9 @@ class Source(Protocol):
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
         """Returns every version of a `ValueSet`, of a `CodeSystem` that is a supplement, or of a `ConceptMap`."""
 
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        """Yields URL and version of each code system here that can be told without reading it, newest first of a URL."""
+
 
 class ResourceSource:
     """Resources that came with a request or that clients stored; `read` makes the code system of a CodeSystem."""
@@ -48,6 +52,9 @@ class ResourceSource:
 
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
         return self._by_key.get((resource_type, url), ())
+
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return _known(row for (kind, _), rows in self._by_key.items() if kind == "CodeSystem" for row in rows)
 
 
 class ContentSource:
@@ -77,6 +84,9 @@ class ContentSource:
             self._providers.clear()
         return self._read[1].get((resource_type, url), ())
 
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return _known(self._registry.own_resources("CodeSystem"))
+
 
 class PackageSource:
     """What the installed packages hold, each read when first asked for."""
@@ -96,6 +106,11 @@ class PackageSource:
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
         return self._registry.package_versions(resource_type, url)
 
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        entries = [entry for _, entry in self._registry.package_entries("CodeSystem") if not entry.supplements]
+        found = [(entry.url, entry.version) for entry in entries if entry.url]
+        return sorted(found, key=lambda pair: version_key(pair[1]), reverse=True)
+
 
 class CoreSource:
     """R4's own tables."""
@@ -107,6 +122,9 @@ class CoreSource:
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
         row = _core("value_sets").get(url) if resource_type == "ValueSet" else None
         return (row,) if row else ()
+
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return _known(_core("code_systems").values())
 
 
 class SystemsSource:
@@ -128,6 +146,15 @@ class SystemsSource:
 
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
         return ()
+
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return [(url, each.version) for url in self._systems for each in self.code_systems(url)]
+
+
+def _known(rows: Iterable[Resource]) -> list[tuple[str, str]]:
+    """Returns URL and version of CodeSystems that are no supplements, newest first."""
+    found = [(row["url"], row.get("version", "")) for row in rows if "url" in row and row.get("content") != "supplement"]
+    return sorted(found, key=lambda pair: version_key(pair[1]), reverse=True)
 
 
 def by_key(resources: Iterable[Resource]) -> dict[Key, list[Resource]]:
