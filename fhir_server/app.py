@@ -36,6 +36,7 @@ from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
+from fhir_server.terminology.compiled import CompiledLibrary, CompiledSource
 from fhir_server.validation import ValidationOptions, Validator, WritePolicy, read_policy
 
 ROOT = "/fhir"
@@ -71,7 +72,7 @@ def create_app() -> FhirServer:
 def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = definitions_of(settings)
-    terminology = Terminology(definitions)
+    terminology = build_terminology(settings, definitions)
     validator = Validator(definitions, terminology, validation_options(settings, definitions))
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
@@ -115,6 +116,12 @@ def installed_packages(settings: Settings) -> list[InstalledPackage]:
     return PackageStore(Path(settings.packages_dir)).installed() if settings.packages_dir else []
 
 
+def build_terminology(settings: Settings, definitions: DefinitionRegistry) -> Terminology:
+    """Returns what answers about codes: the content, R4's tables, systems with rules of their own, loaded files."""
+    library = CompiledLibrary(Path(settings.terminology_dir) if settings.terminology_dir else None)
+    return Terminology(definitions, [CompiledSource(library)])
+
+
 def validation_options(settings: Settings, definitions: DefinitionRegistry) -> ValidationOptions:
     """Returns what the operator chose about validation; raises ValueError where that is none of the choices."""
     policy = policy_of(settings, definitions)
@@ -132,7 +139,9 @@ def search_parameters_of(
 ) -> SearchParameterRegistry:
     """Returns R4's search parameters, those of the content that are in force, those of packages that can be used."""
     base_urls = (settings.base_url,) if settings.base_url else ()
-    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology or Terminology(definitions))
+    context = ValueContext(
+        ZoneInfo(settings.time_zone), base_urls, terminology or build_terminology(settings, definitions)
+    )
     shipped = [each for each in definitions.own_resources("SearchParameter") if each["status"] == "active"]
     registry = SearchParameterRegistry(table("search_parameters"), context, shipped)
     if packed := usable_definitions(definitions.package_resources("SearchParameter"), registry):
