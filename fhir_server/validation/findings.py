@@ -63,10 +63,12 @@ class Context:
     """The resource under check, and what holds it.
 
     `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
-    finds the target of a literal reference at hand (contained, or in the same Bundle).
+    finds the target of a literal reference at hand (contained, or in the same Bundle). `verdicts` are those about
+    targets that profiles were asked about, by identity and canonical: each is checked once. `is_sound` turns False when
+    a finding is about a shape or a value: then constraints are judged with care.
     """
 
-    __slots__ = ("_environment", "depth", "resolve", "resource", "root")
+    __slots__ = ("_environment", "depth", "is_sound", "resolve", "resource", "root", "verdicts")
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -82,7 +84,17 @@ class Context:
         self.root = root
         self.resolve = resolve
         self.depth = depth
+        self.is_sound = True
+        self.verdicts: dict[tuple[int, str], bool] = {}
         self._environment: Environment | None = None
+
+    def of(
+        self, resource: dict[str, Any], root: dict[str, Any], resolve: Callable[[str], dict[str, Any] | None]
+    ) -> Context:
+        """Returns the context of a resource inside this one, or of one that it refers to."""
+        inner = Context(resource, root, resolve, self.depth)
+        inner.verdicts = self.verdicts
+        return inner
 
     @property
     def environment(self) -> Environment:

@@ -6,7 +6,7 @@ what it says, and what the base says is checked once, by the base.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,6 +33,7 @@ from fhir_server.validation.profile_elements import (
 )
 from fhir_server.validation.quick import Cell, late_cell, quick_test, with_writer, write, write_call
 from fhir_server.validation.slicing import Slice, SlicesCheck, Slicing, slices_check
+from fhir_server.validation.target_profiles import aggregation_check, target_profile_check, versioning_check
 
 TYPE_SLICING = [{"type": "type", "path": "$this"}]
 SEVERITIES = {"required": "error", "extensible": "warning"}
@@ -100,10 +101,10 @@ class ProfileChecks:
             tree, base = self._definitions.tree(url), self._definitions.type_tree(definition["type"])
             return self._value(tree, base, definition["type"], definition["type"])
         except SnapshotError as error:
-            problem = str(error)
+            english, french = error.english, error.french
 
             def check_unusable(_value: Any, _context: Context) -> Findings | None:
-                return [messages.unusable_profile(url, problem)]
+                return [messages.unusable_profile(url, english, french)]
 
             return check_unusable
 
@@ -143,7 +144,28 @@ class ProfileChecks:
         if type_code == "Reference":
             base = [entry for entry in known.get("type", ()) if entry["code"] == type_code]
             checks.append(self._targets(_target_profiles(entries), _target_profiles(base)))
+            checks += self._reference_rules(entries, base)
         return all_of(checks)
+
+    def _reference_rules(self, entries: list[dict[str, Any]], base: list[dict[str, Any]]) -> Iterator[Check]:
+        """Yields the checks of the targets' profiles, of where they are, and of their versions."""
+        by_type: dict[str, list[str]] = {}
+        whole: set[str] = set()
+        for url in _target_profiles(entries):
+            definition = self._definitions.find(url) or {}
+            if definition.get("derivation") == "constraint":
+                by_type.setdefault(definition["type"], []).append(split_canonical(url)[0])
+            else:
+                whole.add(definition.get("type", ""))
+        profiles = {name: urls for name, urls in by_type.items() if name not in whole}
+        if profiles and not whole & references.ABSTRACT and _target_profiles(entries) != _target_profiles(base):
+            yield target_profile_check(profiles, self.check)
+        modes = _common(entries, "aggregation")
+        if modes and modes != _common(base, "aggregation"):
+            yield aggregation_check(modes)
+        versioning = {entry.get("versioning", "either") for entry in entries}
+        if len(versioning) == 1 and versioning != {"either"}:
+            yield versioning_check(*versioning)
 
     def _targets(self, urls: list[str], base_urls: list[str]) -> Check:
         types, base_types = self._types_of(urls), self._types_of(base_urls)
@@ -315,6 +337,12 @@ def _on_objects(check: Check) -> Check:
 
 def _target_profiles(entries: Iterable[dict[str, Any]]) -> list[str]:
     return [url for entry in entries for url in entry.get("targetProfile", ())]
+
+
+def _common(entries: Iterable[dict[str, Any]], name: str) -> list[str]:
+    """Returns what the entries of `type` list under `name`, together; nothing where one of them says nothing."""
+    lists = [entry.get(name, ()) for entry in entries]
+    return list(dict.fromkeys(one for each in lists for one in each)) if all(lists) else []
 
 
 def _limits(child: ElementNode, base: ElementNode) -> tuple[int, int | None]:

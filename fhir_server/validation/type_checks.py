@@ -19,7 +19,7 @@ from fhir_server.spec.definitions import resource_types
 from fhir_server.terminology import Terminology
 from fhir_server.validation import messages, references
 from fhir_server.validation.bindings import BINDABLE, binding_check
-from fhir_server.validation.bundles import build_resolver
+from fhir_server.validation.bundles import resolver_inside
 from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.invariants import Invariants
@@ -229,8 +229,8 @@ class TypeChecks:
         same only the element's own (tst-8 and tst-7).
         """
         own = child.definition.get("constraint", ())
-        texts = {entry.get("expression") for entry in own}
-        inherited = [entry for entry in target.definition.get("constraint", ()) if entry.get("expression") not in texts]
+        texts = {_without_spaces(entry) for entry in own}
+        inherited = [entry for entry in target.definition.get("constraint", ()) if _without_spaces(entry) not in texts]
         if all(entry in target.definition.get("constraint", ()) for entry in own):
             return self._backbone(target, path)
         return self._backbone(target, path, f"#{element_path}", [*own, *inherited])
@@ -248,14 +248,17 @@ class TypeChecks:
         return self._checks[key]
 
 
+def _without_spaces(constraint: dict[str, Any]) -> str:
+    return "".join(str(constraint.get("expression", "")).split())
+
+
 def _as_is(check: Check) -> Check:
     return check
 
 
 def _inside(value: dict[str, Any], context: Context) -> Context:
-    return Context(value, context.root, context.resolve, context.depth)
+    return context.of(value, context.root, context.resolve)
 
 
 def _in_entry(value: dict[str, Any], context: Context) -> Context:
-    is_plain = "contained" not in value and value.get("resourceType") != "Bundle"
-    return Context(value, value, context.resolve if is_plain else build_resolver(value, context.resolve), context.depth)
+    return context.of(value, value, resolver_inside(context.resolve, value))

@@ -10,7 +10,8 @@ from fhir_server.conformance import DefinitionRegistry, SnapshotError
 from fhir_server.outcome import Issue
 from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
-from fhir_server.validation.bundles import build_resolver
+from fhir_server.validation.bundle_rules import check_bundle
+from fhir_server.validation.bundles import Resolver
 from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Context, Findings, joined
 from fhir_server.validation.identifiers import identifier_rules
@@ -39,7 +40,7 @@ class Validator:
         if self.policy.imposed:
             claimed = with_test(self._check_imposed, self._fits_imposed)
         extensions = ExtensionRules(definitions, self._profiles.check, options)
-        rules = {"Resource": claimed, **identifier_rules(options.identifiers)}
+        rules = {"Resource": claimed, "Bundle": check_bundle, **identifier_rules(options.identifiers)}
         self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, extensions, rules)
         self._targets = TargetPolicy(definitions, self.policy)
 
@@ -53,7 +54,7 @@ class Validator:
     def is_well(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> bool:
         """True where `examine` would find nothing; False says nothing yet."""
         try:
-            context = Context(resource, resource, build_resolver(resource))
+            context = Context(resource, resource, Resolver(resource))
             return self._types.is_well(resource, context) and all(
                 self._fits(canonical, resource, context) for canonical in profiles
             )
@@ -62,7 +63,7 @@ class Validator:
 
     def examine(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
         """Returns what `validate` does, without the quick look that spares it the work where all is well."""
-        context = Context(resource, resource, build_resolver(resource) if type(resource) is dict else _nothing)
+        context = Context(resource, resource, Resolver(resource) if type(resource) is dict else _nothing)
         found = self._types.resource_check(resource, context)
         if type(resource) is dict:
             for canonical in profiles:

@@ -251,7 +251,7 @@ def test_any_other_digit_is_found(data: st.DataObject) -> None:
     place = data.draw(st.sampled_from([index for index, each in enumerate(value) if each.isdigit()]))
     digit = data.draw(st.sampled_from([each for each in "0123456789" if each != value[place]]))
     changed = value[:place] + digit + value[place + 1 :]
-    if system in (STRUCTURE, IDNPS) and not place:  # it says whose number it is
+    if system in (IDNPS, STRUCTURE) and not place:  # the first digit says what kind of number follows
         return
     assert RULES[system](value, {}) is None
     assert RULES[system](changed, {}) is not None, changed
