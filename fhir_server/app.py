@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.conformance.packages import InstalledPackage, PackageStore
-from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext
+from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext, usable_definitions
 from fhir_server.interactions import delete_job
 from fhir_server.interactions.capabilities import build_capabilities, with_url
 from fhir_server.interactions.index_build import IndexBuild
@@ -84,7 +84,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, validator, terminology, search_parameters, store)
+            repository = _repository(settings, validator, definitions, terminology, search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
@@ -137,13 +137,16 @@ def policy_of(settings: Settings, definitions: DefinitionRegistry) -> WritePolic
 def search_parameters_of(
     settings: Settings, definitions: DefinitionRegistry, terminology: Terminology | None = None
 ) -> SearchParameterRegistry:
-    """Returns R4's search parameters, and those of the content that are in force."""
+    """Returns R4's search parameters, those of the content that are in force, those of packages that can be used."""
     base_urls = (settings.base_url,) if settings.base_url else ()
     context = ValueContext(
         ZoneInfo(settings.time_zone), base_urls, terminology or build_terminology(settings, definitions)
     )
-    shipped = [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
-    return SearchParameterRegistry(table("search_parameters"), context, shipped)
+    shipped = [each for each in definitions.own_resources("SearchParameter") if each["status"] == "active"]
+    registry = SearchParameterRegistry(table("search_parameters"), context, shipped)
+    if packed := usable_definitions(definitions.package_resources("SearchParameter"), registry):
+        registry = SearchParameterRegistry(table("search_parameters"), context, [*shipped, *packed])
+    return registry
 
 
 def content_folders(settings: Settings) -> list[Path]:
@@ -159,6 +162,7 @@ def content_folders(settings: Settings) -> list[Path]:
 def _repository(
     settings: Settings,
     validator: Validator,
+    definitions: DefinitionRegistry,
     terminology: Terminology,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
@@ -177,6 +181,7 @@ def _repository(
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
+        conformance=definitions,
         terminology=terminology,
         definitions=StoredDefinitions(store, search_parameters, settings.query_timeout_ms),
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID
 
+from fhir_server.conformance import DefinitionRegistry
 from fhir_server.index import Indexer, SearchParameterRegistry
 from fhir_server.interactions.once import Once
 from fhir_server.interactions.parameter_watch import ParameterWatch
@@ -37,7 +37,8 @@ def new_id() -> str:
     milliseconds = time.time_ns() // 1_000_000
     random_bits = int.from_bytes(os.urandom(10), "big")
     value = milliseconds << 80 | 0x7 << 76 | (random_bits >> 68) << 64 | 0b10 << 62 | random_bits & (1 << 62) - 1
-    return str(UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,15 @@ class Repository:
 
     `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
     `identifier=system|value`, and `records` whole records of patients, those of several requests together; the work of
-    bundles goes through the `turnstile`. `terminology` is what the server knows of codes by itself, `definitions` what
-    clients stored.
+    bundles goes through the `turnstile`. `conformance` is what the server knows of profiles by itself, `terminology`
+    of codes, `definitions` what clients stored.
     """
 
     store: ResourceStore
     validator: Validator
     indexer: Indexer
     search_parameters: SearchParameterRegistry
+    conformance: DefinitionRegistry
     terminology: Terminology
     definitions: StoredDefinitions
     watch: ParameterWatch

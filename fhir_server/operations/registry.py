@@ -15,6 +15,7 @@ from fhir_server.operations import (
     resource_meta_add,
     resource_meta_delete,
     resource_validate,
+    structure_definition_snapshot,
     value_set_expand,
     value_set_validate_code,
 )
@@ -32,6 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     resource_meta_add.OPERATION,
     resource_meta_delete.OPERATION,
     resource_validate.OPERATION,
+    structure_definition_snapshot.OPERATION,
     value_set_expand.OPERATION,
     value_set_validate_code.OPERATION,
 )
