@@ -64,11 +64,12 @@ class Context:
 
     `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
     finds the target of a literal reference at hand (contained, or in the same Bundle). `verdicts` are those about
-    targets that profiles were asked about, by identity and canonical: each is checked once. `is_typed` turns False when
-    a value has another JSON type than its element: then constraints are judged with care.
+    targets that profiles were asked about, by identity and canonical: each is checked once. `untyped` are the
+    identities of the objects with a value inside that has not the JSON type of its element: what their constraints say
+    is judged with care.
     """
 
-    __slots__ = ("_environment", "depth", "is_typed", "resolve", "resource", "root", "verdicts")
+    __slots__ = ("_environment", "depth", "resolve", "resource", "root", "untyped", "verdicts")
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -84,7 +85,7 @@ class Context:
         self.root = root
         self.resolve = resolve
         self.depth = depth
-        self.is_typed = True
+        self.untyped: set[int] = set()
         self.verdicts: dict[tuple[int, str], bool] = {}
         self._environment: Environment | None = None
 
@@ -93,7 +94,7 @@ class Context:
     ) -> Context:
         """Returns the context of a resource inside this one, or of one that it refers to."""
         inner = Context(resource, root, resolve, self.depth)
-        inner.verdicts = self.verdicts
+        inner.verdicts, inner.untyped = self.verdicts, self.untyped
         return inner
 
     @property
