@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fhir_server.conformance import DefinitionRegistry, ElementNode, SnapshotError, split_canonical
+from fhir_server.conformance import ElementNode, SnapshotError, Trees, split_canonical
 from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of
 from fhir_server.fhirpath.code import Code
@@ -54,7 +54,7 @@ class ProfileCheck:
 class ProfileChecks:
     """Checks by canonical URL of a profile, compiled when first asked for."""
 
-    def __init__(self, definitions: DefinitionRegistry, terminology: Terminology, invariants: Invariants) -> None:
+    def __init__(self, definitions: Trees, terminology: Terminology, invariants: Invariants) -> None:
         self._definitions = definitions
         self._terminology = terminology
         self._invariants = invariants
