@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.conformance.packages import InstalledPackage, PackageStore
-from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext
+from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext, usable_definitions
 from fhir_server.interactions import delete_job
 from fhir_server.interactions.capabilities import build_capabilities, with_url
 from fhir_server.interactions.index_build import IndexBuild
@@ -37,6 +37,7 @@ from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
+from fhir_server.terminology.compiled import CompiledLibrary, CompiledSource
 from fhir_server.validation import ValidationOptions, Validator, WritePolicy, read_policy
 
 ROOT = "/fhir"
@@ -72,7 +73,7 @@ def create_app() -> FhirServer:
 def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = definitions_of(settings)
-    terminology = Terminology(definitions)
+    terminology = build_terminology(settings, definitions)
     validator = Validator(definitions, terminology, validation_options(settings, definitions))
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
@@ -84,7 +85,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, validator, terminology, search_parameters, store)
+            repository = _repository(settings, validator, definitions, terminology, search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
@@ -116,6 +117,12 @@ def installed_packages(settings: Settings) -> list[InstalledPackage]:
     return PackageStore(Path(settings.packages_dir)).installed() if settings.packages_dir else []
 
 
+def build_terminology(settings: Settings, definitions: DefinitionRegistry) -> Terminology:
+    """Returns what answers about codes: the content, R4's tables, systems with rules of their own, loaded files."""
+    library = CompiledLibrary(Path(settings.terminology_dir) if settings.terminology_dir else None)
+    return Terminology(definitions, [CompiledSource(library)])
+
+
 def validation_options(settings: Settings, definitions: DefinitionRegistry) -> ValidationOptions:
     """Returns what the operator chose about validation; raises ValueError where that is none of the choices."""
     policy = policy_of(settings, definitions)
@@ -131,11 +138,16 @@ def policy_of(settings: Settings, definitions: DefinitionRegistry) -> WritePolic
 def search_parameters_of(
     settings: Settings, definitions: DefinitionRegistry, terminology: Terminology | None = None
 ) -> SearchParameterRegistry:
-    """Returns R4's search parameters, and those of the content that are in force."""
+    """Returns R4's search parameters, those of the content that are in force, those of packages that can be used."""
     base_urls = (settings.base_url,) if settings.base_url else ()
-    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology or Terminology(definitions))
-    shipped = [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
-    return SearchParameterRegistry(table("search_parameters"), context, shipped)
+    context = ValueContext(
+        ZoneInfo(settings.time_zone), base_urls, terminology or build_terminology(settings, definitions)
+    )
+    shipped = [each for each in definitions.own_resources("SearchParameter") if each["status"] == "active"]
+    registry = SearchParameterRegistry(table("search_parameters"), context, shipped)
+    if packed := usable_definitions(definitions.package_resources("SearchParameter"), registry):
+        registry = SearchParameterRegistry(table("search_parameters"), context, [*shipped, *packed])
+    return registry
 
 
 def content_folders(settings: Settings) -> list[Path]:
@@ -151,6 +163,7 @@ def content_folders(settings: Settings) -> list[Path]:
 def _repository(
     settings: Settings,
     validator: Validator,
+    definitions: DefinitionRegistry,
     terminology: Terminology,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
@@ -171,6 +184,7 @@ def _repository(
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
+        conformance=definitions,
         terminology=terminology,
         definitions=definitions,
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from fhir_server.app import definitions_of, validation_options
+from fhir_server.app import build_terminology, definitions_of, validation_options
 from fhir_server.cli.validate_profiles import Profiles, types_in, with_claims
 from fhir_server.cli.validate_report import SEVERITIES, Checked, Summary, build_outcomes, report, shown
 from fhir_server.cli.validate_sources import Sent, Source, find_sources, read_resources
@@ -20,7 +20,6 @@ from fhir_server.errors import FhirError
 from fhir_server.operations.known_profiles import check_known
 from fhir_server.settings import Settings
 from fhir_server.spec.json_format import encode_pretty
-from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 
 EXIT_VALID, EXIT_INVALID, EXIT_UNREADABLE = 0, 1, 2
@@ -43,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.from_environment()
         definitions = definitions_of(settings)
-        validator = Validator(definitions, Terminology(definitions), validation_options(settings, definitions))
+        validator = Validator(
+            definitions, build_terminology(settings, definitions), validation_options(settings, definitions)
+        )
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_UNREADABLE

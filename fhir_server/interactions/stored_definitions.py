@@ -8,6 +8,7 @@ read once and kept, up to a size.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,9 @@ class StoredDefinitions:
         urls: dict[str, list[str]] = {}
         for resource_type, url in keys:
             urls.setdefault(resource_type, []).append(url)
-        read = [await self._batches_of(each).submit(urls[each], weight=len(urls[each])) for each in urls]
+        read = await asyncio.gather(
+            *(self._batches_of(each).submit(urls[each], weight=len(urls[each])) for each in urls)
+        )
         return [definition for definitions in read for definition in definitions]
 
     async def read_value_set(self, id_: str) -> Resource | None:

@@ -173,10 +173,14 @@ class Scope:
         return list(dict.fromkeys(each for system in self.used_code_systems.values() for each in system.supplements))
 
     def _find(self, url: str, wanted: str) -> CodeSystemProvider | None:
+        named: CodeSystemProvider | None = None
         for source in self._sources:
             if found := newest(source.code_systems(url), lambda each: each.version, wanted):
-                return found
-        return None
+                # R4 names SNOMED CT without its codes, which another source may have.
+                if found.content != "not-present":
+                    return found
+                named = named or found
+        return named
 
     def _resource(self, resource_type: str, url: str, version: str) -> Resource | None:
         for source in self._sources:

@@ -116,15 +116,13 @@ class CoreSource:
     """R4's own tables."""
 
     def code_systems(self, url: str) -> Sequence[CodeSystemProvider]:
-        found = core_code_system(url)
-        return (found,) if found else ()
+        return core_code_systems(url)
 
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
-        row = _core("value_sets").get(url) if resource_type == "ValueSet" else None
-        return (row,) if row else ()
+        return _core("value_sets").get(url, ()) if resource_type == "ValueSet" else ()
 
     def known_code_systems(self) -> Iterable[tuple[str, str]]:
-        return _known(_core("code_systems").values())
+        return _known(row for rows in _core("code_systems").values() for row in rows)
 
 
 class SystemsSource:
@@ -167,12 +165,16 @@ def by_key(resources: Iterable[Resource]) -> dict[Key, list[Resource]]:
 
 
 @cache
-def core_code_system(url: str) -> CodeSystemContent | None:
-    """Returns a code system of R4's tables, None where they have none."""
-    row = _core("code_systems").get(url)
-    return None if row is None or row.get("content") == "supplement" else CodeSystemContent(row)
+def core_code_systems(url: str) -> Sequence[CodeSystemContent]:
+    """Returns a code system of R4's tables, in every version that they have of it."""
+    return [CodeSystemContent(row) for row in _core("code_systems").get(url, ()) if row.get("content") != "supplement"]
 
 
 @cache
-def _core(name: str) -> dict[str, Resource]:
-    return {row["url"]: row for row in table(name) if "url" in row}
+def _core(name: str) -> dict[str, list[Resource]]:
+    # R4 writes the version of some v2 tables into their canonical URL: `…/v2-0391|2.6`.
+    found: dict[str, list[Resource]] = {}
+    for row in table(name):
+        url, bar, version = row.get("url", "").partition("|")
+        found.setdefault(url, []).append({**row, "url": url, "version": version} if bar else row)
+    return found
