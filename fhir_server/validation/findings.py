@@ -127,6 +127,13 @@ def joined(found: Findings | None, problems: Findings, step: str = "") -> Findin
     return found
 
 
+def asked_by(canonical: str, found: Findings) -> Findings:
+    """Returns findings that know which profile asks; one that knows already is of a profile further inside."""
+    for finding in found:
+        finding.profile = finding.profile or canonical
+    return found
+
+
 def all_of(checks: Iterable[Check]) -> Check:
     """Returns one check that does all of `checks` on the same value."""
     parts = [check for check in checks if check is not all_well]
