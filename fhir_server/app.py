@@ -175,8 +175,8 @@ def _repository(
     async def read(patients: Sequence[str]) -> list[Record | None]:
         return await read_records(patients, Reader(store, search_parameters, settings.query_timeout_ms))
 
-    definitions = StoredDefinitions(store, search_parameters, settings.query_timeout_ms)
-    search_parameters.stored_concepts = StoredConcepts(definitions, terminology)
+    stored = StoredDefinitions(store, search_parameters, settings.query_timeout_ms)
+    search_parameters.stored_concepts = StoredConcepts(stored, terminology)
     return Repository(
         store=store,
         conditions=Batches(look_up),
@@ -186,7 +186,7 @@ def _repository(
         search_parameters=search_parameters,
         conformance=definitions,
         terminology=terminology,
-        definitions=definitions,
+        definitions=stored,
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),
         turnstile=Turnstile(),
