@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +26,9 @@ from fhir_server.terminology.sources import Key, Resource
 
 MOST_BYTES_KEPT = 4 << 20
 """JSON of definitions that are kept at hand; in memory they take some ten times as much."""
+
+MOST_CONCEPT_MAPS = 100
+"""Concept maps that one code system is translated by."""
 
 MOST_ROUNDS = 30
 """How often the engine is run again for what it misses: how deep value sets may import each other, and some more."""
@@ -88,6 +91,16 @@ class StoredDefinitions:
             f"Les jeux de valeurs s’incluent ici sur plus de {MOST_ROUNDS} niveaux : nommez les codes plus haut.",
             rule="value-set-depth",
         )
+
+    async def concept_maps(self, systems: Collection[str], *, by_target: bool = False) -> list[Resource]:
+        """Returns the ConceptMaps with a group from one of the code systems, or into one of them; at most 100."""
+        parameter = "target-system" if by_target else "source-system"
+        value = ",".join(_escaped(system) for system in sorted(systems))
+        request = parse_search("ConceptMap", [(parameter, value)], self._registry)
+        reader = Reader(self._store, self._registry, self._timeout_ms)
+        query = await reader.query("ConceptMap", request.clauses)
+        rows = await reader.find(query, projection={"v": 1, **BODY}, limit=MOST_CONCEPT_MAPS)
+        return [decode_trusted(found("ConceptMap", row).json) for row in rows]
 
     def _batches_of(self, resource_type: str) -> Batches[Sequence[str], list[Definition]]:
         if resource_type not in self._batches:

@@ -140,6 +140,10 @@ class Scope:
         rows = (row for source in self._sources for row in source.resources("ValueSet", url))
         return list(dict.fromkeys(row.get("version", "") for row in rows))
 
+    def concept_map(self, canonical: str) -> Resource | None:
+        """Returns a ConceptMap, by canonical with or without version; None where there is none."""
+        return self._resource("ConceptMap", *split_canonical(canonical))
+
     def require_supplements(self) -> None:
         """Raises ResourceNotFound for a supplement that the request names and nobody has."""
         self.want(("CodeSystem", split_canonical(each)[0]) for each in self._supplements)
