@@ -6,7 +6,7 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fhir_server.fhirpath import Environment
@@ -64,10 +64,11 @@ class Context:
 
     `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
     finds the target of a literal reference at hand (contained, or in the same Bundle). `verdicts` are those about
-    targets that profiles were asked about, by identity and canonical: each is checked once.
+    targets that profiles were asked about, by identity and canonical: each is checked once. `profiles` are those that
+    the caller asks for, beside those that `resource` claims.
     """
 
-    __slots__ = ("_environment", "depth", "resolve", "resource", "root", "verdicts")
+    __slots__ = ("_environment", "depth", "profiles", "resolve", "resource", "root", "verdicts")
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -83,6 +84,7 @@ class Context:
         self.root = root
         self.resolve = resolve
         self.depth = depth
+        self.profiles: Sequence[str] = ()
         self.verdicts: dict[tuple[int, str], bool] = {}
         self._environment: Environment | None = None
 
