@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.conformance.packages import InstalledPackage, PackageStore
-from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext
+from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext, usable_definitions
 from fhir_server.interactions import delete_job
 from fhir_server.interactions.capabilities import build_capabilities, with_url
 from fhir_server.interactions.index_build import IndexBuild
@@ -24,8 +24,9 @@ from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.stated_policy import with_policy
 from fhir_server.interactions.stored_definitions import StoredDefinitions
+from fhir_server.interactions.terminology_capabilities import build_terminology_capabilities
 from fhir_server.interactions.turnstile import Turnstile
-from fhir_server.operations import offered, patient_purge
+from fhir_server.operations import find_operation, offered, patient_purge
 from fhir_server.rest import FhirApplication, async_requests
 from fhir_server.rest.asgi import Receive, Scope, Send
 from fhir_server.rest.endpoint import Endpoint
@@ -35,6 +36,7 @@ from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
 from fhir_server.terminology import Terminology
+from fhir_server.terminology.compiled import CompiledLibrary, CompiledSource
 from fhir_server.validation import ValidationOptions, Validator, WritePolicy, read_policy
 
 ROOT = "/fhir"
@@ -70,10 +72,8 @@ def create_app() -> FhirServer:
 def build_app(settings: Settings) -> FhirServer:
     """Returns the app; it connects to MongoDB when its lifespan starts."""
     definitions = definitions_of(settings)
-    terminology = Terminology(definitions)
-    policy = policy_of(settings, definitions)
-    options = ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers, policy)
-    validator = Validator(definitions, terminology, options)
+    terminology = build_terminology(settings, definitions)
+    validator = Validator(definitions, terminology, validation_options(settings, definitions))
     search_parameters = search_parameters_of(settings, definitions, terminology)
 
     @asynccontextmanager
@@ -84,7 +84,7 @@ def build_app(settings: Settings) -> FhirServer:
             indexes=MONGODB_INDEXES,
             selection_timeout_s=settings.mongodb_timeout_ms / 1000,
         ) as store:
-            repository = _repository(settings, validator, terminology, search_parameters, store)
+            repository = _repository(settings, validator, definitions, terminology, search_parameters, store)
             async with repository.watch:
                 await publish(repository, definitions)
                 endpoint = _endpoint(settings, definitions, repository)
@@ -116,6 +116,18 @@ def installed_packages(settings: Settings) -> list[InstalledPackage]:
     return PackageStore(Path(settings.packages_dir)).installed() if settings.packages_dir else []
 
 
+def build_terminology(settings: Settings, definitions: DefinitionRegistry) -> Terminology:
+    """Returns what answers about codes: the content, R4's tables, systems with rules of their own, loaded files."""
+    library = CompiledLibrary(Path(settings.terminology_dir) if settings.terminology_dir else None)
+    return Terminology(definitions, [CompiledSource(library)])
+
+
+def validation_options(settings: Settings, definitions: DefinitionRegistry) -> ValidationOptions:
+    """Returns what the operator chose about validation; raises ValueError where that is none of the choices."""
+    policy = policy_of(settings, definitions)
+    return ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers, policy)
+
+
 def policy_of(settings: Settings, definitions: DefinitionRegistry) -> WritePolicy:
     """Returns what the findings about profiles mean for writes; raises ValueError for a file that does not say it."""
     file = settings.validation_policy
@@ -125,11 +137,16 @@ def policy_of(settings: Settings, definitions: DefinitionRegistry) -> WritePolic
 def search_parameters_of(
     settings: Settings, definitions: DefinitionRegistry, terminology: Terminology | None = None
 ) -> SearchParameterRegistry:
-    """Returns R4's search parameters, and those of the content that are in force."""
+    """Returns R4's search parameters, those of the content that are in force, those of packages that can be used."""
     base_urls = (settings.base_url,) if settings.base_url else ()
-    context = ValueContext(ZoneInfo(settings.time_zone), base_urls, terminology or Terminology(definitions))
-    shipped = [each for each in definitions.resources("SearchParameter") if each["status"] == "active"]
-    return SearchParameterRegistry(table("search_parameters"), context, shipped)
+    context = ValueContext(
+        ZoneInfo(settings.time_zone), base_urls, terminology or build_terminology(settings, definitions)
+    )
+    shipped = [each for each in definitions.own_resources("SearchParameter") if each["status"] == "active"]
+    registry = SearchParameterRegistry(table("search_parameters"), context, shipped)
+    if packed := usable_definitions(definitions.package_resources("SearchParameter"), registry):
+        registry = SearchParameterRegistry(table("search_parameters"), context, [*shipped, *packed])
+    return registry
 
 
 def content_folders(settings: Settings) -> list[Path]:
@@ -145,6 +162,7 @@ def content_folders(settings: Settings) -> list[Path]:
 def _repository(
     settings: Settings,
     validator: Validator,
+    definitions: DefinitionRegistry,
     terminology: Terminology,
     search_parameters: SearchParameterRegistry,
     store: ResourceStore,
@@ -163,6 +181,7 @@ def _repository(
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
+        conformance=definitions,
         terminology=terminology,
         definitions=StoredDefinitions(store, search_parameters, settings.query_timeout_ms),
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),
@@ -193,9 +212,16 @@ def _endpoint(settings: Settings, definitions: DefinitionRegistry, repository: R
         )
         return with_policy(built, repository.validator.options)
 
+    def terminology_statement(base_url: str) -> dict[str, Any]:
+        inputs = [parameter.name for parameter in find_operation("expand", "type", "ValueSet").parameters]
+        names = [name for each in ("CodeSystem", "ValueSet", "ConceptMap", None) for name, _ in offered(each)]
+        date = started_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return build_terminology_capabilities(repository.terminology, inputs, names, date, base_url)
+
     return Endpoint(
         repository=repository,
         capabilities=lambda base_url: with_url(statement(repository.search_parameters.revision), base_url),
+        terminology_capabilities=terminology_statement,
         root=ROOT,
         base_url=settings.base_url,
         language=settings.language,

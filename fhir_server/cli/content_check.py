@@ -118,7 +118,7 @@ def check_profiles(content: Content) -> Iterator[Problem]:
             elements = content.registry.snapshot(resource["url"])
         except SnapshotError as error:
             yield Problem(
-                4, path, f"Le profil ne convient pas à sa base : {error}", f"It does not fit its base: {error}"
+                4, path, f"Le profil ne convient pas à sa base : {error.french}", f"It does not fit its base: {error}"
             )
             continue
         for element in elements:

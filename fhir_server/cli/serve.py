@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -21,10 +21,12 @@ import uvicorn
 
 from fhir_server import __version__
 from fhir_server.app import ROOT, FhirServer, create_app, definitions_of, policy_of
+from fhir_server.cli.even_connections import CountedProtocol, shared_counts
 from fhir_server.errors import StoreUnavailable
 from fhir_server.settings import Settings, packages_directory, terminology_directory, variable_name
 from fhir_server.store import EmbeddedMongod
 from fhir_server.store.connection import check_server, connect
+from fhir_server.validation import ValidationOptions
 
 PARENT = "FHIR_PARENT_PID"
 """Tells worker processes whose end they must not outlive."""
@@ -104,11 +106,12 @@ def wrong_setting(settings: Settings) -> str:
         return f"{variable_name('time_zone')} : fuseau inconnu · unknown time zone `{settings.time_zone}`."
     if settings.log_level not in ("debug", "info", "warning", "error"):
         return f"{variable_name('log_level')} : niveau inconnu · unknown level `{settings.log_level}`."
-    if settings.validation_policy:
-        try:
+    try:
+        ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers)
+        if settings.validation_policy:
             policy_of(settings, definitions_of(settings))
-        except ValueError as error:
-            return f"{variable_name('validation_policy')} : {error}"
+    except ValueError as error:
+        return str(error)
     return ""
 
 
@@ -144,21 +147,23 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
     os.environ[PARENT] = str(os.getpid())
     # A signal that comes before uvicorn listens to it must still stop the embedded MongoDB.
     signal.signal(signal.SIGTERM, _exit)
+    is_shared = workers > 1
     try:
-        uvicorn.run(
-            "fhir_server.cli.serve:create_worker",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            loop="uvloop",
-            http="httptools",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            log_level="warning",
-            timeout_graceful_shutdown=10,
-        )
+        with shared_counts(workers) if is_shared else nullcontext():
+            uvicorn.run(
+                "fhir_server.cli.serve:create_worker",
+                factory=True,
+                host=host,
+                port=port,
+                workers=workers,
+                loop="fhir_server.cli.even_connections:new_loop" if is_shared else "uvloop",
+                http=CountedProtocol,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                log_level="warning",
+                timeout_graceful_shutdown=10,
+            )
     except KeyboardInterrupt:
         return 0
     return 0

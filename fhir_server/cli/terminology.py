@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from fhir_server.app import content_folders
 from fhir_server.settings import Settings, terminology_directory
 from fhir_server.terminology.compiled import CompiledLibrary, Header
-from fhir_server.terminology.loading import KINDS, LoadRequest, SourceFault, Sources, load
+from fhir_server.terminology.loading import KINDS, SECTIONS, LoadRequest, SourceFault, Sources, load
 
 EXIT_DONE, EXIT_ABSENT, EXIT_UNREADABLE = 0, 1, 2
 
@@ -54,7 +56,12 @@ def build_parser() -> argparse.ArgumentParser:
     loading = actions.add_parser("load", help="charge une terminologie · loads a code system")
     loading.add_argument("kind", choices=sorted(KINDS), help="forme de la source · form of the source")
     loading.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="fichier, dossier ou zip · file, folder, zip"
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="fichiers, dossiers, zip, tgz ; sans eux, le dossier que nomme external.toml · files, folders, archives;"
+        " without them, the folder that external.toml names",
     )
     loading.add_argument("--system", default="", help="URL du système, si la source ne la dit pas · URL of the system")
     loading.add_argument("--version", default="", help="version, si la source ne la dit pas · version of the system")
@@ -73,15 +80,34 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _load(options: argparse.Namespace, directory: Path) -> int:
     started = time.monotonic()
+    external = _external(options.kind)
+    paths = options.paths or ([directory / external["directory"]] if external else [])
+    if not paths:
+        return _fail(f"{options.kind} : donnez PATH · give PATH.", EXIT_UNREADABLE)
     bar: tqdm[Any] = tqdm(desc=options.kind, unit="o", unit_scale=True, disable=None, leave=False)
-    with bar, closing(Sources(options.paths, lambda count: _advance(bar, count))) as sources:
+    with bar, closing(Sources(paths, lambda count: _advance(bar, count))) as sources:
         bar.total = sum(file.size_bytes for file in sources.files)
         request = LoadRequest(
-            sources, directory, options.system, options.version, options.language, on_loaded=_say_loaded
+            sources,
+            directory,
+            system=options.system or external.get("url", ""),
+            version=options.version,
+            language=options.language,
+            licence=external.get("licence", ""),
+            on_loaded=_say_loaded,
         )
         load(options.kind, request)
     print(f"{time.monotonic() - started:.1f} s")
     return EXIT_DONE
+
+
+def _external(kind: str) -> dict[str, str]:
+    """Returns what `terminology/external.toml` says of the system of a kind; empty where it says nothing."""
+    path = content_folders(Settings.from_environment())[1] / "external.toml"
+    if kind not in SECTIONS or not path.is_file():
+        return {}
+    section: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8")).get(SECTIONS[kind], {})
+    return section
 
 
 def _advance(bar: tqdm[Any], count: int) -> None:
@@ -104,6 +130,8 @@ def _line(header: Header) -> str:
 def _list(library: CompiledLibrary) -> int:
     for header in library.headers().values():
         print(_line(header))
+        if header.copyright:
+            print(f"    {header.copyright}")
         for source in header.sources:
             print(f"    {source.name}  {source.size_bytes}  sha256:{source.sha256}")
     for sentence in library.unreadable():

@@ -3,160 +3,141 @@
 https://hl7.org/fhir/R4/validation.html
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from fhir_server.app import definitions_of
+from tqdm import tqdm
+
+from fhir_server.app import build_terminology, definitions_of, validation_options
+from fhir_server.cli.validate_profiles import Profiles, types_in, with_claims
+from fhir_server.cli.validate_report import SEVERITIES, Checked, Summary, build_outcomes, report, shown
+from fhir_server.cli.validate_sources import Sent, Source, find_sources, read_resources
 from fhir_server.errors import FhirError
-from fhir_server.outcome import Issue, build_outcome
+from fhir_server.operations.known_profiles import check_known
 from fhir_server.settings import Settings
-from fhir_server.spec import json_format
-from fhir_server.terminology import Terminology
+from fhir_server.spec.json_format import encode_pretty
 from fhir_server.validation import Validator
 
 EXIT_VALID, EXIT_INVALID, EXIT_UNREADABLE = 0, 1, 2
+BAR_BYTES = 1_000_000
+"""From this much to read on, a progress bar tells how far it is."""
 
 DESCRIPTION = (
-    "Vérifie des fichiers FHIR (JSON ou NDJSON) selon R4 et les profils. · "
-    "Checks FHIR files (JSON or NDJSON) against R4 and the profiles."
+    "Vérifie des fichiers FHIR (JSON, NDJSON, XML) selon R4, les profils qu'ils déclarent et ceux de --profile. · "
+    "Checks FHIR files (JSON, NDJSON, XML) against R4, the profiles that they claim and those of --profile."
 )
 EPILOG = (
-    "Code de sortie 0 : tout est valide ; 1 : des erreurs ; 2 : un fichier illisible. · "
-    "Exit code 0: all valid; 1: errors; 2: a file cannot be read."
+    "Code de sortie 0 : tout est valide ; 1 : des erreurs ; 2 : un fichier illisible ou un profil inconnu. · "
+    "Exit code 0: all valid; 1: errors; 2: a file cannot be read, or a profile is not known."
 )
-SEVERITIES = {
-    "fr": {"fatal": "erreur", "error": "erreur", "warning": "avertissement", "information": "information"},
-    "en": {"fatal": "error", "error": "error", "warning": "warning", "information": "information"},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """The findings about one resource of a file; `name` says which, such as `patients.ndjson:3`."""
-
-    name: str
-    issues: list[Issue]
-    is_readable: bool = True
-
-    @property
-    def has_errors(self) -> bool:
-        return any(issue.is_error for issue in self.issues)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Checks the files named in `arguments` and prints a report; returns the exit code."""
+    """Checks what `arguments` name and prints a report; returns the exit code."""
     options = _parse(arguments)
-    registry = definitions_of(Settings.from_environment())
-    unknown = [canonical for canonical in options.profile if registry.find(canonical) is None]
-    if unknown:
-        known = ", ".join(profile["url"] for profile in registry.profiles())
-        sentence = _text(options.language, "Profil inconnu", "Unknown profile")
-        sys.stderr.write(f"{sentence}: {', '.join(unknown)}\n{known}\n")
+    try:
+        settings = Settings.from_environment()
+        definitions = definitions_of(settings)
+        validator = Validator(
+            definitions, build_terminology(settings, definitions), validation_options(settings, definitions)
+        )
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
         return EXIT_UNREADABLE
-    validator = Validator(registry, Terminology(registry))
-    checked: list[Checked] = []
-    for name in options.files:
-        for result in check_file(Path(name), validator, options.profile):
-            checked.append(result)
-            if not options.json:
-                print(report(result, options.language))
+    profiles: dict[str, list[str]] = {}
+    try:
+        for canonical in options.profile:
+            check_known(validator, canonical)
+            profiles.setdefault((definitions.find(canonical) or {})["type"], []).append(canonical)
+    except FhirError as error:
+        sys.stderr.write(f"{error.english if options.language == 'en' else error.french}\n")
+        return EXIT_UNREADABLE
+    return _run(find_sources(options.files), validator, profiles, options)
+
+
+def _run(sources: Sequence[Source], validator: Validator, profiles: Profiles, options: argparse.Namespace) -> int:
+    summary, kept, met = Summary(), [], set()
+    for sent, source in _with_bar(sources):
+        if sent.resource is None and not source.is_named and sent.issues[0].rule == "resource-type":
+            summary.skipped += 1
+            continue
+        met |= types_in(sent.resource or {})
+        result = check(sent, validator, profiles)
+        summary.add(result)
+        told = replace(result, issues=shown(result.issues, options.severity))
+        if options.json:
+            kept.append(told)
+        elif told.issues or not options.quiet:
+            tqdm.write(report(told, options.language))
+    unmet = [resource_type for resource_type in profiles if resource_type not in met]
     if options.json:
-        print(json_format.encode_pretty(_outcomes(checked, options.language)).decode())
+        print(encode_pretty(build_outcomes(kept, options.language)).decode())
     else:
-        print(summary(checked, options.language))
-    if any(not result.is_readable for result in checked):
+        print(summary.text(options.language, options.severity))
+    for resource_type in unmet:
+        sys.stderr.write(f"{_unmet(profiles[resource_type], resource_type, options.language)}\n")
+    if summary.unreadable or not summary.checked:
         return EXIT_UNREADABLE
-    return EXIT_INVALID if any(result.has_errors for result in checked) else EXIT_VALID
+    return EXIT_INVALID if unmet or summary.valid < summary.checked else EXIT_VALID
+
+
+def _with_bar(sources: Iterable[Source]) -> Iterator[tuple[Sent, Source]]:
+    """Yields each resource with its file; on a terminal a bar shows the bytes that are done, where there are many."""
+    listed = list(sources)
+    total = sum(source.size for source in listed)
+    quiet = True if total < BAR_BYTES else None
+    with tqdm(total=total, unit="o", unit_scale=True, disable=quiet, leave=False) as bar:
+        for source in listed:
+            for sent in read_resources(source):
+                yield sent, source
+                bar.update(sent.size)
+
+
+def check(sent: Sent, validator: Validator, profiles: Profiles) -> Checked:
+    """Returns the findings about a resource: R4's, and those of profiles for its type and its entries' types."""
+    if sent.resource is None:
+        return Checked(sent.name, list(sent.issues), None)
+    resource_type = sent.resource["resourceType"]
+    claiming = with_claims(sent.resource, profiles) if resource_type == "Bundle" and profiles else sent.resource
+    issues = validator.validate(claiming, profiles=profiles.get(resource_type, ()))
+    return Checked(sent.name, issues, sent.resource)
+
+
+def _unmet(profiles: Sequence[str], resource_type: str, language: str) -> str:
+    listed = ", ".join(profiles)
+    if language == "en":
+        return f"No {resource_type} was there to check against {listed}."
+    return f"Aucune ressource {resource_type} à vérifier selon {listed}."
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="fhir-server validate", description=DESCRIPTION, epilog=EPILOG)
-    parser.add_argument("files", nargs="+", metavar="FILE", help="JSON · NDJSON (.ndjson)")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="fichier, dossier, motif, - · file, folder, pattern, -"
+    )
     parser.add_argument(
         "--profile",
         action="append",
         default=[],
         metavar="URL",
-        help="profil à vérifier en plus · profile to check as well",
+        help="profil à vérifier en plus sur les ressources de son type · profile to check as well on its type",
     )
     parser.add_argument("--json", action="store_true", help="écrit des OperationOutcome · writes OperationOutcomes")
     parser.add_argument(
         "--language", choices=("fr", "en"), default="fr", help="langue du rapport · language of the report"
     )
-    return parser.parse_args(arguments)
-
-
-def check_file(path: Path, validator: Validator, profiles: Sequence[str] = ()) -> Iterator[Checked]:
-    """Yields the findings about each resource of a file: one of JSON, one per line of NDJSON."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        unreadable = Issue(
-            "fatal", "not-found", "file", f"`{path}` cannot be read: {reason}.", f"`{path}` est illisible : {reason}."
-        )
-        yield Checked(str(path), [unreadable], is_readable=False)
-        return
-    if path.suffix != ".ndjson":
-        yield _check(str(path), content, validator, profiles)
-        return
-    for number, line in enumerate(content.splitlines(), 1):
-        if line.strip():
-            yield _check(f"{path}:{number}", line, validator, profiles)
-
-
-def _check(name: str, content: bytes, validator: Validator, profiles: Sequence[str]) -> Checked:
-    try:
-        resource = json_format.decode(content)
-    except FhirError as error:
-        issue = Issue("fatal", error.issue_code, error.rule, error.english, error.french, "".join(error.expression[:1]))
-        return Checked(name, [issue], is_readable=False)
-    return Checked(name, validator.validate(resource, profiles=profiles))
-
-
-def _text(language: str, french: str, english: str) -> str:
-    return english if language == "en" else french
-
-
-def report(result: Checked, language: str) -> str:
-    """Returns the findings about one resource as lines: severity, place, rule, sentence."""
-    if not result.issues:
-        return f"{result.name}: {_text(language, 'valide', 'valid')}"
-    verdict = _text(language, "invalide", "invalid") if result.has_errors else _text(language, "valide", "valid")
-    lines = [f"{result.name}: {verdict}"]
-    for issue in result.issues:
-        place = f" {issue.expression}" if issue.expression else ""
-        lines.append(f"  {SEVERITIES[language][issue.severity]}{place} [{issue.rule}]")
-        lines.append(f"    {_text(language, issue.french, issue.english)}")
-    return "\n".join(lines)
-
-
-def summary(checked: Sequence[Checked], language: str) -> str:
-    """Returns the last line of a report: how many resources, errors and warnings."""
-    errors = sum(issue.is_error for result in checked for issue in result.issues)
-    warnings = sum(issue.severity == "warning" for result in checked for issue in result.issues)
-    valid = sum(not result.has_errors for result in checked)
-    return _text(
-        language,
-        f"{valid} sur {len(checked)} valides ; {errors} erreur(s), {warnings} avertissement(s).",
-        f"{valid} of {len(checked)} valid; {errors} error(s), {warnings} warning(s).",
+    parser.add_argument(
+        "--severity",
+        choices=SEVERITIES,
+        default=SEVERITIES[-1],
+        help="la moindre gravité à montrer · the least severity to show",
     )
-
-
-def _outcomes(checked: Sequence[Checked], language: str) -> dict[str, Any]:
-    """Returns the OperationOutcome of one resource; of several, a Bundle that names the file of each."""
-    outcomes = [build_outcome(result.issues, language) for result in checked]
-    if len(outcomes) == 1:
-        return outcomes[0]
-    entries = [
-        {"link": [{"relation": "related", "url": result.name}], "resource": outcome}
-        for result, outcome in zip(checked, outcomes, strict=True)
-    ]
-    return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    parser.add_argument("--quiet", action="store_true", help="tait ce qui est en ordre · leaves out what is in order")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

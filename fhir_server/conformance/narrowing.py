@@ -17,7 +17,17 @@ _ANY = frozenset({"Resource", "Element", "*"})
 
 
 class SnapshotError(ValueError):
-    """A definition that cannot be found, or whose differential does not fit its base."""
+    """A definition that cannot be found, or whose differential does not fit its base.
+
+    `english` and `french` are whole sentences that name the element; `missing` is the canonical that was not found,
+    empty where something else is wrong.
+    """
+
+    def __init__(self, english: str, french: str, missing: str = "") -> None:
+        super().__init__(english)
+        self.english = english
+        self.french = french
+        self.missing = missing
 
 
 class Trees(Protocol):
@@ -35,20 +45,35 @@ def check_element(node: ElementNode, differential: dict[str, Any], id_: str) -> 
     strength = differential.get("binding", {}).get("strength")
     base = node.definition.get("binding", {}).get("strength")
     if base == "required" and strength in _STRENGTHS[:-1]:
-        raise SnapshotError(f"Element `{id_}`: the binding is required in the base and cannot be {strength}.")
+        raise SnapshotError(
+            f"Element `{id_}`: the binding is required in the base and cannot be {strength}.",
+            f"Élément `{id_}` : le binding est required dans la base et ne peut être {strength}.",
+        )
 
 
 def _check_cardinality(node: ElementNode, differential: dict[str, Any], id_: str) -> None:
     least, most = differential.get("min", node.minimum), differential.get("max", node.definition.get("max", "*"))
     limit = _limit(node)
     if not isinstance(least, int) or not (most == "*" or str(most).isdecimal()):
-        raise SnapshotError(f"Element `{id_}`: `{least}..{most}` is no cardinality.")
+        raise SnapshotError(
+            f"Element `{id_}`: `{least}..{most}` is no cardinality.",
+            f"Élément `{id_}` : `{least}..{most}` n'est pas une cardinalité.",
+        )
     if limit is not None and (most == "*" or int(most) > limit):
-        raise SnapshotError(f"Element `{id_}`: max {most} is more than the base allows, {limit}.")
+        raise SnapshotError(
+            f"Element `{id_}`: max {most} is more than the base allows, {limit}.",
+            f"Élément `{id_}` : max {most} dépasse ce que la base permet, {limit}.",
+        )
     if most != "*" and least > int(most):
-        raise SnapshotError(f"Element `{id_}`: min {least} is more than max {most}.")
+        raise SnapshotError(
+            f"Element `{id_}`: min {least} is more than max {most}.",
+            f"Élément `{id_}` : min {least} dépasse max {most}.",
+        )
     if least < node.minimum:
-        raise SnapshotError(f"Element `{id_}`: min {least} is less than the base asks for, {node.minimum}.")
+        raise SnapshotError(
+            f"Element `{id_}`: min {least} is less than the base asks for, {node.minimum}.",
+            f"Élément `{id_}` : min {least} est inférieur à ce que la base demande, {node.minimum}.",
+        )
 
 
 def _limit(node: ElementNode) -> int | None:
@@ -69,7 +94,10 @@ def _check_types(node: ElementNode, differential: dict[str, Any], id_: str) -> N
     for entry in differential.get("type", ()):
         code = _fhir_type(entry)
         if code not in allowed and not _is_derived(code, allowed) and not code.startswith("http:"):
-            raise SnapshotError(f"Element `{id_}`: type {code} is none of the base's: {', '.join(allowed)}.")
+            raise SnapshotError(
+                f"Element `{id_}`: type {code} is none of the base's: {', '.join(allowed)}.",
+                f"Élément `{id_}` : le type {code} n'est pas de ceux de la base : {', '.join(allowed)}.",
+            )
 
 
 def _fhir_type(entry: dict[str, Any]) -> str:

@@ -5,13 +5,13 @@ https://hl7.org/fhir/R4/references.html#canonical
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fhir_server.conformance.bases import base_of
-from fhir_server.conformance.element_tree import ElementNode, build_tree, flatten
+from fhir_server.conformance.element_tree import ElementNode, build_tree
+from fhir_server.conformance.full_snapshot import snapshot_elements, with_snapshot
 from fhir_server.conformance.narrowing import SnapshotError
 from fhir_server.conformance.packages import Entry, InstalledPackage, Manifest, PackageLibrary
 from fhir_server.conformance.snapshot import SnapshotBuilder
@@ -70,8 +70,7 @@ class DefinitionRegistry:
 
         Ours come as their files say, those of packages without narrative, R4's as rows of the tables, so without prose.
         """
-        found = self._find(canonical)
-        return None if found is None else found[0]
+        return self.find_within(canonical, None)
 
     def _find(self, canonical: str, within: Manifest | None = None) -> tuple[dict[str, Any], Manifest | None] | None:
         """Returns a definition and the package that holds it, None for ours and R4's."""
@@ -109,6 +108,15 @@ class DefinitionRegistry:
         """Returns the resources of a type that the content brings, without those of packages."""
         return list(self._by_type.get(resource_type, ()))
 
+    def package_resources(self, resource_type: str) -> list[dict[str, Any]]:
+        """Returns what packages hold of a type, of each URL the newest version, where the content has not that URL."""
+        found = []
+        for packed in self._library.of_type(resource_type):
+            url = packed.entry.url
+            if url not in self._loaded and (not url or self._library.find(url) is packed):
+                found.append(self._library.read(packed))
+        return found
+
     def package_versions(self, resource_type: str, url: str) -> list[dict[str, Any]]:
         """Returns what packages hold of a URL, in all its versions, newest first."""
         found = (packed for packed in self._library.versions(url) if packed.entry.resource_type == resource_type)
@@ -132,36 +140,45 @@ class DefinitionRegistry:
 
         Raises SnapshotError where it is unknown or its differential does not fit its base.
         """
-        return self._tree(canonical, None)
+        return self.tree_within(canonical, None)
 
-    def _tree(self, canonical: str, within: Manifest | None) -> ElementNode:
-        found = self._find(canonical, within)
+    def tree_within(self, canonical: str, package: Manifest | None) -> ElementNode:
+        """Returns what `tree` does, as `package` sees it."""
+        found = self._find(canonical, package)
         if found is None or "type" not in found[0]:
-            raise SnapshotError(f"StructureDefinition `{canonical}` is not known.")
-        definition, package = found
+            raise SnapshotError(
+                f"StructureDefinition `{canonical}` is not known.",
+                f"La StructureDefinition `{canonical}` n'est pas connue.",
+                missing=canonical,
+            )
+        definition, holder = found
         key = definition["url"], definition.get("version", "")
         if key not in self._trees:
             if key in self._building:
-                raise SnapshotError(f"StructureDefinition `{canonical}` is its own base.")
+                raise _circular(canonical)
             self._building.add(key)
             try:
-                self._trees[key] = self._build(definition, package)
+                self._trees[key] = _TreesOf(self, holder).build(definition)
             finally:
                 self._building.discard(key)
         return self._trees[key]
 
-    def _build(self, definition: dict[str, Any], package: Manifest | None) -> ElementNode:
-        if definition.get("derivation") == "constraint" and (
-            "differential" in definition or not has_snapshot(definition)
-        ):
-            return SnapshotBuilder(_TreesOf(self, package)).build(definition)
-        elements = definition.get("snapshot", definition.get("differential", {})).get("element")
-        try:
-            return build_tree(elements)
-        except (KeyError, TypeError):
-            raise SnapshotError(
-                f"StructureDefinition `{definition['url']}` has no elements that make a tree."
-            ) from None
+    def find_within(self, canonical: str, package: Manifest | None) -> dict[str, Any] | None:
+        """Returns what `find` does, as `package` sees it."""
+        found = self._find(canonical, package)
+        return None if found is None else found[0]
+
+    def with_snapshot(
+        self, definition: dict[str, Any], others: Mapping[str, dict[str, Any]] | None = None
+    ) -> dict[str, Any]:
+        """Returns a StructureDefinition, known here or not, with its whole snapshot.
+
+        `others` are definitions by URL that stand before those known here. Raises SnapshotError where the differential
+        does not fit its base; its `missing` is the canonical of a base that is not known.
+        """
+        packed = self._library.find(definition.get("url", ""), definition.get("version", ""))
+        trees = _TreesOf(self, packed.package if packed else None, others)
+        return with_snapshot(definition, trees.build(definition))
 
     def snapshot(self, canonical: str) -> list[dict[str, Any]]:
         """Returns the ElementDefinitions of a StructureDefinition's snapshot, computed from its differential and its
@@ -177,29 +194,59 @@ class DefinitionRegistry:
         return self._snapshots[key]
 
 
-def has_snapshot(definition: dict[str, Any]) -> bool:
-    """True for a StructureDefinition that brings the elements of its snapshot."""
-    return bool(definition.get("snapshot", {}).get("element"))
-
-
-def snapshot_elements(tree: ElementNode) -> list[dict[str, Any]]:
-    """Returns the ElementDefinitions of a tree, `base` whole where R4 defines the element."""
-    return [{**each, "base": base_of(each["base"]["path"]) or each["base"]} for each in flatten(tree)]
+def _circular(canonical: str) -> SnapshotError:
+    return SnapshotError(
+        f"StructureDefinition `{canonical}` is its own base.",
+        f"La StructureDefinition `{canonical}` est sa propre base.",
+    )
 
 
 class _TreesOf:
-    """The registry as a package sees it: its own definitions and those it depends on, before newer ones."""
+    """The registry as a package sees it: its own definitions and those it depends on, before newer ones.
 
-    def __init__(self, registry: DefinitionRegistry, package: Manifest | None) -> None:
+    `others` are definitions that are not in the registry; their trees are built here, and end with this object.
+    """
+
+    def __init__(
+        self,
+        registry: DefinitionRegistry,
+        package: Manifest | None,
+        others: Mapping[str, dict[str, Any]] | None = None,
+    ) -> None:
         self._registry = registry
         self._package = package
+        self._others = dict(others or {})
+        self._building: set[str] = set()
+
+    def build(self, definition: dict[str, Any]) -> ElementNode:
+        """Returns the tree of a StructureDefinition, from its differential where it has one and a base."""
+        elements = definition.get("snapshot", {}).get("element")
+        if definition.get("derivation") == "constraint" and ("differential" in definition or not elements):
+            return SnapshotBuilder(self).build(definition)
+        elements = elements or definition.get("differential", {}).get("element")
+        try:
+            return build_tree(elements)
+        except (KeyError, TypeError):
+            raise SnapshotError(
+                f"StructureDefinition `{definition.get('url')}` has no elements that make a tree.",
+                f"La StructureDefinition `{definition.get('url')}` n'a pas d'éléments qui forment un arbre.",
+            ) from None
 
     def tree(self, canonical: str) -> ElementNode:
-        return self._registry._tree(canonical, self._package)
+        url = split_canonical(canonical)[0]
+        if url not in self._others:
+            return self._registry.tree_within(canonical, self._package)
+        if url in self._building:
+            raise _circular(canonical)
+        self._building.add(url)
+        try:
+            return self.build(self._others[url])
+        finally:
+            self._building.discard(url)
 
     def type_tree(self, type_name: str) -> ElementNode:
         return self._registry.type_tree(type_name)
 
     def find(self, canonical: str) -> dict[str, Any] | None:
-        found = self._registry._find(canonical, self._package)
-        return None if found is None else found[0]
+        url = split_canonical(canonical)[0]
+        return self._others.get(url) or self._registry.find_within(canonical, self._package)

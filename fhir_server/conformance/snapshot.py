@@ -59,16 +59,25 @@ class SnapshotBuilder:
         Raises SnapshotError, naming the element, where its differential does not fit its base.
         """
         if "baseDefinition" not in definition:
-            raise SnapshotError(f"`{definition.get('url')}` names no baseDefinition.")
+            raise SnapshotError(
+                f"`{definition.get('url')}` names no baseDefinition.",
+                f"`{definition.get('url')}` n'indique pas de baseDefinition.",
+            )
         root = self._trees.tree(definition["baseDefinition"]).clone()
         if definition.get("type", root.name) != root.name:
             base = definition["baseDefinition"]
-            raise SnapshotError(f"A profile of `{definition['type']}` cannot have the base `{base}` of `{root.name}`.")
+            raise SnapshotError(
+                f"A profile of `{definition['type']}` cannot have the base `{base}` of `{root.name}`.",
+                f"Un profil de `{definition['type']}` ne peut avoir pour base `{base}`, de `{root.name}`.",
+            )
         slices: dict[str, str] = {}
         for element in definition.get("differential", {}).get("element", ()):
             id_ = element.get("id") or derived_id(element, slices)
             if id_.partition(".")[0] != root.name:
-                raise SnapshotError(f"Element `{id_}` is not one of `{root.name}`.")
+                raise SnapshotError(
+                    f"Element `{id_}` is not one of `{root.name}`.",
+                    f"L'élément `{id_}` n'est pas de `{root.name}`.",
+                )
             node, inside_slice = root, False
             for segment in id_.split(".")[1:]:
                 node = self._walk(node, segment, id_, inside_slice)
@@ -85,7 +94,7 @@ class SnapshotBuilder:
     def _walk(self, node: ElementNode, segment: str, id_: str, inside_slice: bool) -> ElementNode:
         match = _SEGMENT.fullmatch(segment)
         if match is None:
-            raise SnapshotError(f"Element id `{id_}` is not a path.")
+            raise SnapshotError(f"Element id `{id_}` is not a path.", f"L'id d'élément `{id_}` n'est pas un chemin.")
         child = self._child(node, match["name"], id_, inside_slice)
         if match["slice"]:
             parts = match["slice"].split("/")
@@ -103,7 +112,10 @@ class SnapshotBuilder:
                 for code in child.type_codes:
                     if choice_name(child.name, code) == name:
                         return self._named_by_type(child, code, inside_slice)
-        raise SnapshotError(f"Element `{id_}` does not exist in the base: `{name}` is not a child there.")
+        raise SnapshotError(
+            f"Element `{id_}` does not exist in the base: `{name}` is not a child there.",
+            f"L'élément `{id_}` n'existe pas dans la base : `{name}` n'y est pas un enfant.",
+        )
 
     def _named_by_type(self, choice: ElementNode, code: str, inside_slice: bool) -> ElementNode:
         """Returns what `valueQuantity` stands for: a slice, inside other slices the choice itself, of that type.
@@ -157,6 +169,8 @@ def merged(base: dict[str, Any], differential: dict[str, Any]) -> dict[str, Any]
             result["slicing"] = _narrowed_slicing(base["slicing"], value)
         elif key == "mapping":
             result["mapping"] = [*base.get("mapping", ()), *value]
+        elif key == "slicing" and not value.keys() & {"discriminator", "description"}:
+            continue  # cuts nothing, and is not valid (eld-1)
         elif key not in NOT_INHERITED:
             result[key] = value
     return result

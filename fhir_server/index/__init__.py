@@ -4,7 +4,7 @@ See `README.md` beside this file.
 """
 
 from fhir_server.index.concepts import Concepts
-from fhir_server.index.definition import check_definition
+from fhir_server.index.definition import check_definition, usable_definitions
 from fhir_server.index.entries import FIELDS, Condition, any_of
 from fhir_server.index.fingerprint import INDEX_VERSION
 from fhir_server.index.indexer import MONGODB_INDEXES, Indexer
@@ -27,4 +27,5 @@ __all__ = [
     "any_of",
     "check_definition",
     "modifiers_of",
+    "usable_definitions",
 ]

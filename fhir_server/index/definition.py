@@ -9,7 +9,7 @@ Each finding names the element and what would do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import FhirError
@@ -34,6 +34,31 @@ def check_definition(resource: Mapping[str, Any], registry: SearchParameterRegis
     if resource.get("status") != "active":
         return []
     return list(_find_faults(resource, registry))
+
+
+def usable_definitions(
+    candidates: Iterable[Mapping[str, Any]], registry: SearchParameterRegistry
+) -> list[Mapping[str, Any]]:
+    """Returns the active SearchParameters of packages that can be used: of several with one code the first.
+
+    `registry` is asked and has afterwards what it had. The others are left aside: an installed package cannot keep a
+    server from starting.
+    """
+    usable: list[Mapping[str, Any]] = []
+    for resource in candidates:
+        if resource.get("status") != "active" or not _is_whole(resource):
+            continue
+        registry.adopt(usable)
+        if not check_definition(resource, registry):
+            usable.append(resource)
+    registry.adopt(())
+    return usable
+
+
+def _is_whole(resource: Mapping[str, Any]) -> bool:
+    """True where the elements that R4 asks for are there, in the shape that the checks count on."""
+    texts = all(isinstance(resource.get(name), str) for name in ("url", "code", "type"))
+    return texts and isinstance(resource.get("base"), list)
 
 
 def is_same_meaning(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

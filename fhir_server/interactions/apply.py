@@ -7,6 +7,7 @@ did, it is decided anew; so two senders of the same condition never both win, an
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from fhir_server.errors import EditConflict
 from fhir_server.interactions.bundle_references import fill, find_slots, literals_by_url
@@ -32,6 +33,22 @@ async def apply(
     references to the `fullUrl` of entries and conditional references are resolved first. Raises the FhirError of the
     first request that can't be done, and EditConflict when others keep changing the same resources.
     """
+    with _crowd_of(repository, requests) if findings is None else nullcontext():
+        return await _apply(repository, requests, findings)
+
+
+def _crowd_of(repository: Repository, requests: Sequence[WriteRequest]) -> AbstractContextManager[None]:
+    """Returns the crowd that the requests are of; a bundle joined its own before it was checked."""
+    if len(requests) > 1 or any(request.if_none_exist or request.condition for request in requests):
+        return repository.store.coming_transactions
+    if any(request.method == "PUT" for request in requests):
+        return repository.store.coming_updates
+    return nullcontext()
+
+
+async def _apply(
+    repository: Repository, requests: Sequence[WriteRequest], findings: Sequence[Sequence[Issue]] | None
+) -> list[WriteResult]:
     contested = False
     bundle = BundleContent(findings, find_slots(requests)) if findings is not None else None
     sent = requests if any(request.patch is not None for request in requests) else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
+from fhir_server.conformance.packages import Entry
 from fhir_server.index import TYPES, SearchParameterRegistry
 from fhir_server.interactions.patch import PATCH_MEDIA_TYPES
 from fhir_server.interactions.repository import Limits
@@ -26,6 +27,8 @@ TYPE_INTERACTIONS = (
 )
 SYSTEM_INTERACTIONS = ("transaction", "batch", "search-system", "history-system")
 _COMPARTMENT = "http://hl7.org/fhir/CompartmentDefinition/"
+GUIDE = "https://cnrms.fr/ig/fhir/msma/ImplementationGuide/fr.cnrms.msma"
+"""The guide that `fhir-server content-build` makes of the content."""
 FORMATS = ["application/fhir+json", "application/fhir+xml", "json", "xml"]
 
 
@@ -41,11 +44,8 @@ def build_capabilities(
 
     `operations` returns (name, canonical) of what can be called on a type, or on the system for None.
     """
-    profiles: dict[str, list[str]] = {}
+    profiles = _profiles(definitions)
     reverse = _reverse_includes(search_parameters)
-    for definition in definitions.profiles():
-        if definition["type"] in resource_types():
-            profiles.setdefault(definition["type"], []).append(definition["url"])
     return {
         "resourceType": "CapabilityStatement",
         "id": "msma-fhir-server",
@@ -58,6 +58,7 @@ def build_capabilities(
         "software": {"name": "MSMA FHIR server", "version": __version__},
         "implementation": {"description": "Serveur FHIR R4 des microstructures médicales addictions (MSMA)"},
         "fhirVersion": "4.0.1",
+        "implementationGuide": _guides(definitions),
         "format": FORMATS,
         "patchFormat": list(PATCH_MEDIA_TYPES),
         "rest": [
@@ -77,6 +78,28 @@ def build_capabilities(
             }
         ],
     }
+
+
+def _profiles(definitions: DefinitionRegistry) -> dict[str, list[str]]:
+    """Returns the canonicals of profiles by resource type: ours, and with their versions those of packages."""
+    profiles: dict[str, list[str]] = {}
+    for definition in definitions.own_resources("StructureDefinition"):
+        if definition["type"] in resource_types():
+            profiles.setdefault(definition["type"], []).append(definition["url"])
+    for _, entry in definitions.package_entries("StructureDefinition"):
+        if entry.type in resource_types() and entry.derivation == "constraint":
+            profiles.setdefault(entry.type, []).append(_canonical(entry))
+    return profiles
+
+
+def _canonical(entry: Entry) -> str:
+    return f"{entry.url}|{entry.version}" if entry.version else entry.url
+
+
+def _guides(definitions: DefinitionRegistry) -> list[str]:
+    """Returns the canonicals of our own guide and of those of the installed packages, with their versions."""
+    installed = [_canonical(entry) for _, entry in definitions.package_entries("ImplementationGuide")]
+    return [f"{GUIDE}|{__version__}", *sorted(installed)]
 
 
 def _system_parameters(registry: SearchParameterRegistry) -> list[dict[str, str]]:

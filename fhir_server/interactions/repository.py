@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from fhir_server.conformance import DefinitionRegistry
 from fhir_server.index import Indexer, SearchParameterRegistry
 from fhir_server.interactions.once import Once
 from fhir_server.interactions.parameter_watch import ParameterWatch
@@ -46,14 +47,15 @@ class Repository:
 
     `watch` keeps the search parameters in step with what clients bring. `conditions` looks up conditions such as
     `identifier=system|value`, and `records` whole records of patients, those of several requests together; the work of
-    bundles goes through the `turnstile`. `terminology` is what the server knows of codes by itself, `definitions` what
-    clients stored.
+    bundles goes through the `turnstile`. `conformance` is what the server knows of profiles by itself, `terminology`
+    of codes, `definitions` what clients stored.
     """
 
     store: ResourceStore
     validator: Validator
     indexer: Indexer
     search_parameters: SearchParameterRegistry
+    conformance: DefinitionRegistry
     terminology: Terminology
     definitions: StoredDefinitions
     watch: ParameterWatch

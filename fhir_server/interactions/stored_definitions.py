@@ -8,6 +8,7 @@ read once and kept, up to a size.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from fhir_server.index import SearchParameterRegistry
 from fhir_server.search import Reader, parse_search
 from fhir_server.search.page import found
 from fhir_server.spec.json_format import decode_trusted
-from fhir_server.store import BODY, ResourceStore
+from fhir_server.store import BODY, Batches, ResourceStore
 from fhir_server.terminology.code_systems import CodeSystemContent
 from fhir_server.terminology.sources import Key, Resource
 
@@ -44,35 +45,45 @@ class StoredDefinitions:
         self._timeout_ms = timeout_ms
         self._kept: OrderedDict[_Version, Definition] = OrderedDict()
         self._kept_bytes = 0
+        self._batches: dict[str, Batches[Sequence[str], list[Definition]]] = {}
 
     async def read(self, keys: Iterable[Key]) -> list[Definition]:
-        """Returns every stored version of what the keys name, in no certain order."""
+        """Returns every stored version of what the keys name, in no certain order; requests that wait ask together."""
         urls: dict[str, list[str]] = {}
         for resource_type, url in keys:
             urls.setdefault(resource_type, []).append(url)
-        read = [await self._read_type(resource_type, each) for resource_type, each in urls.items()]
+        read = await asyncio.gather(
+            *(self._batches_of(each).submit(urls[each], weight=len(urls[each])) for each in urls)
+        )
         return [definition for definitions in read for definition in definitions]
 
-    async def _read_type(self, resource_type: str, urls: Sequence[str]) -> list[Definition]:
+    def _batches_of(self, resource_type: str) -> Batches[Sequence[str], list[Definition]]:
+        if resource_type not in self._batches:
+
+            async def send(requests: Sequence[Sequence[str]]) -> list[list[Definition]]:
+                found = await self._read_type(
+                    resource_type, list(dict.fromkeys(url for urls in requests for url in urls))
+                )
+                return [[each for url in urls for each in found.get(url, ())] for urls in requests]
+
+            self._batches[resource_type] = Batches(send)
+        return self._batches[resource_type]
+
+    async def _read_type(self, resource_type: str, urls: Sequence[str]) -> dict[str, list[Definition]]:
         reader = Reader(self._store, self._registry, self._timeout_ms)
         request = parse_search(resource_type, [("url", ",".join(map(_escaped, urls)))], self._registry)
         query = await reader.query(resource_type, request.clauses)
         versions = [(resource_type, row["_id"], row["v"]) for row in await reader.find(query, projection={"v": 1})]
-        if missing := [version for version in versions if version not in self._kept]:
-            ids = [id_ for _, id_, _ in missing]
-            bodies = await reader.find(
-                await reader.query(resource_type, request.clauses, also={"_id": {"$in": ids}}),
-                projection={"v": 1, **BODY},
-            )
-            read = {
-                (resource_type, row["_id"], row["v"]): definition_of(found(resource_type, row).json) for row in bodies
-            }
-        else:
-            read = {}
-        definitions = {version: self._kept[version] for version in versions if version in self._kept} | read
+        definitions = {version: self._kept[version] for version in versions if version in self._kept}
+        if missing := [id_ for _, id_, version in versions if (resource_type, id_, version) not in definitions]:
+            query = await reader.query(resource_type, request.clauses, also={"_id": {"$in": missing}})
+            for row in await reader.find(query, projection={"v": 1, **BODY}):
+                definitions[resource_type, row["_id"], row["v"]] = definition_of(found(resource_type, row).json)
+        by_url: dict[str, list[Definition]] = {}
         for version, definition in definitions.items():
             self._keep(version, definition)
-        return list(definitions.values())
+            by_url.setdefault(definition.resource["url"], []).append(definition)
+        return by_url
 
     def _keep(self, version: _Version, definition: Definition) -> None:
         if version in self._kept:

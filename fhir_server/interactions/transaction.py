@@ -57,9 +57,10 @@ async def process_bundle(
     kind = check_kind(bundle)
     sent = bundle.get("entry", [])
     _refuse_size(sent, repository.limits.max_bundle_entries)
-    run = _transaction if kind == "transaction" else _batch
-    entries = await run(repository, bundle, read, options)
-    return build_response(kind, entries)
+    if kind == "batch":
+        return build_response(kind, await _batch(repository, bundle, read, options))
+    with repository.store.coming_transactions:
+        return build_response(kind, await _transaction(repository, bundle, read, options))
 
 
 def build_response(kind: str, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:

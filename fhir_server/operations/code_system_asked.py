@@ -40,7 +40,7 @@ class AskedCodeSystem:
 
 async def asked_code_system(invocation: Invocation, names: Sequence[str], *, fallback: str = "") -> AskedCodeSystem:
     """Returns the code system that an operation is called on, or that its inputs `names` (`url` or `system`, perhaps
-    `codeSystem`) or `fallback` (the system of a Coding) name.
+    `codeSystem`) or `fallback` (what a Coding says, `system|version`) name.
 
     Raises InvalidContent unless one is named, ResourceNotFound for an id that is not here.
     """
@@ -57,7 +57,8 @@ async def asked_code_system(invocation: Invocation, names: Sequence[str], *, fal
     if named == ["codeSystem"]:
         return _sent(inputs.one("codeSystem"), "codeSystem")
     url, of_url = split_canonical(inputs.one(named[0]) if named else fallback)
-    return AskedCodeSystem(url, version or of_url)
+    of_code = dict([split_canonical(fallback)]).get(url, "")
+    return AskedCodeSystem(url, version or of_url or of_code)
 
 
 def _sent(resource: Resource, place: str) -> AskedCodeSystem:

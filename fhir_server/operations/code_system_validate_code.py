@@ -20,7 +20,7 @@ from fhir_server.terminology.validate_code import Verdict, validate_in_code_syst
 async def run(invocation: Invocation) -> dict[str, Any]:
     """Returns Parameters with `result`, and what was found about the code."""
     question = read_question(invocation)
-    asked = await asked_code_system(invocation, ("url", "codeSystem"), fallback=question.codes[0].system)
+    asked = await asked_code_system(invocation, ("url", "codeSystem"), fallback=question.codes[0].canonical)
 
     def work(scope: Scope) -> Verdict:
         return validate_in_code_system(asked.find(scope), question.codes, question.rules)

@@ -10,7 +10,8 @@ from typing import Any
 
 from fhir_server.outcome import build_outcome
 from fhir_server.terminology.code_findings import NOT_IN_MESSAGE
-from fhir_server.terminology.validate_code import JudgedCode, Verdict
+from fhir_server.terminology.judged_code import JudgedCode
+from fhir_server.terminology.validate_code import Verdict
 
 _ACTIVE = frozenset({"", "active", "inactive"})
 """Words for the status of a code that `inactive` says already."""

@@ -35,14 +35,15 @@ async def issues_of_update(
 ) -> list[Issue]:
     """Returns the findings of an update of `resource_type/id_` with `resource`, and of `profiles` besides.
 
-    Among them is a warning where the resource names a version that is no longer the current one.
+    Among them is a warning where the resource names a version that is no longer the current one, and a note where
+    there is nothing to update yet.
     """
     found = _refusals(
         lambda: check_resource(resource, resource_type, id_),
         lambda: refuse_subsetted(resource),
     )
     found += await _issues(repository, WriteRequest("PUT", resource_type, id_, resource), profiles)
-    return found + await _stale(repository, resource_type, id_, resource)
+    return found + await _beside_current(repository, resource_type, id_, resource)
 
 
 async def issues_of_delete(repository: Repository, resource_type: str, id_: str) -> list[Issue]:
@@ -72,24 +73,41 @@ async def _issues(repository: Repository, request: WriteRequest, profiles: Seque
     return found + [issue for issue in asked if set(profiles) & set(issue.profiles) and issue not in found]
 
 
-async def _stale(repository: Repository, resource_type: str, id_: str, resource: dict[str, Any]) -> list[Issue]:
+async def _beside_current(
+    repository: Repository, resource_type: str, id_: str, resource: dict[str, Any]
+) -> list[Issue]:
+    """Returns what the version that is here means for an update: it names an older one, or there is none to update."""
+    current = await repository.store.read(resource_type, id_)
+    if current is None or current.is_deletion:
+        return [_creates(f"{resource_type}/{id_}")]
     meta = resource.get("meta")
     sent = meta.get("versionId") if isinstance(meta, dict) else None
-    current = await repository.store.read(resource_type, id_) if sent is not None else None
-    if current is None or sent == str(current.version_id):
+    if sent in (None, str(current.version_id)):
         return []
-    return [
-        Issue(
-            "warning",
-            "conflict",
-            "version-stale",
-            f"The resource says it is version `{sent}`; the current one is `{current.version_id}`. An update with"
-            f' `If-Match: W/"{sent}"` would be refused (412).',
-            f"La ressource se dit en version `{sent}` ; la version courante est `{current.version_id}`. Une mise à jour"
-            f' avec `If-Match: W/"{sent}"` serait refusée (412).',
-            f"{resource_type}.meta.versionId",
-        )
-    ]
+    return [_stale(resource_type, str(sent), current.version_id)]
+
+
+def _creates(name: str) -> Issue:
+    return Issue(
+        "information",
+        "informational",
+        "update-creates",
+        f"There is no `{name}`: the update would create it.",
+        f"`{name}` n'existe pas : la mise à jour la créerait.",
+    )
+
+
+def _stale(resource_type: str, sent: str, current: int) -> Issue:
+    return Issue(
+        "warning",
+        "conflict",
+        "version-stale",
+        f"The resource says it is version `{sent}`; the current one is `{current}`. An update with"
+        f' `If-Match: W/"{sent}"` would be refused (412).',
+        f"La ressource se dit en version `{sent}` ; la version courante est `{current}`. Une mise à jour avec"
+        f' `If-Match: W/"{sent}"` serait refusée (412).',
+        f"{resource_type}.meta.versionId",
+    )
 
 
 def _type(resource: dict[str, Any]) -> str:

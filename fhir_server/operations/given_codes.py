@@ -15,7 +15,7 @@ from fhir_server.operations.invocation import Invocation
 from fhir_server.operations.operation import Parameter
 from fhir_server.operations.terminology_date import refuse_past
 from fhir_server.terminology.displays import Languages, display_languages, parse_languages
-from fhir_server.terminology.validate_code import CodeRules, GivenCode
+from fhir_server.terminology.given_code import CodeRules, GivenCode
 
 CODE_PARAMETERS = (
     Parameter("code", "code"),

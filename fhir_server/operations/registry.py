@@ -14,6 +14,7 @@ from fhir_server.operations import (
     resource_meta_add,
     resource_meta_delete,
     resource_validate,
+    structure_definition_snapshot,
     value_set_expand,
     value_set_validate_code,
 )
@@ -30,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     resource_meta_add.OPERATION,
     resource_meta_delete.OPERATION,
     resource_validate.OPERATION,
+    structure_definition_snapshot.OPERATION,
     value_set_expand.OPERATION,
     value_set_validate_code.OPERATION,
 )

@@ -94,7 +94,7 @@ def _profiles(invocation: Invocation, resource: dict[str, Any]) -> tuple[str, ..
     profile: str | None = invocation.inputs.one("profile")
     if profile is None:
         return ()
-    check_known(invocation.repository.validator, profile, resource.get("resourceType"))
+    check_known(invocation.repository.validator, profile, str(resource.get("resourceType", "")))
     return (profile,)
 
 

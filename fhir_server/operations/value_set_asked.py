@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/valueset-operation-validate-code.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fhir_server.conformance import split_canonical
@@ -40,8 +40,13 @@ class AskedValueSet:
         """What the engine is to know beside what it has."""
         return () if self.sent is None else (self.sent,)
 
-    def find(self, scope: Scope) -> Resource:
-        """Returns the value set; raises UnknownValueSet where there is none."""
+    def find(self, scope: Scope, systems: Iterable[str] = ()) -> Resource:
+        """Returns the value set; raises UnknownValueSet where there is none.
+
+        `systems` are code systems that it is likely to draw on: they are read with it, which spares a round.
+        """
+        value_sets = [("ValueSet", split_canonical(self.canonical)[0])] if self.canonical else []
+        scope.want([*value_sets, *(("CodeSystem", system) for system in systems if system)])
         found = self.sent if self.sent is not None else scope.value_set(self.canonical)
         if found is None:
             raise unknown_value_set(self.canonical, scope.value_set_versions(split_canonical(self.canonical)[0]))

@@ -34,7 +34,7 @@ async def run(invocation: Invocation) -> dict[str, Any]:
     asked = await asked_value_set(invocation)
 
     def work(scope: Scope) -> Verdict:
-        value_set = asked.find(scope)
+        value_set = asked.find(scope, (code.system for code in question.codes))
         return validate_in_value_set(asked.scope(scope, value_set), value_set, question.codes, question.rules)
 
     verdict = await evaluate(invocation, work, resources=asked.resources)

@@ -11,11 +11,13 @@ from fhir_server.interactions.repository import Repository
 class Endpoint:
     """`root` is the base path (`/fhir`), `base_url` its public URL, empty where the request's Host tells it.
 
-    `capabilities` builds the CapabilityStatement for a base URL; `language` is that of clients who ask for none.
+    `capabilities` builds the CapabilityStatement for a base URL, `terminology_capabilities` the
+    TerminologyCapabilities; `language` is that of clients who ask for none.
     """
 
     repository: Repository
     capabilities: Callable[[str], dict[str, Any]]
+    terminology_capabilities: Callable[[str], dict[str, Any]]
     root: str = "/fhir"
     base_url: str = ""
     language: str = "fr"

@@ -150,8 +150,18 @@ def _read_body(endpoint: Endpoint, operation: Operation, target: _Target, body: 
     """Returns the inputs in a body: a Parameters, or the resource that it stands for where there is such an input."""
     if operation.subject and not _holds_inputs(operation, target, body):
         return Inputs({operation.subject: [body]})
+    if (name := _input_that_is(operation, body)) is not None:
+        _refuse_errors(endpoint.repository.validator.validate(body))
+        return Inputs({name: [body]})
     _check_parameters(endpoint, _without_subject(operation, body))
     return from_parameters(operation, body)
+
+
+def _input_that_is(operation: Operation, body: dict[str, Any]) -> str | None:
+    """Returns the input that a body of its type stands for by itself, such as `valueSet` of `$expand`."""
+    sent = body.get("resourceType")
+    names = [each.name for each in operation.parameters if each.element == "resource" and each.type == sent]
+    return names[0] if len(names) == 1 else None
 
 
 def _holds_inputs(operation: Operation, target: _Target, body: dict[str, Any]) -> bool:
@@ -185,7 +195,10 @@ def _check_parameters(endpoint: Endpoint, body: dict[str, Any]) -> None:
             f"Une opération reçoit une ressource `Parameters`, pas un `{body.get('resourceType')}`.",
             rule="parameters-expected",
         )
-    issues = [each for each in endpoint.repository.validator.validate(body) if not _may_be_newer(each, body)]
+    _refuse_errors([each for each in endpoint.repository.validator.validate(body) if not _may_be_newer(each, body)])
+
+
+def _refuse_errors(issues: list[Issue]) -> None:
     if any(issue.is_error for issue in issues):
         raise refusal(issues)
 

@@ -21,19 +21,24 @@ from fhir_server.store import StoredVersion
 
 Query = Sequence[tuple[str, str]]
 
+_MODES = ("full", "normative", "terminology")
+
 
 async def retrieve(
     endpoint: Endpoint, segments: Sequence[str], query: Query, base_url: str, preferences: Preferences
 ) -> StoredVersion | dict[str, Any]:
-    """Returns the version that was asked for, or a bundle or the CapabilityStatement.
+    """Returns the version that was asked for, or a bundle, the CapabilityStatement, the TerminologyCapabilities.
 
     Raises ResourceNotFound where nothing has this URL, and whatever the interaction refuses.
     """
     repository = endpoint.repository
     match segments:
         case ["metadata"]:
-            subset = _read_subset(_without_mode(query), "CapabilityStatement")
-            return subset.of(endpoint.capabilities(base_url))
+            mode, query = _mode_of(query)
+            if mode == "terminology":
+                subset = _read_subset(query, "TerminologyCapabilities")
+                return subset.of(endpoint.terminology_capabilities(base_url))
+            return _read_subset(query, "CapabilityStatement").of(endpoint.capabilities(base_url))
         case ["_history"]:
             return await history(repository, HistoryQuery.parse(query, base_url))
         case [resource_type, "_history"]:
@@ -68,16 +73,18 @@ async def search_at(
     raise unknown_url(segments)
 
 
-def _without_mode(query: Query) -> Query:
-    """Returns the query of `metadata` without `mode`; of its three, this server has no TerminologyCapabilities."""
-    for name, value in query:
-        if name == "mode" and value not in ("full", "normative"):
+def _mode_of(query: Query) -> tuple[str, Query]:
+    """Returns the `mode` of `metadata`, and the query without it; `full` and `normative` are answered alike."""
+    modes = [value for name, value in query if name == "mode"]
+    for mode in modes:
+        if mode not in _MODES:
+            listed = ", ".join(f"`{each}`" for each in _MODES)
             raise NotSupported(
-                f"`mode` is `full` or `normative`, which are answered alike here; `{value}` is not supported.",
-                f"`mode` vaut `full` ou `normative`, à la réponse identique ; `{value}` n'est pas pris en charge.",
+                f"`mode` is one of {listed}, not `{mode}`.",
+                f"`mode` vaut {listed}, et non `{mode}`.",
                 rule="metadata-mode",
             )
-    return [(name, value) for name, value in query if name != "mode"]
+    return modes[-1] if modes else "full", [(name, value) for name, value in query if name != "mode"]
 
 
 def _read_subset(query: Query, resource_type: str) -> Subset:

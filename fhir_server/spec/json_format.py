@@ -56,7 +56,7 @@ def _decode(data: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError) as error:
-        raise _not_json(error) from None
+        raise _not_json(error, data) from None
     if _may_be_deep(data) and type(content) in (dict, list):
         _check_depth(content.values() if type(content) is dict else content, DEPTH_LIMIT)
     if _may_have_lost_names(data, content):
@@ -163,10 +163,14 @@ def _too_deep() -> InvalidContent:
     )
 
 
-def _not_json(error: Exception) -> MalformedContent:
+def _not_json(error: Exception, data: bytes) -> MalformedContent:
     """The decoder says where in English; the place, which is what helps, is said in both languages."""
-    found = _place.search(str(error))
-    at, a_la = (f" at byte {found[1]}", f" à l'octet {found[1]}") if found else ("", "")
+    at, a_la = "", ""
+    if found := _place.search(str(error)):
+        before = data[: int(found[1])]
+        line, last = before.count(b"\n") + 1, before[before.rfind(b"\n") + 1 :]
+        column = len(last.decode(errors="replace")) + 1
+        at, a_la = f" at line {line}, column {column}", f" à la ligne {line}, colonne {column}"
     return MalformedContent(
         f"The body cannot be read as JSON{at}: a fault of syntax, a number out of range, or text that is not UTF-8.",
         f"Le corps ne peut être lu comme du JSON{a_la} : syntaxe fautive, nombre hors limites ou texte qui n'est pas"

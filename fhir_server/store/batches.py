@@ -2,8 +2,8 @@
 
 While a round trip of a kind is under way, further requests of that kind gather, and go as one batch when it is back.
 An idle store sends at the end of the event loop's turn in which the request arrived. A busy one may linger, where that
-is asked for, until half of those that were about last time wait. Requests that share a key never travel at the same
-time, and keep their order.
+is asked for, until half of the crowd waits: of those that are known to be coming, else of those that were about last
+time. Requests that share a key never travel at the same time, and keep their order.
 """
 
 from __future__ import annotations
@@ -22,6 +22,24 @@ Answer = TypeVar("Answer")
 _NO_KEYS: frozenset[Hashable] = frozenset()
 
 
+class Crowd:
+    """How many requests are bound for batches: each is counted from when work on it begins until it is answered.
+
+    A bundle is checked for milliseconds before it can wait for a batch; without this nobody would wait for it there.
+    """
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *_error: object) -> None:
+        self.count -= 1
+
+
 @dataclass(slots=True)
 class _Waiting(Generic[Request, Answer]):
     request: Request
@@ -36,7 +54,8 @@ class Batches(Generic[Request, Answer]):
 
     At most `in_flight` batches travel at a time, each of at most `max_requests` requests and of `max_weight` together
     (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch of less than half
-    of the requests that waited or travelled when the one before it left waits for more up to `linger_s`, in seconds.
+    of the `crowd` waits for more up to `linger_s`, in seconds; without a crowd, one of less than half of the requests
+    that waited or travelled when the one before it left.
     """
 
     def __init__(
@@ -47,8 +66,10 @@ class Batches(Generic[Request, Answer]):
         max_requests: int = 500,
         max_weight: int = 1000,
         linger_s: float = 0.0,
+        crowd: Crowd | None = None,
     ) -> None:
         self._send = send
+        self._crowd = crowd
         self._linger_s = linger_s
         self._lingering: asyncio.TimerHandle | None = None
         self._enough = 0
@@ -73,7 +94,7 @@ class Batches(Generic[Request, Answer]):
         self._waiting.append(waiting)
         if self._lingering is None:
             self._wake()
-        elif len(self._waiting) >= self._enough:
+        elif self._are_enough():
             self._lingering.cancel()
             self._depart_now()
         return waiting.answer
@@ -86,10 +107,15 @@ class Batches(Generic[Request, Answer]):
 
     def _depart(self) -> None:
         self._is_woken = False
-        if self._linger_s and 0 < len(self._waiting) < self._enough:
+        if self._linger_s and self._waiting and not self._are_enough():
             self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._depart_now)
         else:
             self._depart_now()
+
+    def _are_enough(self) -> bool:
+        # Half of the crowd travels while the other half is prepared: all at once would leave one side idle in turn.
+        half = self._enough if self._crowd is None else self._crowd.count // 2
+        return len(self._waiting) >= min(half, self._max_requests)
 
     def _depart_now(self) -> None:
         self._lingering = None
@@ -97,7 +123,6 @@ class Batches(Generic[Request, Answer]):
         if not batch:
             return
         self._on_the_way += len(batch)
-        # Half of the crowd travels while the other half is prepared: all at once would leave one side idle in turn.
         self._enough = (self._on_the_way + len(self._waiting)) // 2
         for waiting in batch:
             self._busy |= waiting.keys

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import AutoReconnect, ConnectionFailure, PyMongoError, ServerSelectionTimeoutError, WriteError
 
-from fhir_server.store.batches import Batches
+from fhir_server.store.batches import Batches, Crowd
 from fhir_server.store.changes import Delete, WriteConflict
 from fhir_server.store.driver import insert
 from fhir_server.store.failures import edit_conflict, outcome_unknown, too_large, translated
@@ -39,6 +39,8 @@ MAX_INSERT_WEIGHT = 700
 """Of 16 KiB each: what one insert command holds."""
 LINGER_S = 0.002
 """How long a batch waits for others under load: MongoDB's cost is per command more than per document."""
+TRANSACTION_LINGER_S = 0.03
+"""The same for transactions, whose commands are many, and whose bundles take milliseconds each to be checked."""
 
 _ATTEMPTS = 12
 _FIRST_PAUSE_S = 0.005
@@ -55,9 +57,18 @@ class Commits:
         self._collections = collections
         self._known = known
         self._creates: dict[str, Batches[RawBSONDocument, None]] = {}
-        self._updates = Updates(database, collections, max_weight=MAX_INSERT_WEIGHT, linger_s=LINGER_S)
+        self.coming_updates = Crowd()
+        self.coming_transactions = Crowd()
+        self._updates = Updates(
+            database, collections, self.coming_updates, max_weight=MAX_INSERT_WEIGHT, linger_s=LINGER_S
+        )
         self._groups: Batches[Unit, None] = Batches(
-            self._send_group, in_flight=2, max_requests=MAX_UNITS, max_weight=MAX_WEIGHT, linger_s=LINGER_S
+            self._send_group,
+            in_flight=2,
+            max_requests=MAX_UNITS,
+            max_weight=MAX_WEIGHT,
+            linger_s=TRANSACTION_LINGER_S,
+            crowd=self.coming_transactions,
         )
 
     async def commit(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> None:

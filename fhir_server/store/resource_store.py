@@ -36,7 +36,11 @@ _COUNTED = "n"
 
 
 class ResourceStore:
-    """Resources in MongoDB; every method may raise StoreUnavailable, and TooCostly where it reads."""
+    """Resources in MongoDB; every method may raise StoreUnavailable, and TooCostly where it reads.
+
+    Who is going to commit one update, or what needs a transaction, says so by entering `coming_updates` or
+    `coming_transactions` until it is answered: then those that come at the same time are stored together.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,8 @@ class ResourceStore:
         self._resources = Resources(self.database, known)
         self._history = History(self.database, self._resources, self.collections)
         self._commits = Commits(self.database, self.collections, known)
+        self.coming_updates = self._commits.coming_updates
+        self.coming_transactions = self._commits.coming_transactions
         self.jobs = Jobs(self.database, self.collections)
         self.job_contents = JobContents(self.database, self.collections)
         self.erasure = Erasure(self.database, known)

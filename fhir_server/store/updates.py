@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pymongo.errors import AutoReconnect, PyMongoError, ServerSelectionTimeoutError, WriteError
 
-from fhir_server.store.batches import Batches
+from fhir_server.store.batches import Batches, Crowd
 from fhir_server.store.changes import Update, WriteConflict, instant_of
 from fhir_server.store.codec import text_id, with_id
 from fhir_server.store.collections import history_name
@@ -55,9 +55,12 @@ def is_single_update(unit: Unit) -> bool:
 class Updates:
     """Sends the updates of a type that wait together; one of several updates of one resource travels at a time."""
 
-    def __init__(self, database: Database, collections: Collections, *, max_weight: int, linger_s: float) -> None:
+    def __init__(
+        self, database: Database, collections: Collections, crowd: Crowd, *, max_weight: int, linger_s: float
+    ) -> None:
         self._database = database
         self._collections = collections
+        self._crowd = crowd
         self._max_weight = max_weight
         self._linger_s = linger_s
         self._by_type: dict[str, Batches[Write, None]] = {}
@@ -72,7 +75,11 @@ class Updates:
         batches = self._by_type.get(resource_type)
         if batches is None:
             batches = self._by_type[resource_type] = Batches(
-                self._sender(resource_type), in_flight=2, max_weight=self._max_weight, linger_s=self._linger_s
+                self._sender(resource_type),
+                in_flight=2,
+                max_weight=self._max_weight,
+                linger_s=self._linger_s,
+                crowd=self._crowd,
             )
         return batches
 

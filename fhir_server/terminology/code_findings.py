@@ -171,6 +171,19 @@ def other_system(system: str, asked: str, place: str) -> Issue:
     )
 
 
+def other_version(canonical: str, asked: str, place: str) -> Issue:
+    """A code of another version of the code system than that which the request is about."""
+    return finding(
+        "error",
+        "invalid",
+        "invalid-data",
+        "CODE_SYSTEM_VERSION_MISMATCH",
+        f"The code is of '{canonical}', not of version '{asked}', which it was to be validated against",
+        f"Le code est de « {canonical} », non de la version « {asked} », où il devait être vérifié",
+        place,
+    )
+
+
 def other_case(code: str, right: str, system: str, place: str) -> Issue:
     """A code that differs from the system's own spelling in upper and lower case, which do not matter there."""
     return finding(

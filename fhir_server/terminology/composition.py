@@ -9,10 +9,10 @@ the includes are joined, and what is in any exclude is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.conformance import split_canonical
 from fhir_server.terminology.code_systems import CodeSystemProvider, Concept, Filter
@@ -21,6 +21,7 @@ from fhir_server.terminology.code_systems.filters import has_words
 from fhir_server.terminology.problems import (
     cyclic_value_set,
     not_enumerable,
+    too_many_imports,
     unknown_code_system,
     unknown_value_set,
 )
@@ -28,11 +29,12 @@ from fhir_server.terminology.scope import Scope
 from fhir_server.terminology.sources import Key, Resource
 
 _NO_ROW: Mapping[str, Any] = MappingProxyType({})
+MOST_IMPORTS = 1_000
+"""Value sets that one draws on, each counted as often as it is imported."""
 _MEMBERS_BY_DEFINITION = frozenset({"complete", "fragment"})
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One code of a value set.
 
     `row` is its entry in `include.concept`, empty where a filter or a whole system brought it; `concept` what its code
@@ -122,6 +124,9 @@ class Part:
             found, others = first.members(words), tuple(each for each in self.imports if each is not first)
         else:
             return
+        if not others:
+            yield from found
+            return
         for member in found:
             if all(each.find(member.system, member.code) for each in others):
                 yield member
@@ -179,7 +184,7 @@ class Part:
                 self.system, "its definition here has no content", "sa définition ici est sans contenu"
             )
         for code in provider.select(self.filters, words):
-            yield self._member(code)
+            yield Member(self.system, provider.version, code, provider.concept(code), provider, _NO_ROW)
 
     def _member(self, code: str, row: Mapping[str, Any] = _NO_ROW) -> Member:
         provider = self.provider
@@ -189,16 +194,25 @@ class Part:
 
 
 class Composition:
-    """The members of one value set. Raises UnknownValueSet and CyclicValueSet when made, for what it imports."""
+    """The members of one value set. Raises UnknownValueSet, CyclicValueSet and TooCostly when made, for what it imports."""
 
     def __init__(
-        self, scope: Scope, value_set: Resource, *, owner: Resource | None = None, path: Sequence[str] = ()
+        self,
+        scope: Scope,
+        value_set: Resource,
+        *,
+        owner: Resource | None = None,
+        path: Sequence[str] = (),
+        imports: Iterator[int] | None = None,
     ) -> None:
+        self._imports = imports or count(1)
+        if next(self._imports) > MOST_IMPORTS:
+            raise too_many_imports(path[0], MOST_IMPORTS)
         self.scope = scope
         self.value_set = value_set
         self._owner = owner or value_set
         self._path = (*path, _name(value_set))
-        compose = value_set.get("compose", {})
+        compose = composed(value_set)
         parts = (*compose.get("include", ()), *compose.get("exclude", ()))
         scope.want(_keys(parts))
         self.leaves_out_inactive = compose.get("inactive") is False
@@ -220,12 +234,13 @@ class Composition:
         Raises UnknownCodeSystem, NotEnumerable, UnknownFilter when it gets there.
         """
         seen: set[tuple[str, str, str]] = set()
+        keeps_all = not (active_only or self.leaves_out_inactive or self.excludes)
         for part in self.includes:
             for member in part.members(words):
-                key = (member.system, member.version, member.code)
+                key = member[:3]
                 if key not in seen:
                     seen.add(key)
-                    if self._keeps(member, active_only):
+                    if keeps_all or self._keeps(member, active_only):
                         yield member
 
     def find(self, system: str | None, code: str, *, active_only: bool = False) -> Member | None:
@@ -274,7 +289,30 @@ class Composition:
             raise unknown_value_set(canonical, self.scope.value_set_versions(split_canonical(canonical)[0]))
         if _name(imported) in self._path:
             raise cyclic_value_set((*self._path, _name(imported)))
-        return Composition(self.scope, imported, owner=owner, path=self._path)
+        return Composition(self.scope, imported, owner=owner, path=self._path, imports=self._imports)
+
+
+def composed(value_set: Resource) -> Mapping[str, Any]:
+    """Returns what a value set is composed of; one that has only an expansion is the codes that stand in that."""
+    if "compose" in value_set or "expansion" not in value_set:
+        compose: Mapping[str, Any] = value_set.get("compose", {})
+        return compose
+    rows: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for entry in _listed(value_set["expansion"].get("contains", ())):
+        if "code" in entry and not entry.get("abstract"):
+            rows.setdefault((entry.get("system", ""), entry.get("version", "")), []).append(entry)
+    return {
+        "include": [
+            {"system": system, "concept": concepts} | ({"version": version} if version else {})
+            for (system, version), concepts in rows.items()
+        ]
+    }
+
+
+def _listed(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for entry in entries:
+        yield entry
+        yield from _listed(entry.get("contains", ()))
 
 
 def _leaves_out(part: Part, member: Member) -> bool:

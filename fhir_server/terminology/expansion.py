@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from time import monotonic
 from typing import Any
 
 from fhir_server.conformance import split_canonical
@@ -23,6 +24,8 @@ MOST_AT_ONCE = 10_000
 """Codes that one expansion lists."""
 MOST_PASSED = 200_000
 """Codes that are gone through to reach a page."""
+MOST_SECONDS = 5
+_CHECKED_EACH = 64
 
 _UNCLOSED = "http://hl7.org/fhir/StructureDefinition/valueset-unclosed"
 _STANDARDS_STATUS = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
@@ -117,7 +120,11 @@ def _page_source(composition: Composition, request: ExpansionRequest) -> tuple[l
 
 def _wanted(composition: Composition, request: ExpansionRequest) -> Iterator[Member]:
     excluded = [split_canonical(each) for each in request.exclude_systems]
-    for member in composition.members(request.words, active_only=request.active_only):
+    members = _in_time(composition.members(request.words, active_only=request.active_only))
+    if not (excluded or request.exclude_not_for_ui):
+        yield from members
+        return
+    for member in members:
         if request.exclude_not_for_ui and member.is_abstract:
             continue
         if any(url == member.system and version in ("", member.version) for url, version in excluded):
@@ -125,9 +132,23 @@ def _wanted(composition: Composition, request: ExpansionRequest) -> Iterator[Mem
         yield member
 
 
+def _in_time(members: Iterator[Member]) -> Iterator[Member]:
+    """Yields the members as long as they come within MOST_SECONDS; asked for code by code, no value set holds others up.
+    """
+    latest = monotonic() + MOST_SECONDS
+    for number, member in enumerate(members):
+        if number % _CHECKED_EACH == 0 and monotonic() > latest:
+            raise TooCostly(
+                f"The expansion takes more than {MOST_SECONDS} s: narrow it down, or ask `$validate-code` about a code.",
+                f"L’expansion demande plus de {MOST_SECONDS} s : précisez, ou interrogez `$validate-code` sur un code.",
+                rule="expansion-slow",
+            )
+        yield member
+
+
 def _systems_in_two_versions(members: Sequence[Member]) -> frozenset[str]:
     """Returns the systems whose codes are only told apart by their versions."""
-    versions = {(member.system, member.version) for member in members}
+    versions = {member[:2] for member in members}
     systems = [system for system, _ in versions]
     return frozenset(system for system in systems if systems.count(system) > 1)
 

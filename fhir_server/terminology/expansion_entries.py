@@ -58,27 +58,27 @@ class Entries:
         self._language: str = value_set.get("language", "")
         self._with_version = with_version
         self._properties: dict[str, str] = {}
+        self._tells_designations = request.include_designations or bool(request.designations)
 
     def build(self, member: Member) -> dict[str, Any]:
         """Returns an entry of `expansion.contains` without what is below it."""
-        properties = list(self._property_extensions(member))
+        concept = member.concept
         entry: dict[str, Any] = {}
-        if extensions := [*_extensions(member), *properties]:
+        if extensions := [*_extensions(member), *self._property_extensions(member)]:
             entry["extension"] = extensions
         entry["system"] = member.system
-        if member.is_abstract:
+        if concept is not None and concept.is_abstract:
             entry["abstract"] = True
-        if member.is_inactive:
+        if concept is not None and concept.is_inactive:
             entry["inactive"] = True
         if member.system in self._with_version and member.version:
             entry["version"] = member.version
         entry["code"] = member.code
-        language = member.provider.language if member.provider else ""
-        display = best_name(names_of(member.concept, language, member.row, self._language), self._request.languages)
+        display = self._display(member)
         if display:
             entry["display"] = display
-        if designations := [each.build() for each in self._designations(member, display)]:
-            entry["designation"] = designations
+        if self._tells_designations and (found := [each.build() for each in self._designations(member, display)]):
+            entry["designation"] = found
         return entry
 
     def declared_properties(self) -> Iterator[dict[str, Any]]:
@@ -89,10 +89,15 @@ class Entries:
             parts = [{"url": "code", "valueCode": code}]
             yield {"extension": [*parts, {"url": "uri", "valueUri": uri}] if uri else parts, "url": PROPERTY_DECLARED}
 
+    def _display(self, member: Member) -> str:
+        # Most expansions are asked for in no language, and then the first name counts.
+        if not self._request.languages and member.display:
+            return member.display
+        language = member.provider.language if member.provider else ""
+        return best_name(names_of(member.concept, language, member.row, self._language), self._request.languages)
+
     def _designations(self, member: Member, display: str) -> Iterator[Designation]:
         request = self._request
-        if not (request.include_designations or request.designations):
-            return
         concept, provider = member.concept, member.provider
         rows = [read_designation(row) for row in member.row.get("designation", ()) if "value" in row]
         found = [*(concept.designations if concept else ()), *rows]
@@ -112,6 +117,8 @@ class Entries:
     def _property_values(self, member: Member) -> Iterator[tuple[str, PropertyValue]]:
         """Yields what is always told (order, label, weight, status), then what is asked for."""
         concept, asked = member.concept, self._request.properties
+        if not asked and not _says_more(member):
+            return
         told = {
             code: (PropertyValue(*value), _CONCEPT_PROPERTIES + name)
             for code, name, value in _from_extensions(member)
@@ -128,6 +135,12 @@ class Entries:
             for value in _values_of(member, code):
                 self._properties.setdefault(code, _uri_of(member, code))
                 yield code, value
+
+
+def _says_more(member: Member) -> bool:
+    """True where there may be something to tell beside the names; few codes have that."""
+    concept = member.concept
+    return bool(member.row or (concept and (concept.properties or concept.extensions or concept.status)))
 
 
 def _values_of(member: Member, code: str) -> Iterator[PropertyValue]:
@@ -168,6 +181,8 @@ def _from_extensions(member: Member) -> Iterator[tuple[str, str, tuple[str, Any]
 def _extensions(member: Member) -> list[dict[str, Any]]:
     concept = member.concept
     rows = (*(concept.extensions if concept else ()), *member.row.get("extension", ()))
+    if not rows:
+        return []
     return list({row["url"]: row for row in rows if row.get("url") in _KEPT}.values())
 
 

@@ -32,7 +32,7 @@ def nest(members: Sequence[Member], build: Callable[[Member], dict[str, Any]]) -
 
 
 def _place(member: Member) -> _Place:
-    return member.system, member.version, member.code
+    return member[:3]
 
 
 def _nearest(member: Member, nestable: dict[_Place, Member]) -> _Place | None:

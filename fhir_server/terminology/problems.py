@@ -73,6 +73,16 @@ def cyclic_value_set(path: Sequence[str]) -> CyclicValueSet:
     return CyclicValueSet(english, french, rule="value-set-cyclic", issues=[issue])
 
 
+def too_many_imports(canonical: str, most: int) -> TooCostly:
+    """Returns the error for a value set that draws on others too often."""
+    return TooCostly(
+        f"`{canonical}` draws on other value sets more than {most} times: name the codes, or import fewer.",
+        f"`{canonical}` fait appel à d’autres jeux de valeurs plus de {most} fois : nommez les codes, ou importez-en"
+        " moins.",
+        rule="value-set-imports",
+    )
+
+
 def not_enumerable(url: str, why: str, pourquoi: str) -> NotEnumerable:
     """Returns the error for a code system whose codes cannot be listed."""
     return NotEnumerable(

@@ -59,6 +59,9 @@ class StoredSource:
         self.want([(resource_type, url)])
         return self._source.resources(resource_type, url)
 
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return [(each.url, each.version) for systems in self._code_systems.values() for each in systems]
+
 
 class Scope:
     """Finds definitions for one request, and remembers which it used.
@@ -165,10 +168,14 @@ class Scope:
         return list(dict.fromkeys(each for system in self.used_code_systems.values() for each in system.supplements))
 
     def _find(self, url: str, wanted: str) -> CodeSystemProvider | None:
+        named: CodeSystemProvider | None = None
         for source in self._sources:
             if found := newest(source.code_systems(url), lambda each: each.version, wanted):
-                return found
-        return None
+                # R4 names SNOMED CT without its codes, which another source may have.
+                if found.content != "not-present":
+                    return found
+                named = named or found
+        return named
 
     def _resource(self, resource_type: str, url: str, version: str) -> Resource | None:
         for source in self._sources:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from fhir_server.conformance import DefinitionRegistry, split_canonical
 from fhir_server.spec.definitions import table
 from fhir_server.terminology.code_systems import CodeSystemContent, CodeSystemProvider
+from fhir_server.terminology.versions import version_key
 
 Resource: TypeAlias = dict[str, Any]
 Key: TypeAlias = tuple[str, str]
@@ -32,6 +33,9 @@ class Source(Protocol):
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
         """Returns every version of a `ValueSet`, of a `CodeSystem` that is a supplement, or of a `ConceptMap`."""
 
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        """Yields URL and version of each code system here that can be told without reading it, newest first of a URL."""
+
 
 class ResourceSource:
     """Resources that came with a request or that clients stored; `read` makes the code system of a CodeSystem."""
@@ -48,6 +52,9 @@ class ResourceSource:
 
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
         return self._by_key.get((resource_type, url), ())
+
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return _known(row for (kind, _), rows in self._by_key.items() if kind == "CodeSystem" for row in rows)
 
 
 class ContentSource:
@@ -77,6 +84,9 @@ class ContentSource:
             self._providers.clear()
         return self._read[1].get((resource_type, url), ())
 
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return _known(self._registry.own_resources("CodeSystem"))
+
 
 class PackageSource:
     """What the installed packages hold, each read when first asked for."""
@@ -96,17 +106,23 @@ class PackageSource:
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
         return self._registry.package_versions(resource_type, url)
 
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        entries = [entry for _, entry in self._registry.package_entries("CodeSystem") if not entry.supplements]
+        found = [(entry.url, entry.version) for entry in entries if entry.url]
+        return sorted(found, key=lambda pair: version_key(pair[1]), reverse=True)
+
 
 class CoreSource:
     """R4's own tables."""
 
     def code_systems(self, url: str) -> Sequence[CodeSystemProvider]:
-        found = core_code_system(url)
-        return (found,) if found else ()
+        return core_code_systems(url)
 
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
-        row = _core("value_sets").get(url) if resource_type == "ValueSet" else None
-        return (row,) if row else ()
+        return _core("value_sets").get(url, ()) if resource_type == "ValueSet" else ()
+
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return _known(row for rows in _core("code_systems").values() for row in rows)
 
 
 class SystemsSource:
@@ -129,6 +145,15 @@ class SystemsSource:
     def resources(self, resource_type: str, url: str) -> Sequence[Resource]:
         return ()
 
+    def known_code_systems(self) -> Iterable[tuple[str, str]]:
+        return [(url, each.version) for url in self._systems for each in self.code_systems(url)]
+
+
+def _known(rows: Iterable[Resource]) -> list[tuple[str, str]]:
+    """Returns URL and version of CodeSystems that are no supplements, newest first."""
+    found = [(row["url"], row.get("version", "")) for row in rows if "url" in row and row.get("content") != "supplement"]
+    return sorted(found, key=lambda pair: version_key(pair[1]), reverse=True)
+
 
 def by_key(resources: Iterable[Resource]) -> dict[Key, list[Resource]]:
     """Returns resources by type and canonical URL; those without one are left out."""
@@ -140,12 +165,16 @@ def by_key(resources: Iterable[Resource]) -> dict[Key, list[Resource]]:
 
 
 @cache
-def core_code_system(url: str) -> CodeSystemContent | None:
-    """Returns a code system of R4's tables, None where they have none."""
-    row = _core("code_systems").get(url)
-    return None if row is None or row.get("content") == "supplement" else CodeSystemContent(row)
+def core_code_systems(url: str) -> Sequence[CodeSystemContent]:
+    """Returns a code system of R4's tables, in every version that they have of it."""
+    return [CodeSystemContent(row) for row in _core("code_systems").get(url, ()) if row.get("content") != "supplement"]
 
 
 @cache
-def _core(name: str) -> dict[str, Resource]:
-    return {row["url"]: row for row in table(name) if "url" in row}
+def _core(name: str) -> dict[str, list[Resource]]:
+    # R4 writes the version of some v2 tables into their canonical URL: `…/v2-0391|2.6`.
+    found: dict[str, list[Resource]] = {}
+    for row in table(name):
+        url, bar, version = row.get("url", "").partition("|")
+        found.setdefault(url, []).append({**row, "url": url, "version": version} if bar else row)
+    return found

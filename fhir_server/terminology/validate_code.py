@@ -9,15 +9,16 @@ makes the answer false; all findings come at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from fhir_server.outcome import Issue
 from fhir_server.terminology import code_findings as findings
-from fhir_server.terminology.code_systems import CodeSystemProvider, Concept
+from fhir_server.terminology.code_systems import CodeSystemProvider
 from fhir_server.terminology.code_systems.content import versioned
 from fhir_server.terminology.composition import Composition, Member
-from fhir_server.terminology.display_check import check_display
-from fhir_server.terminology.displays import Languages, Name, best_name, names_of, parse_languages
+from fhir_server.terminology.displays import Languages, names_of, parse_languages
+from fhir_server.terminology.given_code import CodeRules, GivenCode
+from fhir_server.terminology.judged_code import JudgedCode, judge_concept, look_up
 from fhir_server.terminology.problems import UnknownValueSet
 from fhir_server.terminology.scope import Scope
 from fhir_server.terminology.sources import Resource
@@ -28,76 +29,6 @@ UNIDENTIFIED = "(unidentified)"
 
 _WITH_CODES = frozenset({"complete", "fragment"})
 _PARAMETER = "/valueset-expansion-parameter"
-
-
-@dataclass(frozen=True, slots=True)
-class GivenCode:
-    """One code as a client sent it; an absent part is empty.
-
-    `root` is the FHIRPath of the Coding it came in, empty where it came as parameters of its own.
-    """
-
-    code: str
-    system: str = ""
-    version: str = ""
-    display: str = ""
-    root: str = ""
-
-    def place(self, part: str) -> str:
-        """Returns the FHIRPath of one part, such as `system`."""
-        return f"{self.root}.{part}" if self.root else part
-
-    @property
-    def whole(self) -> str:
-        """The FHIRPath of all of it."""
-        return self.root or "code"
-
-    @property
-    def written(self) -> str:
-        """The code as messages name it: `system|version#code ('display')`."""
-        version = f"|{self.version}" if self.version else ""
-        display = f" ('{self.display}')" if self.display else ""
-        return f"{self.system}{version}#{self.code}{display}"
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRules:
-    """What a request asks of its codes.
-
-    `of_concept`: they are the codings of one CodeableConcept, of which one has to be in the value set.
-    `membership_only`: nothing but that is asked.
-    """
-
-    languages: Languages = Languages()
-    of_concept: bool = False
-    active_only: bool = False
-    allow_abstract: bool = True
-    lenient_display: bool = False
-    membership_only: bool = False
-    infer_system: bool = False
-
-
-@dataclass(slots=True)
-class JudgedCode:
-    """What was found about one code: `display` is the name to show, `version` that of the code system it was found in.
-
-    `unknown_system` is the canonical of its code system where that is not here, `caused_by` of one that the value set
-    draws on and that is not here.
-    """
-
-    given: GivenCode
-    issues: list[Issue] = field(default_factory=list)
-    provider: CodeSystemProvider | None = None
-    concept: Concept | None = None
-    names: Sequence[Name] = ()
-    display: str = ""
-    is_member: bool = False
-    unknown_system: str = ""
-    caused_by: str = ""
-
-    @property
-    def version(self) -> str:
-        return self.provider.version if self.provider else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +84,10 @@ def validate_in_code_system(provider: CodeSystemProvider, codes: Sequence[GivenC
         return Verdict((issue,), JudgedCode(wrong))
     judged = tuple(JudgedCode(replace(code, system=provider.url), is_member=True) for code in of_system)
     for each in judged:
-        _look_up(each, provider, rules)
-        _judge_concept(each, rules)
+        if each.given.version and not version_matches(each.given.version, provider.version):
+            each.issues.append(findings.other_version(each.given.canonical, provider.version, each.given.place("version")))
+        look_up(each, provider, rules)
+        judge_concept(each, rules)
     issues = [issue for each in judged for issue in each.issues]
     issues += findings.definition_status(provider.header, "CodeSystem")
     told = next((each for each in judged if each.concept), judged[0])
@@ -180,33 +113,48 @@ class _Asked:
             return judged
         given = judged.given
         provider = self._provider(given)
+        if given.version and provider is None and (versions := self.scope.code_system_versions(given.system)):
+            self._report_unknown_version(judged, versions)
+            return judged
         composition = self.composition
         if given.version and provider is not None:
             composition = Composition(self.scope.with_version(given.system, provider.version), self.value_set)
         member = self._find(composition, given)
         inactive = None if member else composition.find_inactive(given.system, given.code)
-        found = member or inactive
-        languages = self.rules.languages or value_set_languages(self.value_set)
-        if found is None and provider is None:
-            self._report_unknown_system(judged)
-        elif found is not None and found.provider is None:
-            judged.issues.append(
-                findings.unknown_system(given.system, given.version, (), given.place("system"), severity="warning")
-            )
-            judged.names = names_of(None, row=found.row, row_language=self.value_set.get("language", ""))
-        elif (known := found.provider if found else provider) is not None:
-            _look_up(judged, known, self.rules, found, self.value_set.get("language", ""))
-        judged.is_member = member is not None
+        self._describe(judged, member or inactive, provider)
         if inactive is not None:
             judged.issues.append(findings.not_active(given.code, given.place("code")))
         if member is None:
             self._report_absence(judged, composition, is_certain=inactive is not None)
-        elif given.version and member.version and not version_matches(given.version, member.version):
-            judged.issues.append(
-                findings.version_mismatch(given.system, member.version, given.version, given.place("version"))
-            )
-        _judge_concept(judged, replace(self.rules, languages=languages))
+        else:
+            judged.is_member = True
+            self._compare_version(judged, member)
+        languages = self.rules.languages or value_set_languages(self.value_set)
+        judge_concept(judged, replace(self.rules, languages=languages))
         return judged
+
+    def _describe(self, judged: JudgedCode, found: Member | None, provider: CodeSystemProvider | None) -> None:
+        """Notes what the code system says of a code, or that it is not here; a value set may name the code all the
+        same.
+        """
+        given = judged.given
+        known = found.provider if found else provider
+        row_language = self.value_set.get("language", "")
+        if known is not None:
+            look_up(judged, known, self.rules, found, row_language)
+        elif found is None:
+            self._report_unknown_system(judged)
+        else:
+            place = given.place("system")
+            issue = findings.unknown_system(given.system, given.version, (), place, severity="warning")
+            judged.issues.append(issue)
+            judged.names = names_of(None, row=found.row, row_language=row_language)
+
+    def _compare_version(self, judged: JudgedCode, member: Member) -> None:
+        given = judged.given
+        if given.version and member.version and not version_matches(given.version, member.version):
+            place = given.place("version")
+            judged.issues.append(findings.version_mismatch(given.system, member.version, given.version, place))
 
     def _provider(self, given: GivenCode) -> CodeSystemProvider | None:
         """Returns the code system where it has codes here, or at least this one."""
@@ -247,10 +195,17 @@ class _Asked:
         if self.scope.value_set(given.system) is not None:
             judged.issues.append(findings.system_is_value_set(given.system, place))
             return
-        versions = self.scope.code_system_versions(given.system)
-        judged.unknown_system = f"{given.system}|{given.version}" if given.version else given.system
+        judged.unknown_system = given.canonical
         if not self.rules.membership_only:
-            judged.issues.append(findings.unknown_system(given.system, given.version, versions, place))
+            judged.issues.append(findings.unknown_system(given.system, given.version, (), place))
+
+    def _report_unknown_version(self, judged: JudgedCode, versions: Sequence[str]) -> None:
+        """The system is here, not in the version of the code: whether that one has it, nobody can say."""
+        given = judged.given
+        judged.caused_by = given.canonical
+        issue = findings.unknown_system(given.system, given.version, versions, given.place("system"))
+        judged.issues.append(issue)
+        judged.issues.append(findings.unable_to_check(self.name, judged.caused_by, severity="warning"))
 
     def _report_absence(self, judged: JudgedCode, composition: Composition, *, is_certain: bool) -> None:
         given = judged.given
@@ -290,7 +245,7 @@ def _systems(composition: Composition) -> Iterator[str]:
 def _missing_system(composition: Composition, system: str) -> str:
     """Returns the canonical of a code system that is not here, and by which `system` may have the code after all."""
     for part in composition.includes:
-        if part.system == system and part.provider is None:
+        if part.system == system and (part.provider is None or part.provider.content not in _WITH_CODES):
             return f"{system}|{part.version}" if part.version else system
         for imported in part.imports:
             if found := _missing_system(imported, system):
@@ -303,47 +258,3 @@ def _may_be_in_rest(judged: JudgedCode) -> bool:
     return judged.provider is not None and judged.provider.content == "fragment" and judged.concept is None
 
 
-def _look_up(
-    judged: JudgedCode,
-    provider: CodeSystemProvider,
-    rules: CodeRules,
-    member: Member | None = None,
-    row_language: str = "",
-) -> None:
-    """Notes what the code system says of the code, and finds fault where it is complete and says nothing."""
-    given = judged.given
-    judged.provider = provider
-    code = provider.find(given.code)
-    judged.concept = provider.concept(code) if code is not None else None
-    judged.names = names_of(judged.concept, provider.language, member.row if member else None, row_language)
-    if rules.membership_only:
-        return
-    place = given.place("code")
-    if code is None:
-        report = findings.unknown_code if provider.content == "complete" else findings.unknown_code_in_fragment
-        judged.issues.append(report(given.code, provider.url, provider.version, place))
-    elif code != given.code:
-        judged.issues.append(findings.other_case(given.code, code, provider.url, place))
-
-
-def _judge_concept(judged: JudgedCode, rules: CodeRules) -> None:
-    """Judges display, status and kind of a code, and chooses the name to show."""
-    given, concept = judged.given, judged.concept
-    judged.display = best_name(judged.names, rules.languages)
-    if rules.membership_only:
-        return
-    judged.issues.extend(_concept_findings(given, concept, rules) if concept else ())
-    if given.display and (concept is not None or judged.names):
-        code, severity = f"{given.system}#{given.code}", "warning" if rules.lenient_display else "error"
-        place = given.place("display")
-        issue = check_display(given.display, code, judged.names, rules.languages, place, severity=severity)
-        judged.issues.extend([issue] if issue else ())
-
-
-def _concept_findings(given: GivenCode, concept: Concept, rules: CodeRules) -> Iterator[Issue]:
-    if concept.is_abstract and not rules.allow_abstract:
-        yield findings.abstract_code(given.code, given.place("code"))
-    if concept.is_inactive:
-        yield findings.inactive_code(given.code, concept.status, given.whole, is_cause=rules.active_only)
-    elif concept.status == "deprecated":
-        yield findings.deprecated_code(given.code, given.whole)

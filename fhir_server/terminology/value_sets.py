@@ -13,9 +13,10 @@ from functools import cached_property
 from fhir_server.conformance import DefinitionRegistry, SnapshotError, split_canonical
 from fhir_server.errors import FhirError
 from fhir_server.terminology.code_systems import CodeSystemProvider
+from fhir_server.terminology.code_systems.own_rules import OWN_RULES
 from fhir_server.terminology.composition import Composition
 from fhir_server.terminology.scope import Scope
-from fhir_server.terminology.sources import ContentSource, CoreSource, PackageSource, Source
+from fhir_server.terminology.sources import ContentSource, CoreSource, PackageSource, Source, SystemsSource
 
 MOST_CODES = 50_000
 """Codes of a value set that are kept at hand; one with more is asked code by code."""
@@ -63,14 +64,14 @@ class CodeSet:
 class Terminology:
     """Value sets and code systems of the server's own sources.
 
-    `sources` come after the registry's files and R4's tables: systems with rules of their own, compiled files. What the
+    `sources` come after the registry's files, R4's tables and the systems with rules of their own: compiled files. What the
     methods here answer is computed once, when first asked for; `scope` is for all else.
     """
 
     def __init__(self, registry: DefinitionRegistry, sources: Sequence[Source] = ()) -> None:
         self._registry = registry
         own = ContentSource(registry), PackageSource(registry), CoreSource()
-        self.sources: tuple[Source, ...] = (*own, *sources)
+        self.sources: tuple[Source, ...] = (*own, SystemsSource(OWN_RULES), *sources)
         self._code_sets: dict[str, CodeSet | None] = {}
         self._compositions: dict[str, Composition | None] = {}
 

@@ -28,8 +28,11 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def version_matches(wanted: str, version: str) -> bool:
-    """True where `version` is the wanted one, or any where none is wanted; what has no version is taken for any."""
-    if not wanted or not version or wanted == version:
+    """True where `version` is the wanted one, or any where none is wanted; what has no version is taken for any.
+
+    SNOMED CT names an edition by its URI, which stands for all versions of it.
+    """
+    if not wanted or not version or wanted == version or version.startswith(f"{wanted}/version/"):
         return True
     parts, found = wanted.split("."), version.split(".")
     has_wildcard = any(part in ("x", "X", "*") for part in parts)

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fhir_server.spec.primitives import is_oid
+from fhir_server.spec.primitives import is_oid, is_uri
 from fhir_server.validation import reference_messages as messages
 from fhir_server.validation.bundles import Resolver, absolute, restful_base
 from fhir_server.validation.findings import Context, Finding, Findings
@@ -45,6 +45,8 @@ def _full_url(entry: dict[str, Any], kind: str) -> Finding | None:
     full_url, resource = entry.get("fullUrl"), entry.get("resource")
     if type(full_url) is not str:
         return messages.full_url_missing() if _lacks_full_url(entry, kind) else None
+    if not is_uri(full_url):
+        return None
     if full_url.startswith("urn:"):
         is_right = _is_sound_urn(full_url)
         return None if is_right else messages.full_url_form(full_url).at(".fullUrl")

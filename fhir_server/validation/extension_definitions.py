@@ -12,6 +12,10 @@ from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry, SnapshotError
 
+ALSO_AT = {
+    "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type": frozenset({"ElementDefinition.type"})
+}
+"""Where HL7's own snapshots carry extensions, beside the contexts that R4 gives them."""
 _SLICE = re.compile(r":[^.]+")
 
 
@@ -62,7 +66,8 @@ class ExtensionDefinitions:
             source["url"],
             is_modifier,
             maximum,
-            frozenset(_element(expression) for expression in by_kind["element"]),
+            frozenset(_element(expression) for expression in by_kind["element"])
+            | ALSO_AT.get(source["url"], frozenset()),
             frozenset(expression.partition("#")[0] for expression in by_kind["extension"]),
             tuple(by_kind["fhirpath"]),
             tuple(source.get("contextInvariant", ())),

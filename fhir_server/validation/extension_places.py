@@ -28,6 +28,9 @@ class Holder:
         self.path = path
         self.is_primitive = type_code[:1].islower()
         self.names = frozenset({path, path.removesuffix("[x]"), *_type_names(type_code)})
+        # Elsewhere `modifierExtension` is no element, which the structure's own finding says.
+        takes_modifiers = not self.names.isdisjoint({"DomainResource", "BackboneElement"})
+        self.extension_names = ("extension", "modifierExtension") if takes_modifiers else ("extension",)
 
 
 class HolderCheck:
@@ -42,7 +45,7 @@ class HolderCheck:
     def check(self, value: Any, context: Context) -> Findings | None:
         """Checks the object of a complex value, or the one beside a primitive."""
         found: Findings | None = None
-        for name in ("extension", "modifierExtension"):
+        for name in self._holder.extension_names:
             entries = value.get(name) if type(value) is dict else None
             if type(entries) is not list:
                 continue

@@ -65,10 +65,11 @@ class Context:
     `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
     finds the target of a literal reference at hand (contained, or in the same Bundle). `verdicts` are those about
     targets that profiles were asked about, by identity and canonical: each is checked once. `profiles` are those that
-    the caller asks for, beside those that `resource` claims.
+    the caller asks for, beside those that `resource` claims. `is_sound` turns False when a finding is about a shape or
+    a value: then constraints are judged with care.
     """
 
-    __slots__ = ("_environment", "depth", "profiles", "resolve", "resource", "root", "verdicts")
+    __slots__ = ("_environment", "depth", "is_sound", "profiles", "resolve", "resource", "root", "verdicts")
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -85,6 +86,7 @@ class Context:
         self.resolve = resolve
         self.depth = depth
         self.profiles: Sequence[str] = ()
+        self.is_sound = True
         self.verdicts: dict[tuple[int, str], bool] = {}
         self._environment: Environment | None = None
 

@@ -27,12 +27,12 @@ def profile_of_other_type(canonical: str, type_name: str) -> Finding:
     )
 
 
-def unusable_profile(canonical: str, reason: str) -> Finding:
+def unusable_profile(canonical: str, reason: str, raison: str) -> Finding:
     return Finding(
         "not-supported",
         "profile-unusable",
-        f"The profile `{shown(canonical)}` could not be compiled, so it was not checked: {shown(reason)}.",
-        f"Le profil `{shown(canonical)}` n’a pas pu être compilé ; il n’a pas été vérifié : {shown(reason)}.",
+        f"The profile `{shown(canonical)}` could not be compiled, so it was not checked: {reason}",
+        f"Le profil `{shown(canonical)}` n’a pas pu être compilé ; il n’a pas été vérifié : {raison}",
         "warning",
     )
 

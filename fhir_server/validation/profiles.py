@@ -99,10 +99,10 @@ class ProfileChecks:
             tree, base = self._definitions.tree(url), self._definitions.type_tree(definition["type"])
             return self._value(tree, base, definition["type"], definition["type"])
         except SnapshotError as error:
-            problem = str(error)
+            english, french = error.english, error.french
 
             def check_unusable(_value: Any, _context: Context) -> Findings | None:
-                return [messages.unusable_profile(url, problem)]
+                return [messages.unusable_profile(url, english, french)]
 
             return check_unusable
 

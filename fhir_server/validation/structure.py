@@ -64,17 +64,19 @@ def object_check(shape: ObjectShape) -> Check:
                 found = _kept(shape, node, key, found, problems)
         if not node.keys() >= required:
             found = _missing(shape, node, found)
+        if is_resource:
+            context.is_sound = found is None or _is_sound(found)
         for rule in rules:
-            problems = rule(node, context)
-            if problems is not None:
-                found = joined(found, problems)
+            found = _with(found, rule(node, context))
         if invariants is not all_well and (found is None or is_resource or _is_sound(found)):
-            problems = invariants(node, context)
-            if problems is not None:
-                found = joined(found, problems)
+            found = _with(found, invariants(node, context))
         return learnt(node, found)
 
     return with_writer(check_object, partial(write_call, cell=test.cell))
+
+
+def _with(found: Findings | None, problems: Findings | None) -> Findings | None:
+    return found if problems is None else joined(found, problems)
 
 
 def _is_sound(found: Findings) -> bool:

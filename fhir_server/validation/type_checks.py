@@ -236,8 +236,8 @@ class TypeChecks:
         same only the element's own (tst-8 and tst-7).
         """
         own = child.definition.get("constraint", ())
-        texts = {entry.get("expression") for entry in own}
-        inherited = [entry for entry in target.definition.get("constraint", ()) if entry.get("expression") not in texts]
+        texts = {_without_spaces(entry) for entry in own}
+        inherited = [entry for entry in target.definition.get("constraint", ()) if _without_spaces(entry) not in texts]
         if all(entry in target.definition.get("constraint", ()) for entry in own):
             return self._backbone(target, path)
         return self._backbone(target, path, f"#{element_path}", [*own, *inherited])
@@ -253,6 +253,10 @@ class TypeChecks:
             shape.rules = (self._extensions.holder_check(path, (node.type_codes or ("BackboneElement",))[0]),)
             self._checks[key] = object_check(shape)
         return self._checks[key]
+
+
+def _without_spaces(constraint: dict[str, Any]) -> str:
+    return "".join(str(constraint.get("expression", "")).split())
 
 
 def _as_is(check: Check) -> Check:

@@ -92,12 +92,12 @@ class Validator:
             return str(error)
         return None
 
-    def profiles_of(self, resource_type: str) -> list[str]:
-        """Returns the canonicals, with versions, of the profiles of a type that are loaded here."""
+    def profiles_of(self, resource_type: str | None) -> list[str]:
+        """Returns the canonicals, with versions, of the profiles of a type (None: of any) that are loaded here."""
         return [
             "|".join(filter(None, (profile["url"], profile.get("version"))))
             for profile in self._definitions.profiles()
-            if profile["type"] == resource_type
+            if resource_type in (None, profile["type"])
         ]
 
     def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:

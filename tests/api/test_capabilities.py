@@ -6,6 +6,7 @@ import pytest
 
 from tests.api.conftest import Client
 from tests.support.matching import REGISTRY
+from tests.support.refusals import assert_refused
 
 VALUES = {"date": "2020", "number": "1", "quantity": "1", "reference": "Patient/1", "uri": "urn:x", "special": "48|7"}
 
@@ -38,3 +39,20 @@ async def test_parameters_and_includes_that_are_told_of_work(client: Client, res
         if answer.status_code != 200:
             refused[str(parameters)] = answer.text
     assert not refused
+
+
+async def test_terminology_capabilities_list_systems_and_inputs(client: Client) -> None:
+    answer = (await client.get("metadata", params={"mode": "terminology"})).json()
+    systems = {system["uri"]: [each["code"] for each in system.get("version", ())] for system in answer["codeSystem"]}
+    assert systems["http://hl7.org/fhir/administrative-gender"] == ["4.0.1"]
+    assert systems["https://cnrms.fr/ig/fhir/msma/CodeSystem/msma-role"]
+    assert {each["name"] for each in answer["expansion"]["parameter"]} >= {"url", "filter", "displayLanguage", "count"}
+    outcome = (await client.send_resource("POST", "TerminologyCapabilities/$validate", answer)).json()
+    assert {issue["severity"] for issue in outcome["issue"]} == {"information"}, outcome
+
+
+async def test_metadata_knows_its_modes(client: Client) -> None:
+    assert (await client.get("metadata?mode=normative")).json()["resourceType"] == "CapabilityStatement"
+    elements = (await client.get("metadata?mode=terminology&_elements=codeSearch")).json()
+    assert (elements["resourceType"], elements["codeSearch"]) == ("TerminologyCapabilities", "all")
+    assert_refused(await client.get("metadata?mode=half"), 400, "not-supported", says="`terminology`")

@@ -127,6 +127,12 @@ async def test_body_that_cannot_be_read_is_a_finding(
     assert [found[:2] for found in told(answer)] == [("fatal", rule)]
 
 
+async def test_fault_of_syntax_names_line_and_column(client: Client) -> None:
+    content = b'{\n  "resourceType": "Patient",\n  "active": x\n}'
+    [issue] = issues_of(await client.post("$validate", content=content))
+    assert "line 3, column 13" in issue["diagnostics"]
+
+
 async def test_other_failures_of_the_body_stay_refusals(client: Client) -> None:
     assert (await client.post("$validate", content=b"x", headers={"Content-Type": "text/csv"})).status_code == 415
     broken = await client.post("$validate", content=b"x", headers={"Content-Encoding": "gzip"})
@@ -175,6 +181,8 @@ async def test_update_finds_what_an_update_would(client: Client, patient: dict[s
     assert told(await client.send_resource("POST", url, created)) == [
         ("warning", "version-stale", "Patient.meta.versionId")
     ]
+    absent = await client.send_resource("POST", "Patient/absent/$validate?mode=update", PATIENT | {"id": "absent"})
+    assert told(absent) == [("information", "update-creates", "")]
     [other] = told(await client.send_resource("POST", url, {"resourceType": "Basic", "code": {"text": "x"}}))
     assert other == ("error", "type-mismatch", "Patient")
 

@@ -122,6 +122,13 @@ async def test_a_value_set_that_is_sent_expands_with_what_comes_with_it(server: 
     assert codes(await post(server, {"name": "valueSet", "resource": sent}, newer, older)) == ["visit", "home", "call"]
 
 
+async def test_a_value_set_may_be_the_body_itself(server: Client) -> None:
+    sent = value_set("sent", {"system": SYSTEM})
+    assert codes(await server.send_resource("POST", "ValueSet/$expand?filter=app", sent)) == ["call"]
+    refused = await server.send_resource("POST", "ValueSet/$expand", sent | {"status": "unheard"})
+    assert_refused(refused, 422, "code-invalid")
+
+
 async def test_pages_give_the_whole_once(server: Client) -> None:
     url = "http://hl7.org/fhir/ValueSet/resource-types"
     whole = codes(await server.get("ValueSet/$expand", params={"url": url}))

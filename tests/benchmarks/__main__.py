@@ -25,7 +25,16 @@ from tests.benchmarks.lines import NAMES, TARGETS, Line, format_table, to_json
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.preparation import PATHWAYS, Stored, prepare
 from tests.benchmarks.processes import ServerProcess, bare_server, command_line, fhir_server, resident_mb
-from tests.benchmarks.workloads import ConditionalCreate, Create, Pathways, Read, Update, Workload, first_errors
+from tests.benchmarks.workloads import (
+    ConditionalCreate,
+    Create,
+    Pathways,
+    Read,
+    Update,
+    Validate,
+    Workload,
+    first_errors,
+)
 
 DATABASE = "bench"
 STARTS = 3
@@ -35,6 +44,7 @@ FIRST_NUMBERS = {
     "create": 10_000_000,
     "update": 500_000_000,
     "conditional-create": 900_000_000,
+    "validate": 950_000_000,
 }
 
 
@@ -98,6 +108,7 @@ def build_workloads(stored: Stored, fhir: int, bare: int, first: dict[str, int])
         "create": Create(fhir, templates, first=first["create"], bare=False),
         "update": Update(fhir, stored.changeable, first=first["update"]),
         "conditional-create": ConditionalCreate(fhir, templates, first=first["conditional-create"]),
+        "validate": Validate(fhir, templates, first=first["validate"]),
         "pathway": pathways,
     }
 

@@ -28,6 +28,7 @@ TARGETS = (
     Target("create", "create, profile checked", RATE, 1.0, "bare-create"),
     Target("update", "update with If-Match", RATE, 0.5, "bare-create"),
     Target("conditional-create", "create with If-None-Exist", RATE, 0.5, "bare-create"),
+    Target("validate", "$validate with mode=create", RATE, 950),
     Target("pathway", "pathway bundles, in resources", RATE, 4000),
     Target("index-keys", "index keys per Observation", COUNT, 40, at_most=True),
     Target("memory", "resident memory per process", MEGABYTES, 300, at_most=True),

@@ -7,7 +7,16 @@ import pytest
 
 from tests.benchmarks.client import Answer
 from tests.benchmarks.observations import Template
-from tests.benchmarks.workloads import ConditionalCreate, Create, Pathways, Read, Update, Workload, first_errors
+from tests.benchmarks.workloads import (
+    ConditionalCreate,
+    Create,
+    Pathways,
+    Read,
+    Update,
+    Validate,
+    Workload,
+    first_errors,
+)
 
 TEMPLATE = Template.of({"resourceType": "Observation", "id": "a", "meta": {"profile": ["p"]}, "status": "final"})
 BODY = TEMPLATE.body(0)
@@ -32,6 +41,11 @@ def pathways() -> Pathways:
     return workload
 
 
+def outcome(rule: str) -> bytes:
+    return msgspec.json.encode({"issue": [{"details": {"coding": [{"code": rule}]}}]})
+
+
+VALIDATE = Validate(0, [TEMPLATE], first=0)
 CREATE = Create(0, [TEMPLATE], first=0, bare=False)
 BARE_CREATE = Create(0, [TEMPLATE], first=0, bare=True)
 READ = Read(0, [("a", BODY)], bare=False)
@@ -56,6 +70,9 @@ UPDATE = Update(0, [("a", TEMPLATE)], first=0)
         (UPDATE, answer(200, STORED, {"ETag": 'W/"1"'}), False),
         (UPDATE, answer(200, OTHER, {"ETag": 'W/"2"'}), False),
         (UPDATE, answer(412, b"{}"), False),
+        (VALIDATE, answer(200, outcome("all-ok")), True),
+        (VALIDATE, answer(200, outcome("profile-unknown")), False),
+        (VALIDATE, answer(422, outcome("all-ok")), False),
         (pathways(), answer(200, bundle(MADE, MADE)), True),
         (pathways(), answer(200, bundle(MADE)), False),
         (pathways(), answer(200, bundle(MADE, {"response": {"status": "404"}})), False),

@@ -94,6 +94,20 @@ class ConditionalCreate(Create):
         return encode_request("POST", self._path, self.body(number), headers={"If-None-Exist": condition})
 
 
+class Validate(Create):
+    """`POST` of Observations to `$validate`, profiles checked; `mode=create`, so targets are looked up too."""
+
+    def __init__(self, port: int, templates: Sequence[Template], *, first: int) -> None:
+        super().__init__(port, templates, first=first, bare=False)
+        self._path = f"{FHIR_PATH}/$validate?mode=create"
+
+    def check(self, number: int, answer: Answer) -> str | None:
+        if answer.status != 200:
+            return _unexpected(answer)
+        rules = [issue["details"]["coding"][0]["code"] for issue in _decode(answer.body)["issue"]]
+        return None if rules == ["all-ok"] else f"sound Observation {number} was told {rules}"
+
+
 class Read(Workload):
     """`GET` by id over documents stored beforehand, in an order that never repeats one soon."""
 

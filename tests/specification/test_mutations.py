@@ -8,17 +8,14 @@ instance, only warnings, may be said about its mutation too.
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
-from fhir_server.conformance import DefinitionRegistry
 from fhir_server.outcome import Issue
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
-from tests.support.mutations import KINDS, Mutation, all_mutations, counts
+from tests.support.mutations import KINDS, Mutation, all_mutations, counts, load_definitions
 
-ROOT = Path(__file__).parents[2]
 LEAST = 500
 """Mutations that there must be without HL7's examples."""
 Found = tuple[str, str, str]
@@ -26,7 +23,7 @@ Found = tuple[str, str, str]
 
 @pytest.fixture(scope="module")
 def validator() -> Validator:
-    definitions = DefinitionRegistry([ROOT / "profiles", ROOT / "terminology"])
+    definitions = load_definitions()
     return Validator(definitions, Terminology(definitions))
 
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from fhir_server.store import Claim, ResourceStore, Update, WriteConflict, open_store
-from fhir_server.store.batches import Batches
+from fhir_server.store.batches import Batches, Crowd
 from tests.store.changes import create, create_at, delete, index, resource, update
 from tests.support.wire import Wire, tapped
 
@@ -210,6 +210,28 @@ async def test_batches_linger_for_half_of_those_that_were_about() -> None:
     assert sent == [6, 3]
     await asyncio.wait_for(batches.submit(3), 0.04)  # half of three is one: nobody is waited for
     assert sent == [6, 3, 1]
+
+
+async def test_batches_wait_for_half_of_those_that_are_known_to_come() -> None:
+    sent: list[int] = []
+
+    async def send(requests: Sequence[int]) -> Sequence[int]:
+        sent.append(len(requests))
+        return requests
+
+    crowd = Crowd()
+    batches: Batches[int, int] = Batches(send, linger_s=0.5, crowd=crowd, in_flight=2)
+
+    async def request(number: int) -> None:
+        with crowd:
+            await asyncio.sleep(0.01 * number)  # what is done before
+            await batches.submit(number)
+
+    await asyncio.wait_for(asyncio.gather(*(request(n) for n in range(6))), 0.4)
+    assert sent[0] == 3
+    assert sum(sent) == 6
+    await asyncio.wait_for(request(0), 0.1)  # alone, and nobody is waited for
+    assert crowd.count == 0
 
 
 async def test_batches_do_not_linger_longer_than_they_may() -> None:

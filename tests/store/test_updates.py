@@ -11,6 +11,7 @@ import pytest
 from bson import ObjectId
 
 from fhir_server.store import Claim, ResourceStore, Update, WriteConflict, open_store
+from fhir_server.store.batches import Crowd
 from fhir_server.store.units import build_unit
 from fhir_server.store.updates import Updates, _Kept
 from tests.store.changes import create, delete, index, instant, resource, update
@@ -54,7 +55,7 @@ async def test_an_update_that_was_overtaken_after_it_succeeded_is_no_loser(store
     await store.commit([await quick_update(store, "a", status="amended")])
     await store.commit([won])
     await store.commit([await quick_update(store, "b", status="amended")])
-    updates = Updates(store.database, store.collections, max_weight=10, linger_s=0)
+    updates = Updates(store.database, store.collections, Crowd(), max_weight=10, linger_s=0)
     sent = [(number, build_unit([change], ()).writes[0]) for number, change in enumerate((lost, won))]
     assert list(await updates._find_losers("Observation", sent, ())) == [0]
 
@@ -71,7 +72,7 @@ async def test_updates_of_deleted_resources_conflict(store: ResourceStore) -> No
 
 async def test_a_copy_of_the_current_version_in_history_is_not_shown(store: ResourceStore) -> None:
     await store.commit([create("a"), create("b")])
-    updates = Updates(store.database, store.collections, max_weight=10, linger_s=0)
+    updates = Updates(store.database, store.collections, Crowd(), max_weight=10, linger_s=0)
     change = await quick_update(store, "a")
     await store.collections.ensure(("Observation.history",))
     await updates._keep_replaced("Observation", build_unit([change], ()).writes, {"w": 1})
@@ -85,7 +86,7 @@ async def test_a_copy_of_the_current_version_in_history_is_not_shown(store: Reso
 
 async def test_a_transaction_may_find_that_copy(store: ResourceStore) -> None:
     await store.commit([create("a")])
-    updates = Updates(store.database, store.collections, max_weight=10, linger_s=0)
+    updates = Updates(store.database, store.collections, Crowd(), max_weight=10, linger_s=0)
     await store.collections.ensure(("Observation.history",))
     await updates._keep_replaced("Observation", build_unit([await quick_update(store, "a")], ()).writes, {"w": 1})
     await store.commit([update("a", 1)], [Claim("key", "Observation", "a")])
@@ -115,7 +116,7 @@ async def test_a_new_primary_gets_the_replaced_versions_again(store: ResourceSto
     await store.commit([create("a")])
     await store.collections.ensure(("Observation.history",))
     change = await quick_update(store, "a")
-    updates = Updates(store.database, store.collections, max_weight=10, linger_s=0)
+    updates = Updates(store.database, store.collections, Crowd(), max_weight=10, linger_s=0)
     assert await updates._replace("Observation", build_unit([change], ()).writes, _Kept(ObjectId(), ())) == {}
     assert await versions(store, "a") == [2, 1]
 

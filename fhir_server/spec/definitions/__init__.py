@@ -1,11 +1,14 @@
 """HL7's R4 definitions as compact tables (see `README.md` beside this file), each read once, when first asked for."""
 
 import gzip
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import msgspec
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @cache
@@ -15,7 +18,7 @@ def table(name: str) -> list[dict[str, Any]]:
     Names: `structure_definitions`, `code_systems`, `value_sets`, `search_parameters`, `compartments`.
     """
     packed = files(__package__).joinpath(f"{name}.json.gz").read_bytes()
-    rows: list[dict[str, Any]] = msgspec.json.decode(gzip.decompress(packed))
+    rows: list[dict[str, Any]] = _decoder.decode(gzip.decompress(packed))
     return rows
 
 

@@ -110,6 +110,9 @@ class CodeSystemContent:
         return code in self.concepts and (ancestor == code or ancestor in self.ancestors(code))
 
     def select(self, filters: Sequence[Filter] = (), words: Sequence[str] = ()) -> Iterator[str]:
+        if not filters and not words:
+            yield from self.concepts
+            return
         tests = [self._test(filter_) for filter_ in filters]
         for code, concept in self.concepts.items():
             if all(test(concept) for test in tests) and (not words or has_words(concept, words)):

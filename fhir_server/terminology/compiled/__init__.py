@@ -4,5 +4,17 @@ from fhir_server.terminology.compiled.builder import CompiledBuilder, DuplicateC
 from fhir_server.terminology.compiled.file import CompiledFile
 from fhir_server.terminology.compiled.layout import Header, Source
 from fhir_server.terminology.compiled.library import CompiledLibrary
+from fhir_server.terminology.compiled.provider import CompiledCodeSystem
+from fhir_server.terminology.compiled.source import CompiledSource
 
-__all__ = ["CompiledBuilder", "CompiledFile", "CompiledLibrary", "DuplicateCode", "Header", "Source", "UnknownParent"]
+__all__ = [
+    "CompiledBuilder",
+    "CompiledCodeSystem",
+    "CompiledFile",
+    "CompiledLibrary",
+    "CompiledSource",
+    "DuplicateCode",
+    "Header",
+    "Source",
+    "UnknownParent",
+]

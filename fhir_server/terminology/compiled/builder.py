@@ -19,6 +19,7 @@ from fhir_server.terminology.compiled.layout import FORMAT, INDEXES, SCHEMA, Hea
 _BATCH = 5000
 _CACHE = "PRAGMA {}.cache_size = -32000"
 
+# CROSS JOIN keeps SQLite from going through all concepts for each waiting row: nothing is indexed there.
 # What is said of a code may come before the code itself: it waits here, in a file of its own.
 _WAITING = """
 CREATE TABLE waiting.designation (code TEXT, language TEXT, use TEXT, value TEXT);
@@ -28,14 +29,15 @@ CREATE TABLE waiting.member (name TEXT, code TEXT);
 """
 _SETTLE = """
 INSERT INTO designation SELECT c.id, w.language, w.use, w.value
-  FROM waiting.designation w JOIN concept c ON c.code = w.code ORDER BY c.id, w.rowid;
+  FROM waiting.designation w CROSS JOIN concept c ON c.code = w.code ORDER BY c.id, w.rowid;
 INSERT INTO property SELECT c.id, w.name, w.type, w.value
-  FROM waiting.property w JOIN concept c ON c.code = w.code ORDER BY c.id, w.rowid;
+  FROM waiting.property w CROSS JOIN concept c ON c.code = w.code ORDER BY c.id, w.rowid;
 INSERT OR IGNORE INTO parent SELECT c.id, p.id
-  FROM waiting.parent w JOIN concept c ON c.code = w.child JOIN concept p ON p.code = w.parent ORDER BY c.id, w.rowid;
-INSERT OR IGNORE INTO member SELECT w.name, c.id FROM waiting.member w JOIN concept c ON c.code = w.code;
+  FROM waiting.parent w CROSS JOIN concept c ON c.code = w.child CROSS JOIN concept p ON p.code = w.parent ORDER BY c.id, w.rowid;
+INSERT OR IGNORE INTO member SELECT w.name, c.id FROM waiting.member w CROSS JOIN concept c ON c.code = w.code;
+CREATE INDEX designation_of ON designation (concept);
 INSERT INTO words (rowid, text)
-  SELECT c.id, folded(coalesce(c.display, '') || ' ' || coalesce(
+  SELECT c.id, folded(c.code || ' ' || coalesce(c.display, '') || ' ' || coalesce(
     (SELECT group_concat(d.value, ' ') FROM designation d WHERE d.concept = c.id), '')) FROM concept c;
 INSERT INTO words (words) VALUES ('optimize');
 """
@@ -129,7 +131,8 @@ class CompiledBuilder:
 
     def stage(self, statements: str) -> None:
         """Makes tables of the reader's own in the schema `waiting`, which is thrown away in the end."""
-        self._database.executescript("COMMIT;" + statements + "BEGIN;")
+        self._database.executescript(statements)
+        self._database.execute("BEGIN")
 
     def run(self, statement: str, rows: Iterable[tuple[Any, ...]] | None = None) -> sqlite3.Cursor:
         """Runs a statement on the tables of `stage`, for each of the rows where they are given."""
@@ -149,7 +152,8 @@ class CompiledBuilder:
         for statement in filter(str.strip, _SETTLE.split(";")):
             self._database.execute(statement)
         self._database.execute("COMMIT")
-        self._database.executescript(INDEXES + "ANALYZE;")
+        folded = "" if header.is_case_sensitive else "CREATE INDEX code_in_any_case ON concept (code COLLATE NOCASE);"
+        self._database.executescript(f"{INDEXES}{folded}ANALYZE;")
         complete = replace(header, counts=self._counts(), loaded_at=datetime.now(UTC).isoformat(timespec="seconds"))
         meta = {"format": FORMAT} | asdict(complete)
         rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in meta.items()]

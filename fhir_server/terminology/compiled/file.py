@@ -6,14 +6,14 @@ Nothing is kept in memory but SQLite's cache of pages, which is bounded; each an
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from fhir_server.index.words import words_of
 from fhir_server.terminology.compiled.layout import FORMAT, Header, header_of
 
 _CACHE_KIB = 4096
@@ -45,6 +45,16 @@ class Row:
     definition: str
 
 
+class Condition(Protocol):
+    """SQL about the table `concept`, and the values of its parameters; see `conditions`."""
+
+    @property
+    def sql(self) -> str: ...
+
+    @property
+    def values(self) -> tuple[str | int, ...]: ...
+
+
 class CompiledFile:
     """Answers about the codes of one compiled file.
 
@@ -61,6 +71,7 @@ class CompiledFile:
             meta = {key: json.loads(value) for key, value in self._database.execute("SELECT key, value FROM meta")}
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{path}: {error}") from None
+        self._database.create_function("regexp", 2, _fits, deterministic=True)
         if meta.get("format") != FORMAT:
             raise ValueError(f"{path}: format {meta.get('format')}, not {FORMAT}")
         self.header: Header = header_of(meta)
@@ -74,19 +85,9 @@ class CompiledFile:
             )
         return None if row is None else _row(row)
 
-    def rows(self, ids: list[int]) -> Iterator[Row]:
-        """Yields the rows of concepts by their `id`, in the order of the ids."""
-        for id_ in ids:
-            row = self._one("SELECT id, code, display, active, definition FROM concept WHERE id = ?", id_)
-            if row is not None:
-                yield _row(row)
-
-    def every(self, *, after: int = 0, limit: int = -1) -> Iterator[Row]:
-        """Yields all rows behind the id `after`, in the source's order, at most `limit` where it is given."""
-        cursor = self._database.execute(
-            "SELECT id, code, display, active, definition FROM concept WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
-        )
-        for row in cursor:
+    def every(self) -> Iterator[Row]:
+        """Yields all rows in the source's order."""
+        for row in self._database.execute("SELECT id, code, display, active, definition FROM concept ORDER BY id"):
             yield _row(row)
 
     def designations(self, row: Row) -> list[tuple[str, str, str]]:
@@ -122,51 +123,21 @@ class CompiledFile:
         """True where `ancestor` is somewhere above `row`."""
         return self._one(_IS_BELOW, row.id, ancestor.id) is not None
 
-    def roots(self) -> list[str]:
-        """Returns the codes that have nothing above them and something below."""
-        return self._codes(
-            "SELECT c.code FROM concept c WHERE NOT EXISTS (SELECT 1 FROM parent WHERE child = c.id)"
-            " AND EXISTS (SELECT 1 FROM parent WHERE parent = c.id) ORDER BY c.id"
-        )
-
-    def having(self, property_: str, value: str) -> list[str]:
-        """Returns the codes that have this value of a property."""
-        return self._codes(
-            "SELECT DISTINCT c.code FROM property p JOIN concept c ON c.id = p.concept"
-            " WHERE p.code = ? AND p.value = ? ORDER BY c.id",
-            property_,
-            value,
-        )
-
-    def values(self, property_: str) -> Iterator[tuple[str, str]]:
-        """Yields (code, value) of every value of a property."""
-        yield from self._database.execute(
-            "SELECT c.code, p.value FROM property p JOIN concept c ON c.id = p.concept WHERE p.code = ?", (property_,)
-        )
-
-    def members(self, name: str) -> list[str]:
-        """Returns the codes of a set of the source, such as a reference set; an empty list where there is none."""
-        return self._codes(
-            "SELECT c.code FROM member m JOIN concept c ON c.id = m.concept WHERE m.name = ? ORDER BY c.id", name
-        )
-
     @cached_property
     def set_names(self) -> frozenset[str]:
         """The sets of the source that have members."""
         return frozenset(name for (name,) in self._database.execute("SELECT DISTINCT name FROM member"))
 
-    def search(self, text: str, *, limit: int = -1) -> list[str]:
-        """Returns the codes of which some text has, for each word of `text`, a word that begins with it."""
-        words = words_of(text)
-        if not words:
-            return []
-        query = " AND ".join(f'"{word}"*' for word in words)
-        return self._codes(
-            "SELECT c.code FROM concept c WHERE c.id IN (SELECT rowid FROM words WHERE words MATCH ?)"
-            " ORDER BY c.id LIMIT ?",
-            query,
-            limit,
-        )
+    def codes_where(self, wanted: Sequence[Condition]) -> Iterator[str]:
+        """Yields, in the source's order, the codes for which every condition is true."""
+        statement, values = _where("SELECT concept.code FROM concept", wanted)
+        for (code,) in self._database.execute(f"{statement} ORDER BY concept.id", values):
+            yield code
+
+    def passes(self, code: str, wanted: Sequence[Condition]) -> bool:
+        """True where every condition is true for a code as the system writes it."""
+        statement, values = _where("SELECT 1 FROM concept", [_Exactly(code), *wanted])
+        return self._one(statement, *values) is not None
 
     def close(self) -> None:
         """Closes the file."""
@@ -181,6 +152,31 @@ class CompiledFile:
 
     def _codes(self, statement: str, *values: Any) -> list[str]:
         return [code for (code, *_) in self._database.execute(statement, values)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Exactly:
+    code: str
+    sql: str = "concept.code = ?"
+
+    @property
+    def values(self) -> tuple[str]:
+        return (self.code,)
+
+
+def _where(statement: str, wanted: Sequence[Condition]) -> tuple[str, list[str | int]]:
+    # Conditions are made of this package's own texts; what clients send is in their values.
+    tests = " AND ".join(each.sql for each in wanted)
+    return f"{statement} WHERE {tests}" if tests else statement, [value for each in wanted for value in each.values]
+
+
+def _fits(pattern: str, value: str | None) -> bool:
+    return value is not None and _pattern(pattern).fullmatch(value) is not None
+
+
+@lru_cache(maxsize=64)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
 
 
 def _row(row: tuple[Any, ...]) -> Row:

@@ -38,7 +38,6 @@ CREATE VIRTUAL TABLE words USING fts5(
 """
 
 INDEXES = """
-CREATE INDEX designation_of ON designation (concept);
 CREATE INDEX property_of ON property (concept);
 CREATE INDEX property_value ON property (code, value, concept);
 CREATE INDEX child_of ON parent (parent, child);

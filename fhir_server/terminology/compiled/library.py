@@ -49,6 +49,10 @@ class CompiledLibrary:
         ]
         return self._opened(max(candidates)[1]) if candidates else None
 
+    def files(self, url: str) -> list[CompiledFile]:
+        """Returns the file of every version of a system."""
+        return [self._opened(path) for path in self.paths_of(url)]
+
     def paths_of(self, url: str, version: str | None = None) -> list[Path]:
         """Returns the files of a system, all its versions or one."""
         found = self.headers().items()

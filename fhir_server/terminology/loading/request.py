@@ -12,7 +12,8 @@ from fhir_server.terminology.loading.sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """`system` and `version` are what the operator says where the source does not; `language` that of the displays.
+    """`system` and `version` are what the operator says where the source does not; `language` that of the displays,
+    `licence` the notice that goes with the content.
 
     `on_loaded` is told of each system that has been put into `directory`.
     """
@@ -22,4 +23,5 @@ class LoadRequest:
     system: str = ""
     version: str = ""
     language: str = "fr"
+    licence: str = ""
     on_loaded: Callable[[Header], None] = lambda _: None

@@ -1,4 +1,4 @@
-"""The files that an operator names: single ones, folders, zip archives; read once, with size and checksum.
+"""The files that an operator names: single ones, folders, zip archives, packages; read once, with size and checksum.
 
 Only what a reader opens is read and counts as a source.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Sources:
 
     def __init__(self, paths: Sequence[Path], on_bytes: OnBytes = lambda _: None) -> None:
         self._on_bytes = on_bytes
-        self._archives: list[zipfile.ZipFile] = []
+        self._archives: list[zipfile.ZipFile | tarfile.TarFile] = []
         self.read: list[Source] = []
         """What was read to the end, with its checksum."""
         self.files = [file for path in paths for file in self._below(path)]
@@ -92,8 +93,23 @@ class Sources:
             )
         elif path.suffix.lower() == ".zip":
             yield from self._in_archive(path)
+        elif path.name.lower().endswith((".tgz", ".tar.gz")):
+            yield from self._in_package(path)
         else:
             yield SourceFile(str(path), PurePosixPath(path.name), path.stat().st_size, _opener(path))
+
+    def _in_package(self, path: Path) -> Iterator[SourceFile]:
+        try:
+            package = tarfile.open(path, "r:gz")  # noqa: SIM115 — closed with the sources
+            self._archives.append(package)
+            entries = [entry for entry in package if entry.isfile()]
+        except (tarfile.TarError, EOFError, OSError):
+            raise SourceFault(
+                str(path), "this is not a readable package (.tgz).", "ce n’est pas un paquet lisible (.tgz)."
+            ) from None
+        for entry in entries:
+            inside = PurePosixPath(entry.name)
+            yield SourceFile(f"{path}!{inside}", inside, entry.size, _entry(package, entry))
 
     def _in_archive(self, path: Path) -> Iterator[SourceFile]:
         try:
@@ -107,6 +123,16 @@ class Sources:
             if not entry.is_dir():
                 inside = PurePosixPath(entry.filename)
                 yield SourceFile(f"{path}!{inside}", inside, entry.file_size, _member(archive, entry))
+
+
+def _entry(package: tarfile.TarFile, entry: tarfile.TarInfo) -> Callable[[], IO[bytes]]:
+    def open_entry() -> IO[bytes]:
+        stream = package.extractfile(entry)
+        if stream is None:
+            raise OSError(entry.name)
+        return stream
+
+    return open_entry
 
 
 def not_utf8(name: str, line: int, column: int) -> SourceFault:

@@ -10,31 +10,29 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from zlib import crc32
 
-from fhir_server.conformance import DefinitionRegistry
 from tests.support.mutations import profile_rules, structure, values
 from tests.support.mutations.constraint_faults import ConstraintFaults
 from tests.support.mutations.constraints import broken_constraints
 from tests.support.mutations.mutation import Fault, Maker, Mutation
 from tests.support.mutations.places import JsonObject, Walker
-from tests.support.mutations.sources import instances
+from tests.support.mutations.sources import instances, load_definitions
+from tests.support.mutations.written import TABLES, written_mutations
 
-__all__ = ["KINDS", "Mutation", "all_mutations", "counts"]
+__all__ = ["KINDS", "Mutation", "all_mutations", "counts", "load_definitions"]
 
-ROOT = Path(__file__).parents[3]
 PER_VARIANT = 1
 PER_KIND = 60
 CONSTRAINT = "constraint"
 MAKERS: dict[str, Maker] = {**structure.MAKERS, **values.MAKERS, **profile_rules.MAKERS}
-KINDS = (*MAKERS, CONSTRAINT)
+KINDS = (*MAKERS, CONSTRAINT, *TABLES)
 
 
 @cache
 def all_mutations() -> tuple[Mutation, ...]:
     """Returns the mutations by kind, always the same ones in the same order."""
-    definitions = DefinitionRegistry([ROOT / "profiles", ROOT / "terminology"])
+    definitions = load_definitions()
     walker = Walker(definitions)
     makers = {**MAKERS, CONSTRAINT: ConstraintFaults(definitions).make}
     made: dict[str, dict[tuple[str, int], Mutation]] = defaultdict(dict)
@@ -47,7 +45,8 @@ def all_mutations() -> tuple[Mutation, ...]:
                 made[kind][fault.variant, nth] = Mutation(
                     kind, name, fault.variant, resource, fault.resource, fault.rule, fault.expression, fault.severity
                 )
-    return tuple(one for kind in makers for one in _chosen(list(made[kind].values())))
+    chosen = [one for kind in makers for one in _chosen(list(made[kind].values()))]
+    return (*chosen, *written_mutations())
 
 
 def _faults(walker: Walker, makers: Mapping[str, Maker], resource: JsonObject) -> Iterator[tuple[str, Fault]]:

@@ -5,16 +5,15 @@ The FHIRPath interpreter says which, so these hold the validator's twins and com
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
-from fhir_server.conformance import DefinitionRegistry
+from fhir_server.conformance import DefinitionRegistry, ElementNode
 from fhir_server.conformance.element_tree import choice_name
+from fhir_server.spec import primitives
 from fhir_server.terminology import Terminology
-from tests.support.mutations.constraints import broken_constraints, constraints
+from tests.support.mutations.constraints import broken_constraints, constraints, words
 from tests.support.mutations.mutation import Fault, at_least_two
 from tests.support.mutations.places import JsonObject, Place, Walker, with_value, without
 from tests.support.mutations.profile_rules import SAMPLES, is_steady
@@ -32,7 +31,6 @@ OTHERS: Mapping[str, tuple[Any, ...]] = {
     "boolean": (True, False),
 }
 """Other values of a type, of which one may break a constraint."""
-_WORD = re.compile(r"[A-Za-z]+")
 
 
 class ConstraintFaults:
@@ -48,12 +46,12 @@ class ConstraintFaults:
             return
         mentioned = self._mentioned(walker, place)
         for name, child in walker.children(place).items() if mentioned else ():
-            if (name.removesuffix("[x]")) not in mentioned:
-                continue
+            if name.removesuffix("[x]") not in mentioned or f"{place.type_name}.{name}" == "Bundle.type":
+                continue  # what else a Bundle must have follows from its type
             said = [node for node in walker.profile_children(place, name) if node.definition is not child.definition]
             if any(node.minimum or node.slices or "binding" in node.definition for node in said):
                 continue
-            for variant, changed in self._changes(place, name, child, resource):
+            for variant, changed in self._changes(walker, place, name, child, resource):
                 yield from self._judged(walker, place, changed, variant)
 
     def _mentioned(self, walker: Walker, place: Place) -> frozenset[str]:
@@ -63,11 +61,13 @@ class ConstraintFaults:
         while current is not None:
             for entry in constraints(walker, current):
                 if entry["key"] not in self.broken:
-                    found.update(_words(entry["expression"]))
+                    found.update(words(entry["expression"]))
             current = current.parent
         return frozenset(found)
 
-    def _changes(self, place: Place, name: str, child: Any, resource: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    def _changes(
+        self, walker: Walker, place: Place, name: str, child: ElementNode, resource: JsonObject
+    ) -> Iterator[tuple[str, JsonObject]]:
         keys = [choice_name(name, code) for code in child.type_codes] if child.is_choice else [name]
         there = [key for key in keys if key in place.value and f"_{key}" not in place.value]
         for key in there:
@@ -86,11 +86,42 @@ class ConstraintFaults:
                         yield f"{key} {other}", with_value(resource, path, other)
         if not there:
             for code, key in zip(child.type_codes, keys, strict=False):
-                for sample in [SAMPLES[code]] if code in SAMPLES and code != "code" else self._others(child, code):
+                for sample in self._samples(walker, child, code):
                     value = [sample] if child.repeats else sample
                     yield f"with {key} {sample}", with_value(resource, (*place.path, key), value)
 
-    def _others(self, child: Any, code: str) -> tuple[Any, ...]:
+    def _samples(self, walker: Walker, child: ElementNode, code: str) -> Iterator[Any]:
+        """Yields values of a type for an element that is not there yet."""
+        if code in SAMPLES and code != "code":
+            yield SAMPLES[code]
+        elif code in primitives.CHECKS:
+            yield from self._others(child, code)
+        elif code not in ("Resource", "Extension", ""):
+            sample = self._least(walker, child, code, 3)
+            if sample:
+                yield sample
+
+    def _least(self, walker: Walker, node: ElementNode, code: str, depth: int) -> JsonObject | None:
+        """Returns the least object of a type: what it requires, or else its first elements that have a sample."""
+        found: JsonObject = {}
+        children = node.children or walker.definitions.type_tree(code).children or {}
+        for name, child in children.items() if depth else ():
+            codes = [code for code in child.type_codes if code != "Extension"]
+            if name == "id" or not codes or (found and not child.minimum):
+                continue
+            key = choice_name(name, codes[0]) if child.is_choice else name
+            if codes[0] in primitives.CHECKS:
+                sample: Any = next(iter(self._others(child, codes[0])), None) if codes[0] == "code" else None
+                sample = sample or SAMPLES.get(codes[0])
+            else:
+                sample = SAMPLES.get(codes[0]) or self._least(walker, child, codes[0], depth - 1)
+            if sample is not None:
+                found[key] = [sample] if child.repeats else sample
+            elif child.minimum:
+                return None
+        return found or None
+
+    def _others(self, child: ElementNode, code: str) -> tuple[Any, ...]:
         if code == "code":
             binding = child.definition.get("binding", {})
             code_set = self._terminology.codes(binding["valueSet"]) if "valueSet" in binding else None
@@ -115,8 +146,3 @@ def _is_bound(place: Place) -> bool:
             return True
         current = current.parent
     return False
-
-
-@cache
-def _words(expression: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(expression))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from fhir_server.conformance.snapshot import referenced_element
@@ -14,6 +16,11 @@ from tests.support.mutations.places import JsonObject, Path, Place, Walker
 BEST_PRACTICE = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice"
 NOT_ASKED = frozenset({"ele-1", "ext-1", "txt-1", "txt-2"})
 """Constraints that hold for objects of the right shape, which has its own faults."""
+
+
+FAR_SEEING = frozenset({"descendants", "children", "resource", "rootResource", "resolve"})
+"""Words of expressions that see more than the names in them."""
+_WORD = re.compile(r"[A-Za-z]+")
 
 
 def constraints(walker: Walker, place: Place) -> Iterator[Mapping[str, Any]]:
@@ -38,6 +45,12 @@ def constraints(walker: Walker, place: Place) -> Iterator[Mapping[str, Any]]:
                 continue
             seen |= {entry["key"], entry["expression"]}
             yield entry
+
+
+@cache
+def words(expression: str) -> frozenset[str]:
+    """Returns the words of an expression: names of elements and of functions."""
+    return frozenset(_WORD.findall(expression))
 
 
 def is_advice(entry: Mapping[str, Any]) -> bool:
@@ -67,6 +80,7 @@ def broken_constraints(walker: Walker, place: Place, resource: JsonObject) -> li
     """Returns rule, place and severity of each constraint that a place and all that holds it no longer meet."""
     found = []
     current: Place | None = place
+    below = ""
     while current is not None:
         value = value_at(resource, current.path)
         if value is not None and not isinstance(value, list):
@@ -75,8 +89,11 @@ def broken_constraints(walker: Walker, place: Place, resource: JsonObject) -> li
             root = value_at(resource, (current.root or owner).path)
             environment = Environment(own, root, Resolver(root, Resolver(resource)))
             for entry in constraints(walker, current):
+                if below and not words(entry["expression"]) & {below, *FAR_SEEING}:
+                    continue  # it does not look where the change is
                 expression = compile_expression(entry["expression"], expression_type(current))
                 if not expression.interpreted_truth(value, environment):
                     found.append(((entry["key"], current.expression), entry["severity"]))
+        below = current.node.name.removesuffix("[x]") if current is not current.resource else current.key
         current = current.parent
     return found

@@ -117,10 +117,11 @@ class Walker:
                     inner = root if key == "contained" else None
                     yield from self._resource(one, where, place.expression + step + at, place, inner)
                     continue
+                speakers = [*said, *self._extension_definition(code, one)]
                 free = (place.is_free or place is resource) and not any(
-                    self._speaks(node, child, code) for node in said
+                    self._speaks(node, child, code) for node in speakers
                 )
-                nodes = tuple(found for node in said for found in (node, *slices_of(node, one, key)))
+                nodes = tuple(found for node in speakers for found in (node, *slices_of(node, one, key)))
                 type_name = "id" if key == "id" and place is resource else code
                 found = Place(
                     where, place.expression + step + at, child, type_name, one, nodes, free, place, resource, root
@@ -128,6 +129,12 @@ class Walker:
                 yield found
                 if type(one) is dict:
                     yield from self._object(found, resource, root)
+
+    def _extension_definition(self, type_name: str, value: Any) -> list[ElementNode]:
+        """Returns what the definition of an extension says about it, where that is known."""
+        url = value.get("url") if type_name == "Extension" and type(value) is dict else None
+        is_known = type(url) is str and url.startswith("http") and self.definitions.find(url) is not None
+        return [self.definitions.tree(str(url))] if is_known else []
 
     def _speaks(self, said: ElementNode, known: ElementNode, type_name: str) -> bool:
         """Says whether a profile's node says more than R4's."""

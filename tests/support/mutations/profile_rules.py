@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -72,6 +71,20 @@ def required_by_profile(walker: Walker, place: Place, resource: JsonObject) -> I
         broken = without(resource, place.element_path)
         variant = f"{place.resource.value['meta']['profile'][0]} {place.element_expression}" if place.resource else ""
         yield Fault(broken, "cardinality-min", place.element_expression, variant, place.parent)
+
+
+def forbidden_by_profile(walker: Walker, place: Place, resource: JsonObject) -> Iterator[Fault]:
+    """An element that a profile does not allow is there."""
+    if type(place.value) is not dict or not is_steady(place):
+        return
+    for profile in place.profiles:
+        for name, node in (profile.children or {}).items():
+            known = walker.children(place).get(name)
+            sample = SAMPLES.get(node.type_codes[0]) if node.type_codes else None
+            if known is None or known.maximum == 0 or node.maximum != 0 or node.is_choice or sample is None:
+                continue
+            broken = with_value(resource, (*place.path, name), [sample] if node.repeats else sample)
+            yield Fault(broken, "cardinality-max", f"{place.expression}.{name}", f"{place.defined_at}.{name}", place)
 
 
 def type_of_choice(walker: Walker, place: Place, resource: JsonObject) -> Iterator[Fault]:
@@ -146,8 +159,9 @@ def slice_repeated(walker: Walker, place: Place, resource: JsonObject) -> Iterat
             members = [one for one in values if part in slices_of(profile, one, place.key)]
             if not members or not part.maximum or (profile.maximum or 99) <= len(values):
                 continue
-            more = [copy.deepcopy(members[0])] * (part.maximum + 1 - len(members))
-            broken = with_value(resource, place.element_path, [*values, *more])
+            position = next(index for index, one in enumerate(values) if one is members[0])
+            more = [members[0]] * (part.maximum + 1 - len(members))
+            broken = with_value(resource, place.element_path, [*values[:position], *more, *values[position:]])
             variant = f"{_claimed(place)} {part.slice_name}"
             yield Fault(broken, "slice-max", place.element_expression, variant, place.parent)
 
@@ -236,6 +250,7 @@ def _targets(walker: Walker, node: ElementNode) -> set[str]:
 
 MAKERS: dict[str, Maker] = {
     "profile: required element absent": required_by_profile,
+    "profile: forbidden element": forbidden_by_profile,
     "profile: type of a choice": type_of_choice,
     "profile: too many values": too_many_for_profile,
     "profile: other than fixed or pattern": other_constant,

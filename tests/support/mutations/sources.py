@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
+from fhir_server.conformance import DefinitionRegistry
 from fhir_server.synthetic import network_bundle, pathway_bundle
 from tests.support.mutations.places import JsonObject
+from tests.support.mutations.trial_profiles import PROFILES, TRIAL_OBSERVATION, TRIAL_PATIENT
 from tests.support.network import pathway
 from tests.support.suites import SUITES, official_examples
 from tests.unit.validation.faults import SOUND
@@ -22,14 +24,35 @@ LARGEST = 12_000
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
+def load_definitions() -> DefinitionRegistry:
+    """Returns R4, our content, and the profiles on trial."""
+    registry = DefinitionRegistry([ROOT / "profiles", ROOT / "terminology"])
+    for profile in PROFILES:
+        registry.add(profile)
+    return registry
+
+
 def plain() -> Iterator[tuple[str, JsonObject]]:
-    """Yields resources that claim no profile."""
+    """Yields resources that claim no profile of ours."""
     yield from SOUND.items()
+    yield "trial patient", TRIAL_PATIENT
+    yield "trial observation", TRIAL_OBSERVATION
 
 
 def ours() -> Iterator[tuple[str, JsonObject]]:
     """Yields the examples of our profiles."""
     for path in sorted((ROOT / "profiles/examples").glob("*.json")):
+        yield path.stem, _DECODER.decode(path.read_bytes())
+
+
+def definitions() -> Iterator[tuple[str, JsonObject]]:
+    """Yields the shortest of our definitions for each type."""
+    folders = [ROOT / "profiles", ROOT / "terminology", ROOT / "mappings"]
+    paths = [path for folder in folders for path in folder.glob("*/*.json") if "examples" not in path.parent.name]
+    shortest: dict[str, Path] = {}
+    for path in sorted(paths, key=lambda path: (path.stat().st_size, path.name)):
+        shortest.setdefault(path.name.partition("-")[0], path)
+    for path in shortest.values():
         yield path.stem, _DECODER.decode(path.read_bytes())
 
 
@@ -63,5 +86,6 @@ def instances() -> Iterator[tuple[str, Any]]:
     """Yields all of them with their names."""
     yield from plain()
     yield from ours()
+    yield from definitions()
     yield from synthetic()
     yield from official()

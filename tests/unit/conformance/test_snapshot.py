@@ -204,6 +204,10 @@ def test_short_cut_inside_a_slice_narrows_the_choice_itself() -> None:
     assert found["Observation.component:a.value[x]"]["min"] == 1
 
 
+def test_slicing_that_says_nothing_is_left_out() -> None:
+    assert "slicing" not in snapshot([{"path": "Patient.name", "slicing": {"rules": "open"}}])["Patient.name"]
+
+
 def test_extensions_are_sliced_by_url_though_nobody_says_so() -> None:
     found = snapshot([{"path": "Patient.extension", "sliceName": "e"}])
     assert found["Patient.extension"]["slicing"]["discriminator"] == [{"type": "value", "path": "url"}]

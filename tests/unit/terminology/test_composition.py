@@ -225,3 +225,24 @@ def test_a_code_system_answers_filters_as_the_readme_says() -> None:
     assert animals.matcher([Filter("concept", "is-a", "Pet")])("Dog")
     assert not animals.matcher([])("Cat")
     assert (animals.subsumes("Pet", "Dog"), animals.subsumes("Dog", "Pet"), animals.total) == (True, False, 4)
+
+
+def test_a_pattern_of_a_client_takes_no_more_time_than_its_text_is_long() -> None:
+    long = CodeSystemContent(ANIMALS | {"concept": [{"code": "a" * 5_000 + "b"}]})
+    assert list(long.select([Filter("code", "regex", "(a+)+")])) == []
+
+
+def test_value_sets_that_import_each_other_twice_at_each_level_are_refused() -> None:
+    levels = [value_set(str(n), *[{"valueSet": [f"{VALUE_SET}-{n + 1}"]}] * 2) for n in range(20)]
+    scope = Scope([ResourceSource([*levels, value_set("20", {"system": SYSTEM}), ANIMALS])])
+    with pytest.raises(FhirError) as caught:
+        Composition(scope, levels[0])
+    assert (caught.value.rule, caught.value.issue_code) == ("value-set-imports", "too-costly")
+
+
+def test_a_value_set_that_has_only_an_expansion_is_what_that_lists() -> None:
+    below = [{"system": SYSTEM, "code": "Dog", "display": "Chien"}]
+    contains = [{"system": SYSTEM, "code": "Animal", "abstract": True, "contains": below}, {"display": "heading"}]
+    listed = {"resourceType": "ValueSet", "url": VALUE_SET, "expansion": {"timestamp": "2026-01-01", "contains": contains}}
+    composition = Composition(Scope([ResourceSource([ANIMALS])]), listed)
+    assert [(member.code, member.display) for member in composition.members()] == [("Dog", "Chien")]

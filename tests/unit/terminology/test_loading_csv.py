@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fhir_server.cli import terminology
-from fhir_server.terminology.compiled import CompiledFile, CompiledLibrary
+from fhir_server.terminology.compiled import CompiledCodeSystem, CompiledFile, CompiledLibrary
 
 SYSTEM = "https://example.org/codes"
 GOOD = """code;display;parent;display:en;active;colour;definition
@@ -49,7 +49,9 @@ def test_a_table_becomes_a_code_system(tmp_path: Path) -> None:
     assert file.parents(branch) == ["A", "B"]
     assert file.designations(heart) == [("en", "", "Heart of the tree")]
     assert file.properties(bark) == [("colour", "string", "brun"), ("colour", "string", "gris")]
-    assert [file.search(text) for text in ("coeur", "arb he", "tree", "zzz", "")] == [["B"], ["B"], ["B"], [], []]
+    provider = CompiledCodeSystem(file)
+    found = [list(provider.select(words=text.split())) for text in ("coeur", "arb he", "tree", "b", "zzz")]
+    assert found == [["B"], ["B"], ["B"], ["A", "B", "C"], []]
 
 
 def test_the_source_is_stated_with_its_checksum(tmp_path: Path) -> None:

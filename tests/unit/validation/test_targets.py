@@ -6,7 +6,8 @@ import pytest
 
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.terminology import Terminology
-from fhir_server.validation import Validator
+from fhir_server.validation import ValidationOptions, Validator, WritePolicy
+from fhir_server.validation.policy import ProfileRule
 from fhir_server.validation.targets import TARGETS_MAY_BE_ABSENT, relative_target
 from tests.unit.validation.faults import edited
 
@@ -49,6 +50,20 @@ def test_profiles_of_ours_want_their_targets(
         expected if expected is not None else validator.existing_targets(edited("patient", {"meta/profile": [OURS]}))
     )
     assert validator.existing_targets(patient) == wanted
+
+
+@pytest.mark.parametrize(
+    ("targets", "profile", "is_asked"),
+    [("exist", LENIENT, True), ("type", OURS, False), ("off", OURS, False), ("exist", "https://other.org/x", True)],
+)
+def test_policy_has_the_last_word(targets: Any, profile: str, is_asked: bool) -> None:
+    registry = DefinitionRegistry()
+    registry.add({**DEFINITION, "url": OURS})
+    options = ValidationOptions(policy=WritePolicy((ProfileRule("https://*", targets=targets),)))
+    asked = Validator(registry, Terminology(registry), options).profiles_asking(
+        edited("patient", {"meta/profile": [profile]})
+    )
+    assert asked == ((profile,) if is_asked else ())
 
 
 @pytest.mark.parametrize(
