@@ -14,6 +14,7 @@ from typing import Any
 from fhir_server.fhirpath.code import Code
 from fhir_server.spec import ucum
 from fhir_server.terminology import CodeSystemProvider, Concept, Terminology
+from fhir_server.terminology.code_systems.own_rules import OWN_RULES
 from fhir_server.validation import binding_messages as messages
 from fhir_server.validation.findings import Check, Context, Finding, Findings
 from fhir_server.validation.messages import MAX_CHOICES
@@ -50,32 +51,22 @@ class CodingRules:
     def check(self, value: Any, context: Context) -> Findings | None:
         """Checks the code of a Coding or Quantity, and the display of a Coding."""
         system, code, display = value.get("system"), value.get("code"), value.get("display")
-        if type(system) is not str or type(code) is not str:
+        if type(system) is not str or type(code) is not str or not (display is None or type(display) is str):
             return None
-        if (display is None or type(display) is str) and (system, code, display) in self._sound:
+        if (system, code, display) in self._sound:
             return None
         provider = self._terminology.code_system(system)
-        if provider is None or _is_of_another_version(value, provider):
-            return self._remember(system, code, display)
-        known = provider.find(code)
-        if known is None:
-            problem = _unknown_code(code, provider)
-            return [problem.at(".code")] if problem is not None else self._remember(system, code, display)
-        if type(display) is not str:
-            return self._remember(system, code, None)
-        concept = provider.concept(known)
-        names = list(dict.fromkeys(concept.names())) if concept is not None else []
-        if not names or _plain(display) in {_plain(name) for name in names}:
-            return self._remember(system, code, display)
-        if concept is None or not _has_names_in(_language(context), concept, provider):
-            return None
-        return [messages.wrong_display(display, f"{system}|{code}", names).at(".display")]
-
-    def _remember(self, system: str, code: str, display: Any) -> None:
+        if provider is not None:
+            if _is_of_another_version(value, provider):
+                return None
+            problem = _unknown_code(code, provider) or _wrong_display(system, code, display, provider)
+            if problem is not None:
+                is_about_display = problem.steps == [".display"]
+                return [problem] if not is_about_display or _has_names_in(_language(context), code, provider) else None
         if len(self._sound) >= _MOST_REMEMBERED:
             self._sound.clear()
-        if display is None or type(display) is str:
-            self._sound.add((system, code, display))
+        self._sound.add((system, code, display))
+        return None
 
     def _write(self, code: Code, value: str) -> None:
         key = f"({value}.get('system'), {value}.get('code'), {value}.get('display'))"
@@ -91,12 +82,26 @@ def _is_of_another_version(value: Mapping[str, Any], provider: CodeSystemProvide
 
 def _unknown_code(code: str, provider: CodeSystemProvider) -> Finding | None:
     """Returns the finding about a code that the system does not have; None where the system cannot tell."""
-    if provider.content not in ("complete", "fragment"):
+    if provider.content not in ("complete", "fragment") or provider.find(code) is not None:
         return None
-    near = _near(code, provider)
     is_doubt = provider.content == "fragment" or code in USED_BY_HL7.get(provider.url, ())
     severity = "warning" if is_doubt else "error"
-    return messages.unknown_code(code, provider.url, near, severity)
+    return messages.unknown_code(code, provider.url, _near(code, provider), severity).at(".code")
+
+
+def _wrong_display(system: str, code: str, display: str | None, provider: CodeSystemProvider) -> Finding | None:
+    """Returns the finding about a display that is none of the code's names, in whatever language they are."""
+    if display is None or system in OWN_RULES or (concept := _concept(code, provider)) is None:
+        return None
+    names = list(dict.fromkeys(concept.names()))
+    if not names or _plain(display) in {_plain(name) for name in names}:
+        return None
+    return messages.wrong_display(display, f"{system}|{code}", names).at(".display")
+
+
+def _concept(code: str, provider: CodeSystemProvider) -> Concept | None:
+    known = provider.find(code)
+    return None if known is None else provider.concept(known)
 
 
 def _near(code: str, provider: CodeSystemProvider) -> list[str]:
@@ -128,8 +133,9 @@ def _language(context: Context) -> str:
     return ""
 
 
-def _has_names_in(language: str, concept: Concept, provider: CodeSystemProvider) -> bool:
+def _has_names_in(language: str, code: str, provider: CodeSystemProvider) -> bool:
     """True where the code has a name in a language; HL7's tables do not say that theirs are English."""
-    own = _primary(provider.language) or "en"
-    languages: Iterable[str] = {own, *(_primary(one.language) for one in concept.designations if one.language)}
+    concept = _concept(code, provider)
+    designations = concept.designations if concept is not None else ()
+    languages: Iterable[str] = {_primary(provider.language) or "en", *(_primary(one.language) for one in designations)}
     return not language or language in languages

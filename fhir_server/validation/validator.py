@@ -24,6 +24,8 @@ from fhir_server.validation.targets import TargetPolicy
 from fhir_server.validation.twins import TWINS
 from fhir_server.validation.type_checks import TypeChecks
 
+ABOUT_CODES = frozenset({"binding-required", "binding-maximum", "code-unknown"})
+"""Rules whose finding may be a mere echo of another one about the same value."""
 REFUSED_VALUES = frozenset({"binding-required", "binding-maximum", "fixed-value", "pattern-value"})
 """Rules whose finding says of a value, or of what holds it, that its code may not stand there."""
 
@@ -186,15 +188,19 @@ def _issues(found: Findings, root: str) -> list[Issue]:
 
 
 def _without_echoes(issues: list[Issue]) -> list[Issue]:
-    """Leaves out what a code system says of a code that another finding refuses already, with the valid choices."""
-    if all(issue.rule != "code-unknown" for issue in issues):
+    """Leaves out what a value set or a code system says of a value whose form is wrong, and what a code system says of
+    a code that a binding, a pattern or a fixed value refuses already, with the valid choices.
+    """
+    if not any(issue.rule in ABOUT_CODES for issue in issues):
         return issues
-    refused = [f"{each.expression}." for each in issues if each.is_error and _is_about_value(each)]
+    malformed = {issue.expression for issue in issues if issue.rule.startswith("primitive-")}
+    refused = tuple(f"{issue.expression}." for issue in issues if issue.is_error and issue.rule in REFUSED_VALUES)
     return [
-        each for each in issues if each.rule != "code-unknown" or not f"{each.expression}.".startswith(tuple(refused))
+        issue
+        for issue in issues
+        if issue.rule not in ABOUT_CODES
+        or not (
+            issue.expression in malformed
+            or (issue.rule == "code-unknown" and f"{issue.expression}.".startswith(refused))
+        )
     ]
-
-
-def _is_about_value(issue: Issue) -> bool:
-    """True for a finding that refuses a value as such: its form, or what its binding, pattern or fixed value asks."""
-    return issue.rule in REFUSED_VALUES or issue.rule.startswith("primitive-")

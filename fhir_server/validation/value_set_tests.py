@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from fhir_server.conformance import split_canonical
 from fhir_server.terminology import CodeSet, Terminology
 from fhir_server.validation import messages
 
 _MOST_ANSWERS = 4096
+MIME_TYPES = "http://hl7.org/fhir/ValueSet/mimetypes"
+FORMATS = frozenset({"json", "ttl", "xml"})
+"""Short names of FHIR's formats, which R4 allows beside MIME types. https://hl7.org/fhir/R4/http.html#parameters"""
 
 
 class ValueSetTest:
@@ -17,6 +21,7 @@ class ValueSetTest:
         self.canonical = canonical
         self.code_set: CodeSet | None = terminology.codes(canonical)
         self._terminology = terminology
+        self._is_mime = split_canonical(canonical)[0] == MIME_TYPES
         self._answers: dict[tuple[str | None, str], bool | None] = {}
 
     def verdict(self, system: str | None, code: str) -> bool | None:
@@ -30,8 +35,16 @@ class ValueSetTest:
         if key not in self._answers:
             if len(self._answers) >= _MOST_ANSWERS:
                 self._answers.clear()
-            self._answers[key] = self._terminology.has_code(self.canonical, system, code)
+            self._answers[key] = self._ask(system, code)
         return self._answers[key]
+
+    def _ask(self, system: str | None, code: str) -> bool | None:
+        """Asks the terminology; of a MIME type without its parameters, which people write in many ways."""
+        if self._is_mime:
+            code = code.partition(";")[0].rstrip()
+            if code in FORMATS:
+                return True
+        return self._terminology.has_code(self.canonical, system, code)
 
     def is_in(self, system: str | None, code: str) -> bool:
         """True where a code certainly is in the value set."""
