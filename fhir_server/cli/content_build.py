@@ -1,7 +1,7 @@
 """`fhir-server content-build`: one FHIR package of `profiles/` and `terminology/`, to be loaded into other FHIR tools.
 
-Layout: https://confluence.hl7.org/display/FHIR/NPM+Package+Specification. Definitions stay differential: their readers
-compute snapshots. The same content gives the same bytes.
+Layout: https://confluence.hl7.org/display/FHIR/NPM+Package+Specification. Profiles come with their snapshots, for those
+who do not compute them, and an ImplementationGuide lists all. The same content gives the same bytes.
 """
 
 import argparse
@@ -9,11 +9,14 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fhir_server.cli.content_check import check_content, find_folders
+from fhir_server.cli.content import Content, read_content
+from fhir_server.cli.content_check import find_folders, find_problems
+from fhir_server.cli.implementation_guide import build_guide
+from fhir_server.spec import json_format
 
 INDEX_FIELDS = ("resourceType", "id", "url", "version", "kind", "type", "content", "valueSet", "derivation")
 """What the package's index says of each file, where the file says it."""
@@ -29,21 +32,26 @@ def build_index(files: Mapping[str, bytes]) -> bytes:
     return _encode({"index-version": 2, "files": entries})
 
 
-def package_files(profiles: Path, terminology: Path) -> dict[str, bytes]:
+def package_files(content: Content) -> dict[str, bytes]:
     """Returns the content of the package by path inside it: definitions, examples, both indexes and `package.json`."""
-    definitions = _read(
-        path
-        for folder in (profiles, terminology, profiles.parent / "mappings")
-        for path in folder.rglob("*.json")
-        if path.parent != profiles and path.parent.name not in {"examples", "counterexamples"}
-    )
-    examples = _read((profiles / "examples").glob("*.json"))
-    files = {f"package/{name}": content for name, content in definitions.items()}
-    files |= {f"package/example/{name}": content for name, content in examples.items()}
-    files["package/.index.json"] = build_index(definitions)
-    files["package/example/.index.json"] = build_index(examples)
-    files["package/package.json"] = (profiles / "package.json").read_bytes()
+    definitions = dict(content.definitions())
+    examples = dict(content.instances("examples"))
+    guide = build_guide(content.package, list(definitions.values()), list(examples.values()))
+    packed = {path.name: _with_snapshot(path, resource, content) for path, resource in definitions.items()}
+    packed[f"ImplementationGuide-{guide['id']}.json"] = _encode(guide)
+    shown = {path.name: path.read_bytes() for path in examples}
+    files = {f"package/{name}": file for name, file in packed.items()}
+    files |= {f"package/example/{name}": file for name, file in shown.items()}
+    files["package/.index.json"] = build_index(packed)
+    files["package/example/.index.json"] = build_index(shown)
+    files["package/package.json"] = (content.profiles / "package.json").read_bytes()
     return files
+
+
+def _with_snapshot(path: Path, resource: dict[str, Any], content: Content) -> bytes:
+    if resource["resourceType"] != "StructureDefinition":
+        return path.read_bytes()
+    return json_format.encode_pretty(content.registry.with_snapshot(resource)) + b"\n"
 
 
 def build_archive(files: Mapping[str, bytes]) -> bytes:
@@ -58,14 +66,9 @@ def build_archive(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def package_name(profiles: Path) -> str:
+def package_name(package: Mapping[str, Any]) -> str:
     """Returns the archive's file name, such as `fr.cnrms.msma-0.1.0.tgz`."""
-    package = json.loads((profiles / "package.json").read_bytes())
     return f"{package['name']}-{package['version']}.tgz"
-
-
-def _read(paths: Iterable[Path]) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in paths}
 
 
 def _encode(value: Any) -> bytes:
@@ -82,14 +85,14 @@ def main(arguments: Sequence[str]) -> int:
         "--output", type=Path, default=Path("dist"), help="dossier du paquet · folder for it (%(default)s)"
     )
     options = parser.parse_args(arguments)
-    profiles, terminology = find_folders(options.content)
-    if problems := check_content(profiles, terminology):
+    content = read_content(*find_folders(options.content))
+    if problems := find_problems(content):
         print(
             f"{len(problems)} faute(s) : lancez `fhir-server content-check`. · faults: run `fhir-server content-check`."
         )
         return 1
-    files = package_files(profiles, terminology)
-    target: Path = options.output / package_name(profiles)
+    files = package_files(content)
+    target: Path = options.output / package_name(content.package)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(build_archive(files))
     print(f"{target} : {len(files)} fichiers · files")

@@ -95,22 +95,22 @@ def _words_of_narrative(div: str) -> list[str]:
     return words_of(unescape_html(_TAG.sub(" ", div)))
 
 
-def _gather(node: dict[str, Any], keys: frozenset[str], texts: list[str], narratives: list[str]) -> None:
-    for key, value in node.items():
-        kind = type(value)
-        if kind is str:
-            if key in keys:
-                texts.append(value)
-            elif key == "div":
-                narratives.append(value)
-        elif kind is dict:
-            _gather(value, keys, texts, narratives)
-        elif kind is list:
-            for item in value:
-                if type(item) is dict:
-                    _gather(item, keys, texts, narratives)
-                elif key in keys and type(item) is str:
-                    texts.append(item)
+def _gather(resource: dict[str, Any], keys: frozenset[str], texts: list[str], narratives: list[str]) -> None:
+    nodes = [resource]
+    for node in nodes:  # it grows by what is found inside
+        for key, value in node.items():
+            kind = type(value)
+            if kind is str:
+                if key in keys:
+                    texts.append(value)
+                elif key == "div":
+                    narratives.append(value)
+            elif kind is dict:
+                nodes.append(value)
+            elif kind is list:
+                nodes += [item for item in value if type(item) is dict]
+                if key in keys:
+                    texts += [item for item in value if type(item) is str]
 
 
 @cache

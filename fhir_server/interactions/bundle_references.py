@@ -103,20 +103,23 @@ def _names_of(request: WriteRequest) -> list[str]:
     return [request.full_url, tail[1]] if tail else [request.full_url]
 
 
-def _collect(node: dict[str, Any], full_urls: Collection[str], found: list[tuple[Any, Any, str]]) -> None:
-    for name, value in node.items():
-        kind = type(value)
-        if kind is str:
-            if name == "reference" or (value in full_urls and name in uri_names()) or (name == "div" and "<" in value):
-                found.append((node, name, value))
-        elif kind is dict:
-            _collect(value, full_urls, found)
-        elif kind is list:
-            for number, item in enumerate(value):
-                if type(item) is dict:
-                    _collect(item, full_urls, found)
-                elif type(item) is str and item in full_urls and name in uri_names():
-                    found.append((value, number, item))
+def _collect(resource: dict[str, Any], full_urls: Collection[str], found: list[tuple[Any, Any, str]]) -> None:
+    names = uri_names()
+    nodes = [resource]
+    for node in nodes:  # it grows by what is found inside
+        for name, value in node.items():
+            kind = type(value)
+            if kind is str:
+                if name == "reference" or (value in full_urls and name in names) or (name == "div" and "<" in value):
+                    found.append((node, name, value))
+            elif kind is dict:
+                nodes.append(value)
+            elif kind is list:
+                for number, item in enumerate(value):
+                    if type(item) is dict:
+                        nodes.append(item)
+                    elif type(item) is str and item in full_urls and name in names:
+                        found.append((value, number, item))
 
 
 def _collect_in_patch(node: Any, full_urls: Collection[str], found: list[tuple[Any, Any, str]]) -> None:

@@ -99,7 +99,8 @@ def _canonical(entry: Entry) -> str:
 def _guides(definitions: DefinitionRegistry) -> list[str]:
     """Returns the canonicals of our own guide and of those of the installed packages, with their versions."""
     installed = [_canonical(entry) for _, entry in definitions.package_entries("ImplementationGuide")]
-    return [f"{GUIDE}|{__version__}", *sorted(installed)]
+    ours = [f"{GUIDE}|{__version__}"] if definitions.own_resources("StructureDefinition") else []
+    return list(dict.fromkeys([*ours, *sorted(installed)]))
 
 
 def _system_parameters(registry: SearchParameterRegistry) -> list[dict[str, str]]:

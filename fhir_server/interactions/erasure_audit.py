@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from fhir_server.spec.dates import instant_text
+
 AUDIT = "AuditEvent"
 """The type that no erasure touches."""
 
@@ -22,7 +24,7 @@ def build_erasure_event(
         "id": id_,
         "type": _REST,
         "action": "D",
-        "recorded": recorded.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "recorded": instant_text(recorded),
         "outcome": "0",
         "outcomeDesc": description,
         # Nobody is known by name as long as there is no access control.

@@ -4,13 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
 from fhir_server.errors import InvalidContent, NotSupported, ResourceNotFound
 from fhir_server.interactions.repository import Repository
-from fhir_server.spec.dates import EARLIEST, LATEST, date_range
+from fhir_server.spec.dates import EARLIEST, LATEST, date_range, instant_text
 from fhir_server.spec.definitions import resource_types
 from fhir_server.spec.json_format import RawJson
 from fhir_server.spec.primitives import check
@@ -182,11 +181,6 @@ def _entry(version: StoredVersion, query: HistoryQuery) -> dict[str, Any]:
     entry["response"] = {
         "status": status,
         "etag": f'W/"{version.version_id}"',
-        "lastModified": _instant(version.last_updated),
+        "lastModified": instant_text(version.last_updated),
     }
     return entry
-
-
-@lru_cache(maxsize=1024)
-def _instant(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,6 +12,7 @@ from fhir_server.interactions.precondition import refuse_stale
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest, WriteResult
 from fhir_server.outcome import Issue
+from fhir_server.spec.dates import instant_text
 from fhir_server.spec.json_format import is_same_content
 from fhir_server.store import Change, Create, Delete, StoredVersion, Update
 
@@ -77,11 +78,14 @@ def _plan_delete(
 def _stamped(request: WriteRequest, id_: str, version_id: int, now: datetime) -> dict[str, Any]:
     """Returns the resource as it is stored: with the id and the meta that the server gives it."""
     sent = request.resource or {}
-    meta = {"versionId": str(version_id), "lastUpdated": now.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    meta = {"versionId": str(version_id), "lastUpdated": instant_text(now)}
     for name, value in (sent.get("meta") or {}).items():
         if name not in meta:
             meta[name] = value
-    return {"resourceType": request.resource_type, "id": id_, "meta": meta, **_rest(sent)}
+    resource = {"resourceType": request.resource_type, "id": id_, "meta": meta}
+    resource.update(sent)
+    resource["id"], resource["meta"] = id_, meta
+    return resource
 
 
 def _rest(resource: dict[str, Any]) -> dict[str, Any]:

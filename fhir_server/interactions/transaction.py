@@ -28,7 +28,7 @@ from fhir_server.interactions.read import is_unchanged
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest, WriteResult
 from fhir_server.outcome import Issue, build_error_outcome, build_outcome
-from fhir_server.spec.dates import date_range
+from fhir_server.spec.dates import date_range, instant_text
 
 ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2}
 BATCH_PARALLEL = 16
@@ -238,8 +238,7 @@ def _answer(result: WriteResult, options: BundleOptions) -> dict[str, Any]:
         response["location"] = path
         response["etag"] = f'W/"{result.version_id}"'
     if result.last_updated is not None:
-        stamp = result.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        response["lastModified"] = stamp
+        response["lastModified"] = instant_text(result.last_updated)
     if options.outcome or result.warnings:
         response["outcome"] = build_outcome(result.warnings, options.language)
     answer: dict[str, Any] = {"response": response}

@@ -31,8 +31,10 @@ def check_known(validator: Validator, canonical: str, resource_type: str | None 
             rule="profile-unusable",
         )
     raise NotSupported(
-        f"The profile `{named}` is not known here, so nothing can be checked against it.{english}",
-        f"Le profil `{named}` n'est pas connu ici ; rien ne peut être vérifié selon lui.{french}",
+        f"The profile `{named}` is not known here, so nothing can be checked against it: profiles come from the"
+        f" content and from packages (`fhir-server package install`).{english}",
+        f"Le profil `{named}` n'est pas connu ici ; rien ne peut être vérifié selon lui : les profils viennent du"
+        f" contenu et des paquets (`fhir-server package install`).{french}",
         rule="profile-unknown",
     )
 

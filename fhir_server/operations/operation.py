@@ -23,7 +23,7 @@ OURS = "https://cnrms.fr/ig/fhir/msma/OperationDefinition/"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One input: its FHIR type, whether it must be there, and whether it may be repeated."""
+    """One input: its FHIR type (`part`: made of parts), whether it must be there, and whether it may be repeated."""
 
     name: str
     type: str
@@ -32,7 +32,9 @@ class Parameter:
 
     @property
     def element(self) -> str:
-        """The element of `Parameters.parameter` that carries it, such as `valueMeta`, or `resource`."""
+        """The element of `Parameters.parameter` that carries it, such as `valueMeta`, `resource` or `part`."""
+        if self.type == "part":
+            return "part"
         if self.type == "Resource" or self.type in resource_types():
             return "resource"
         return f"value{self.type[0].upper()}{self.type[1:]}"

@@ -32,6 +32,8 @@ async def _find_issues(invocation: Invocation) -> list[Issue]:
         return await issues_of_delete(repository, invocation.resource_type or "", invocation.id_ or "")
     resource = await _resource(invocation, mode)
     profiles = _profiles(invocation, resource)
+    if resource.get("resourceType") == "Bundle":
+        await repository.turnstile.passed()
     if mode == "update":
         return await issues_of_update(
             repository, invocation.resource_type or "", invocation.id_ or "", resource, profiles

@@ -19,6 +19,7 @@ from fhir_server.operations.operation import HL7, Operation, Parameter
 from fhir_server.operations.terminology_date import refuse_past
 from fhir_server.operations.terminology_scope import SCOPE_PARAMETERS, evaluate
 from fhir_server.operations.value_set_asked import VALUE_SET_PARAMETERS, asked_value_set
+from fhir_server.spec.dates import instant_text
 from fhir_server.terminology import Scope
 from fhir_server.terminology.displays import display_languages, parse_languages
 from fhir_server.terminology.expansion import ExpansionRequest, expand
@@ -56,7 +57,7 @@ async def run(invocation: Invocation) -> dict[str, Any]:
     _check_direction(invocation)
     request = _request(invocation)
     asked = await asked_value_set(invocation)
-    now = invocation.repository.clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = instant_text(invocation.repository.clock())
 
     def work(scope: Scope) -> dict[str, Any]:
         value_set = asked.find(scope)

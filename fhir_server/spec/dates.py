@@ -36,6 +36,12 @@ _MINUTE, _SECOND, _MILLISECOND = timedelta(minutes=1), timedelta(seconds=1), tim
 _LONGEST_OFFSET = timedelta(hours=14)
 
 
+@lru_cache(maxsize=1024)
+def instant_text(moment: datetime) -> str:
+    """Returns an instant of UTC as FHIR writes it, to the millisecond: `2024-02-29T09:30:00.123Z`."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def date_range(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
     """Returns the instants that a FHIR `date`, `dateTime` or `instant` covers as [low, high), aware and in UTC.
 

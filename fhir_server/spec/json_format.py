@@ -58,7 +58,7 @@ def _decode(data: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError) as error:
         raise _not_json(error, data) from None
     if _may_be_deep(data) and type(content) in (dict, list):
-        _check_depth(content.values() if type(content) is dict else content, DEPTH_LIMIT)
+        _check_depth(content)
     if _may_have_lost_names(data, content):
         _refuse_repeated_names(data)
     return content
@@ -114,14 +114,18 @@ def _may_be_deep(data: bytes) -> bool:
     return data.count(b"{") + data.count(b"[") > DEPTH_LIMIT
 
 
-def _check_depth(values: Iterable[Any], depth: int) -> None:
-    if not depth:
-        raise _too_deep()
-    for value in values:
-        if type(value) is dict:
-            _check_depth(value.values(), depth - 1)
-        elif type(value) is list:
-            _check_depth(value, depth - 1)
+def _check_depth(content: Any) -> None:
+    level = [content]
+    for _ in range(DEPTH_LIMIT):
+        level = [
+            value
+            for node in level
+            for value in (node.values() if type(node) is dict else node)
+            if type(value) is dict or type(value) is list
+        ]
+        if not level:
+            return
+    raise _too_deep()
 
 
 def _may_have_lost_names(data: bytes, content: Any) -> bool:

@@ -6,6 +6,7 @@ Its package README says how it is built; the documents' shapes are in `collectio
 from fhir_server.store.background import end_tasks
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
+from fhir_server.store.closures import ClosureTable, Link
 from fhir_server.store.codec import json_of
 from fhir_server.store.collections import BODY
 from fhir_server.store.embedded import EmbeddedMongod
@@ -22,6 +23,7 @@ __all__ = [
     "Branch",
     "Change",
     "Claim",
+    "ClosureTable",
     "Create",
     "Delete",
     "EmbeddedMongod",
@@ -36,6 +38,7 @@ __all__ = [
     "Jobs",
     "Key",
     "LeaseLost",
+    "Link",
     "ResourceStore",
     "StoredVersion",
     "Update",

@@ -38,6 +38,11 @@ class StoredSource:
         self._resources: list[Resource] = []
         self._code_systems: dict[str, list[CodeSystemProvider]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing that was looked for is stored."""
+        return not self._resources
+
     def add(self, keys: Iterable[Key], resources: Sequence[Resource], code_systems: Sequence[CodeSystemProvider]) -> None:
         """Adds what the store has of `keys`: each resource, and of each CodeSystem that is no supplement its codes."""
         self.known.update(keys)
@@ -134,6 +139,10 @@ class Scope:
         """Returns the versions there are of a value set; for messages."""
         rows = (row for source in self._sources for row in source.resources("ValueSet", url))
         return list(dict.fromkeys(row.get("version", "") for row in rows))
+
+    def concept_map(self, canonical: str) -> Resource | None:
+        """Returns a ConceptMap, by canonical with or without version; None where there is none."""
+        return self._resource("ConceptMap", *split_canonical(canonical))
 
     def require_supplements(self) -> None:
         """Raises ResourceNotFound for a supplement that the request names and nobody has."""

@@ -158,14 +158,20 @@ class Terminology:
 
     def _list(self, canonical: str) -> CodeSet | None:
         composition = self._compose(canonical)
-        if composition is None or not composition.is_closed:
-            return None
-        codes: dict[str, dict[str, str]] = {}
-        try:
-            for number, member in enumerate(composition.members()):
-                if number >= MOST_CODES:
-                    return None
-                codes.setdefault(member.system, {}).setdefault(member.code, member.display)
-        except FhirError:
-            return None
-        return CodeSet(split_canonical(canonical)[0], codes)
+        codes = None if composition is None else list_codes(composition)
+        return None if codes is None else CodeSet(split_canonical(canonical)[0], codes)
+
+
+def list_codes(composition: Composition) -> dict[str, dict[str, str]] | None:
+    """Returns codes and displays by system; None where they cannot all be listed, or are more than MOST_CODES."""
+    if not composition.is_closed:
+        return None
+    codes: dict[str, dict[str, str]] = {}
+    try:
+        for number, member in enumerate(composition.members()):
+            if number >= MOST_CODES:
+                return None
+            codes.setdefault(member.system, {}).setdefault(member.code, member.display)
+    except FhirError:
+        return None
+    return codes

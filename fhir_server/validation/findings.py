@@ -65,11 +65,11 @@ class Context:
     `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
     finds the target of a literal reference at hand (contained, or in the same Bundle). `verdicts` are those about
     targets that profiles were asked about, by identity and canonical: each is checked once. `profiles` are those that
-    the caller asks for, beside those that `resource` claims. `is_sound` turns False when a finding is about a shape or
-    a value: then constraints are judged with care.
+    the caller asks for, beside those that `resource` claims. `is_typed` turns False when a value has another JSON type
+    than its element: then constraints are judged with care.
     """
 
-    __slots__ = ("_environment", "depth", "is_sound", "profiles", "resolve", "resource", "root", "verdicts")
+    __slots__ = ("_environment", "depth", "is_typed", "profiles", "resolve", "resource", "root", "verdicts")
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -86,7 +86,7 @@ class Context:
         self.resolve = resolve
         self.depth = depth
         self.profiles: Sequence[str] = ()
-        self.is_sound = True
+        self.is_typed = True
         self.verdicts: dict[tuple[int, str], bool] = {}
         self._environment: Environment | None = None
 
@@ -126,6 +126,13 @@ def joined(found: Findings | None, problems: Findings, step: str = "") -> Findin
     if found is None:
         return problems
     found.extend(problems)
+    return found
+
+
+def asked_by(canonical: str, found: Findings) -> Findings:
+    """Returns findings that know which profile asks; one that knows already is of a profile further inside."""
+    for finding in found:
+        finding.profile = finding.profile or canonical
     return found
 
 

@@ -50,7 +50,7 @@ class Invariants:
 
 def _twin_check(entry: Mapping[str, Any], holds: Twin, type_name: str) -> Check:
     def check_twin(value: Any, context: Context) -> Findings | None:
-        if not context.is_sound:
+        if not context.is_typed:
             return _judged_with_care(entry, type_name, value, context)
         try:
             if holds(value, context):
@@ -72,7 +72,7 @@ def _expression_check(entry: Mapping[str, Any], type_name: str) -> Check:
         nonlocal expression
         if value is None:
             return None
-        if not context.is_sound:
+        if not context.is_typed:
             return _judged_with_care(entry, type_name, value, context)
         try:
             if expression is None:

@@ -36,6 +36,8 @@ from fhir_server.validation.slicing import Slice, SlicesCheck, Slicing, slices_c
 from fhir_server.validation.target_profiles import aggregation_check, target_profile_check, versioning_check
 
 TYPE_SLICING = [{"type": "type", "path": "$this"}]
+MOST_FOUND = 4096
+"""Canonicals kept at hand; the version after `|` is the client's, so there is no end of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,15 @@ class ProfileChecks:
             definition = self._definitions.find(canonical)
             if definition is None or "type" not in definition or "kind" not in definition:
                 return None
+            if len(self._found) >= MOST_FOUND:
+                self._found.clear()
             known = self._found[canonical] = self._profile_check(definition["type"], canonical)
         return known
+
+    @property
+    def kept(self) -> int:
+        """How many canonicals are kept at hand."""
+        return len(self._found)
 
     def _profile_check(self, type_name: str, canonical: str) -> ProfileCheck:
         check = self.check(canonical)

@@ -16,6 +16,10 @@ from fhir_server.validation.quick import with_writer, write, write_call
 
 _OFTEN_THE_SAME = frozenset({"canonical", "code", "date", "dateTime", "instant", "oid", "uri", "url"})
 """Primitives whose texts come again and again, so that it pays to remember which are right."""
+_WRONG_TYPES = frozenset(
+    {"choice-multiple", "choice-type", "empty-array", "empty-object", "json-shape", "null-value", "unknown-element"}
+)
+"""Rules of findings after which nothing takes the JSON types of a resource for granted; so do all `primitive-…`."""
 _MOST_TEXTS, _LONGEST_TEXT = 4096, 256
 
 
@@ -65,7 +69,7 @@ def object_check(shape: ObjectShape) -> Check:
         if not node.keys() >= required:
             found = _missing(shape, node, found)
         if is_resource:
-            context.is_sound = found is None or _is_sound(found)
+            context.is_typed = _is_typed(found)
         for rule in rules:
             found = _with(found, rule(node, context))
         if invariants is not all_well and (found is None or is_resource or _is_sound(found)):
@@ -82,6 +86,13 @@ def _with(found: Findings | None, problems: Findings | None) -> Findings | None:
 def _is_sound(found: Findings) -> bool:
     """True where no finding is about a shape or a value: only then an element's constraints have something to say."""
     return all(finding.code not in ("structure", "value") for finding in found)
+
+
+def _is_typed(found: Findings | None) -> bool:
+    """True where every value is of the JSON type that its element asks for, whatever else is wrong with it."""
+    return found is None or not any(
+        finding.rule in _WRONG_TYPES or finding.rule.startswith("primitive-") for finding in found
+    )
 
 
 def _shape_rules(shape: ObjectShape) -> Iterator[Check]:

@@ -14,7 +14,7 @@ from fhir_server.validation.bundle_rules import check_bundle
 from fhir_server.validation.bundles import Resolver
 from fhir_server.validation.coding_rules import CodingRules
 from fhir_server.validation.extensions import ExtensionRules
-from fhir_server.validation.findings import Context, Findings, joined
+from fhir_server.validation.findings import Context, Findings, asked_by, joined
 from fhir_server.validation.identifiers import identifier_rules
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.options import DEFAULT_OPTIONS, ValidationOptions
@@ -47,7 +47,12 @@ class Validator:
             claimed = with_test(self._check_imposed, self._fits_imposed)
         extensions = ExtensionRules(definitions, self._profiles.check, options)
         coding_rules = CodingRules(terminology).rules()
-        rules = {"Resource": claimed, "Bundle": check_bundle, **coding_rules, **identifier_rules(options.identifiers)}
+        rules = {
+            "Resource": claimed,
+            "Bundle": check_bundle,
+            **coding_rules,
+            **identifier_rules(options.identifiers, self._knows),
+        }
         self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, extensions, rules)
         self._targets = TargetPolicy(definitions, self.policy)
 
@@ -114,6 +119,9 @@ class Validator:
         """Returns the profiles of `resource` that want the targets of its references to exist."""
         return self._targets.asking(resource)
 
+    def _knows(self, canonical: str) -> bool:
+        return self._profiles.find(canonical) is not None
+
     def _fits(self, canonical: str, resource: dict[str, Any], context: Context) -> bool:
         profile = self._profiles.find(canonical)
         return (
@@ -157,22 +165,15 @@ class Validator:
     def _check_profile(self, canonical: str, resource: dict[str, Any], context: Context) -> Findings | None:
         check = self._profiles.find(canonical)
         if check is None:
-            return _asked_by(canonical, [messages.unknown_profile(canonical)])
+            return asked_by(canonical, [messages.unknown_profile(canonical)])
         if check.type_name != resource.get("resourceType"):
-            return _asked_by(canonical, [messages.profile_of_other_type(canonical, check.type_name)])
+            return asked_by(canonical, [messages.profile_of_other_type(canonical, check.type_name)])
         found = check.check(resource, context)
-        return None if found is None else _asked_by(canonical, found)
+        return None if found is None else asked_by(canonical, found)
 
 
 def _nothing(_literal: str) -> None:
     return None
-
-
-def _asked_by(canonical: str, found: Findings) -> Findings:
-    """Returns findings that know which profile asks; one inside a Bundle may be by a profile of its entry."""
-    for finding in found:
-        finding.profile = finding.profile or canonical
-    return found
 
 
 def _issues(found: Findings, root: str) -> list[Issue]:

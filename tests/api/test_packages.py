@@ -1,15 +1,20 @@
 """What a server makes of installed packages: listed in `/metadata`, used by checks, searches and `$snapshot`."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from fhir_server.cli.content import read_content
+from fhir_server.cli.content_build import build_archive, package_files
 from fhir_server.conformance.packages import PackageStore, open_source
 from tests.api.conftest import Client
 from tests.support.packages import manifest, profile, write_package
 
+ROOT = Path(__file__).parents[2]
 URL = "https://example.org/fhir/StructureDefinition/p"
 GUIDE = "https://example.org/fhir/ImplementationGuide/example.fhir.a"
 ALIAS = {
@@ -86,3 +91,18 @@ async def test_snapshot_of_a_version_of_a_package(with_packages: Client) -> None
     answer = await with_packages.get("StructureDefinition/$snapshot", params={"url": f"{URL}|1.0.0"})
     assert answer.json()["version"] == "1.0.0"
     assert answer.json()["snapshot"]["element"][0]["id"] == "Patient"
+
+
+async def test_package_is_all_that_an_empty_server_needs(tmp_path: Path, open_client: Callable[..., Any]) -> None:
+    archive = tmp_path / "fr.cnrms.msma-0.1.0.tgz"
+    archive.write_bytes(build_archive(package_files(read_content(ROOT / "profiles", ROOT / "terminology"))))
+    PackageStore(tmp_path / "packages").install(open_source(archive))
+    client = await open_client(packages_dir=str(tmp_path / "packages"), content_dir=str(tmp_path / "nothing"))
+    statement = (await client.get("metadata")).json()
+    guide = "https://cnrms.fr/ig/fhir/msma/ImplementationGuide/fr.cnrms.msma|0.1.0"
+    assert statement["implementationGuide"].count(guide) == 1
+    network = json.loads((ROOT / "profiles/examples/Bundle-reseau-exemple.json").read_bytes())
+    assert (await client.send_resource("POST", "", network)).status_code == 200
+    bad = ROOT / "profiles/counterexamples/Patient-msma-patient-bad-anonymous-name.json"
+    answer = await client.send_resource("POST", "Patient", json.loads(bad.read_bytes()))
+    assert answer.status_code == 422

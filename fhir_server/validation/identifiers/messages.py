@@ -62,6 +62,42 @@ def not_qualified(index: int) -> Finding:
     ).at(f"[{index}]", ".identifier")
 
 
+BIRTH_PLACE = "fr-core-3"
+
+
+def qualified_without_ins() -> Finding:
+    return Finding(
+        CODE,
+        "fr-core-1",
+        f"`{PLACE}` has a validated identity (`VALI`), so it needs an INS of official use (OID `…4.8` of type"
+        " `INS-NIR`, `…4.9`, `…4.10` or `…4.11`).",
+        f"`{PLACE}` porte une identité validée (`VALI`) ; il lui faut un INS d’usage officiel (OID `…4.8` de type"
+        " `INS-NIR`, `…4.9`, `…4.10` ou `…4.11`).",
+        "warning",
+    )
+
+
+def official_not_once(count: int) -> Finding:
+    return Finding(
+        CODE,
+        "fr-core-2",
+        f"`{PLACE}` has a validated identity (`VALI`), so exactly one identifier is of official use, not {count}.",
+        f"`{PLACE}` porte une identité validée (`VALI`) ; un seul identifiant est d’usage officiel, et non {count}.",
+        "warning",
+    )
+
+
+def birth_place_unknown() -> Finding:
+    return Finding(
+        CODE,
+        BIRTH_PLACE,
+        f"`{PLACE}` has a validated identity (`VALI`), so its place of birth is known: its COG code is not `99999`.",
+        f"`{PLACE}` porte une identité validée (`VALI`) ; son lieu de naissance est connu : son code COG n’est pas"
+        " `99999`.",
+        "warning",
+    )
+
+
 def invented_ins() -> Finding:
     return Finding(
         CODE,

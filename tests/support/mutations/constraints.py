@@ -9,6 +9,7 @@ from typing import Any
 
 from fhir_server.conformance.snapshot import referenced_element
 from fhir_server.fhirpath import Environment, compile_expression
+from fhir_server.fhirpath.operators import truth
 from fhir_server.validation.bundles import Resolver
 from tests.support.mutations.mutation import Finding
 from tests.support.mutations.places import JsonObject, Path, Place, Walker
@@ -82,18 +83,36 @@ def broken_constraints(walker: Walker, place: Place, resource: JsonObject) -> li
     current: Place | None = place
     below = ""
     while current is not None:
-        value = value_at(resource, current.path)
-        if value is not None and not isinstance(value, list):
-            owner = current.resource or current
-            own = value_at(resource, owner.path)
-            root = value_at(resource, (current.root or owner).path)
-            environment = Environment(own, root, Resolver(root, Resolver(resource)))
-            for entry in constraints(walker, current):
-                if below and not words(entry["expression"]) & {below, *FAR_SEEING}:
-                    continue  # it does not look where the change is
-                expression = compile_expression(entry["expression"], expression_type(current))
-                if not expression.interpreted_truth(value, environment):
-                    found.append(((entry["key"], current.expression), entry["severity"]))
+        found += broken_at(walker, current, resource, below)
         below = current.node.name.removesuffix("[x]") if current is not current.resource else current.key
         current = current.parent
     return found
+
+
+def broken_at(walker: Walker, place: Place, resource: JsonObject, below: str = "") -> list[tuple[Finding, str]]:
+    """Returns the same for one place alone; with `below`, of the constraints that look at that element of it."""
+    return [
+        ((entry["key"], place.expression), entry["severity"])
+        for entry, verdict in verdicts(walker, place, resource, below)
+        if verdict is not True
+    ]
+
+
+def verdicts(
+    walker: Walker, place: Place, resource: JsonObject, below: str = ""
+) -> Iterator[tuple[Mapping[str, Any], bool | None]]:
+    """Yields each constraint of a place and whether it holds; None where it cannot be evaluated."""
+    value = value_at(resource, place.path)
+    if value is None or isinstance(value, list):
+        return
+    owner = place.resource or place
+    root = value_at(resource, (place.root or owner).path)
+    environment = Environment(value_at(resource, owner.path), root, Resolver(root, Resolver(resource)))
+    for entry in constraints(walker, place):
+        if below and not words(entry["expression"]) & {below, *FAR_SEEING}:
+            continue
+        expression = compile_expression(entry["expression"], expression_type(place))
+        try:
+            yield entry, truth(expression.interpreted(value, environment)) is True
+        except Exception:  # content of any shape comes here
+            yield entry, None

@@ -43,7 +43,7 @@ SAMPLES: Mapping[str, Any] = {
     "Reference": {"display": "x"},
 }
 """A value of each type that says little."""
-OTHER_CODES = {"CarePlan.intent": "order"}
+OTHER_CODES = {"CarePlan.intent": "order", "Money.currency": "USD"}
 """A code of R4's value set that is not the one that our profile asks for, where `unknown` is none."""
 
 

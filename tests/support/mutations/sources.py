@@ -45,6 +45,13 @@ def ours() -> Iterator[tuple[str, JsonObject]]:
         yield path.stem, _DECODER.decode(path.read_bytes())
 
 
+def counterexamples() -> Iterator[tuple[str, JsonObject]]:
+    """Yields what breaks our profiles."""
+    for path in sorted((ROOT / "profiles/counterexamples").glob("*.json")):
+        if not path.name.endswith(".issues.json"):
+            yield path.stem, _DECODER.decode(path.read_bytes())
+
+
 def definitions() -> Iterator[tuple[str, JsonObject]]:
     """Yields the shortest of our definitions for each type."""
     folders = [ROOT / "profiles", ROOT / "terminology", ROOT / "mappings"]

@@ -71,7 +71,6 @@ OPEN_SETS = frozenset(
         "http://hl7.org/fhir/ValueSet/mimetypes|4.0.1",
         "http://hl7.org/fhir/ValueSet/languages|4.0.1",
         "http://hl7.org/fhir/ValueSet/all-languages|4.0.1",
-        "http://hl7.org/fhir/ValueSet/currencies|4.0.1",
         "http://hl7.org/fhir/ValueSet/units-of-time|4.0.1",
     }
 )

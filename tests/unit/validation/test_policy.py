@@ -9,7 +9,9 @@ from fhir_server.conformance import DefinitionRegistry
 from fhir_server.outcome import Issue
 from fhir_server.terminology import Terminology
 from fhir_server.validation import ValidationOptions, Validator, WritePolicy, read_policy
+from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.policy import ProfileRule
+from fhir_server.validation.profiles import ProfileChecks
 
 A, B, OTHER = "https://a.org/StructureDefinition/a", "https://a.org/StructureDefinition/b", "https://other.org/x"
 
@@ -113,6 +115,41 @@ def test_finding_in_a_bundle_names_the_profile_of_the_entry() -> None:
         "entry": [{"fullUrl": "urn:oid:1.2", "resource": {"resourceType": "Patient", "meta": {"profile": [A]}}}],
     }
     assert found(bundle) == [("Bundle.entry[0].resource.gender", (A,))]
+
+
+def test_finding_in_an_extension_names_its_definition() -> None:
+    definitions = registry()
+    url = "https://a.org/StructureDefinition/extension"
+    definitions.add(
+        {
+            "resourceType": "StructureDefinition",
+            "url": url,
+            "kind": "complex-type",
+            "type": "Extension",
+            "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Extension",
+            "derivation": "constraint",
+            "context": [{"type": "element", "expression": "Patient"}],
+            "differential": {
+                "element": [
+                    {"id": "Extension.value[x]", "path": "Extension.value[x]", "min": 1, "type": [{"code": "string"}]}
+                ]
+            },
+        }
+    )
+    sent = {"resourceType": "Patient", "extension": [{"url": url, "valueBoolean": True}]}
+    issues = Validator(definitions, Terminology(definitions)).validate(sent)
+    assert {each.profiles for each in issues} == {(url,)}
+    judged = WritePolicy((ProfileRule("https://a.org/*", "warn"),)).applied(issues)
+    assert {each.severity for each in judged} == {"warning"}
+
+
+def test_canonicals_with_versions_of_their_own_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fhir_server.validation.profiles.MOST_FOUND", 3)
+    definitions = registry()
+    checks = ProfileChecks(definitions, Terminology(definitions), Invariants({}))
+    for number in range(10):
+        assert checks.find(f"{A}|{number}") is not None
+    assert checks.kept <= 3
 
 
 def test_imposed_profile_is_checked_on_what_does_not_claim_it() -> None:

@@ -217,6 +217,69 @@ def test_ins_goes_with_a_qualified_identity(
     assert [each for each in found if each.rule != ADVICE] == []
 
 
+FR_CORE_INS = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-ins"
+OFFICIAL = {**INS, "use": "official"}
+BORN_SOMEWHERE = {
+    "url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace",
+    "valueAddress": {
+        "extension": [
+            {
+                "url": "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code",
+                "valueCoding": {"code": "99999"},
+            }
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "status", "rules"),
+    [
+        ([OFFICIAL], "VALI", set()),
+        ([{**OFFICIAL, "system": DEMO, "type": typed("INS-NIR-DEMO")}, LOCAL], "VALI", set()),
+        ([INS], "VALI", {"fr-core-1", "fr-core-2"}),
+        ([{**BILLED, "use": "official"}], "VALI", {"fr-core-1"}),
+        ([OFFICIAL, {**LOCAL, "use": "official"}], "VALI", {"fr-core-2"}),
+        ([LOCAL], "PROV", set()),
+    ],
+)
+def test_rules_of_fr_core_for_the_ins_without_its_package(
+    validators: dict[str, Validator], identifiers: list[dict[str, Any]], status: str, rules: set[str]
+) -> None:
+    sent = patient(*identifiers, status=status) | {"meta": {"profile": [f"{FR_CORE_INS}|2.2.0"]}}
+    for mode, severity in (("warn", "warning"), ("production", "error")):
+        found = [each for each in validators[mode].validate(sent) if each.rule.startswith("fr-core-")]
+        assert {each.rule for each in found} == rules
+        assert {(each.severity, each.expression, each.profiles) for each in found} <= {
+            (severity, "Patient", (f"{FR_CORE_INS}|2.2.0",))
+        }
+    plain = sent | {"meta": {"profile": [FR_CORE_INS.removesuffix("-ins")]}}
+    assert not [each for each in validators["warn"].validate(plain) if each.rule.startswith("fr-core-")]
+
+
+def test_unknown_place_of_birth_only_warns(validators: dict[str, Validator]) -> None:
+    sent = patient(OFFICIAL, status="VALI") | {"meta": {"profile": [FR_CORE_INS]}}
+    sent["extension"].append(BORN_SOMEWHERE)
+    found = [each for each in validators["production"].validate(sent) if each.rule.startswith("fr-core-")]
+    assert [(each.rule, each.severity) for each in found] == [("fr-core-3", "warning")]
+
+
+def test_known_profile_speaks_for_itself() -> None:
+    registry = DefinitionRegistry()
+    registry.add(
+        {
+            "resourceType": "StructureDefinition",
+            "url": FR_CORE_INS,
+            "kind": "resource",
+            "type": "Patient",
+            "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+            "derivation": "constraint",
+        }
+    )
+    sent = patient(LOCAL, status="VALI") | {"meta": {"profile": [FR_CORE_INS]}}
+    assert Validator(registry, Terminology(registry)).validate(sent) == []
+
+
 @pytest.mark.parametrize(
     "broken",
     [
