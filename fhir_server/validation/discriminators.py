@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_server.conformance import DefinitionRegistry, ElementNode, SnapshotError, split_canonical
+from fhir_server.conformance import ElementNode, SnapshotError, Trees, split_canonical
 from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of
 from fhir_server.spec import primitives
@@ -100,9 +100,7 @@ def _as_list(value: Any) -> list[Any]:
 class Discriminators:
     """Finds what slices say at the paths of their discriminators."""
 
-    def __init__(
-        self, definitions: DefinitionRegistry, terminology: Terminology, profile_check: Callable[[str], Check]
-    ) -> None:
+    def __init__(self, definitions: Trees, terminology: Terminology, profile_check: Callable[[str], Check]) -> None:
         self._definitions = definitions
         self._terminology = terminology
         self._profile_check = profile_check
