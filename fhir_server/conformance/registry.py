@@ -12,7 +12,7 @@ from typing import Any
 
 from fhir_server.conformance.element_tree import ElementNode, build_tree
 from fhir_server.conformance.full_snapshot import snapshot_elements, with_snapshot
-from fhir_server.conformance.narrowing import SnapshotError
+from fhir_server.conformance.narrowing import SnapshotError, Trees
 from fhir_server.conformance.packages import Entry, InstalledPackage, Manifest, PackageLibrary
 from fhir_server.conformance.snapshot import SnapshotBuilder
 from fhir_server.spec import json_format
@@ -179,6 +179,10 @@ class DefinitionRegistry:
         packed = self._library.find(definition.get("url", ""), definition.get("version", ""))
         trees = _TreesOf(self, packed.package if packed else None, others)
         return with_snapshot(definition, trees.build(definition))
+
+    def seen_with(self, others: Mapping[str, dict[str, Any]]) -> Trees:
+        """Returns what is known here with definitions by URL before it; nothing of them is kept here."""
+        return _TreesOf(self, None, others)
 
     def snapshot(self, canonical: str) -> list[dict[str, Any]]:
         """Returns the ElementDefinitions of a StructureDefinition's snapshot, computed from its differential and its

@@ -8,6 +8,7 @@ enumerated: nobody here can say that a code is not in it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 
 from fhir_server.conformance import DefinitionRegistry, SnapshotError, split_canonical
@@ -72,6 +73,7 @@ class Terminology:
         self._registry = registry
         own = ContentSource(registry), PackageSource(registry), CoreSource()
         self.sources: tuple[Source, ...] = (*own, SystemsSource(OWN_RULES), *sources)
+        self._scope: Scope | None = None
         self._code_sets: dict[str, CodeSet | None] = {}
         self._compositions: dict[str, Composition | None] = {}
 
@@ -79,7 +81,15 @@ class Terminology:
         """Returns what checks and searches see: the server's sources alone, and another version where that named is not
         here, which is better than no check.
         """
-        return Scope(self.sources, any_version=True)
+        return self._scope or Scope(self.sources, any_version=True)
+
+    def seen_by(self, scope: Scope) -> Terminology:
+        """Returns the same questions answered by the scope of one request, so also by what clients stored; not to be
+        kept. They raise DefinitionsWanted where the scope has to be completed first.
+        """
+        seen = copy(self)
+        seen._scope, seen._code_sets, seen._compositions = scope, {}, {}
+        return seen
 
     def code_system(self, url: str) -> CodeSystemProvider | None:
         """Returns a code system that is known here, by canonical with or without version; None for others."""

@@ -211,6 +211,62 @@ async def test_resource_of_another_type_than_the_url(client: Client) -> None:
     assert told(answer) == [("error", "type-mismatch", "Observation"), *WRONG_CODE]
 
 
+def stored_profile(url: str, **facts: Any) -> dict[str, Any]:
+    """Returns a profile of Patient that a client might try out."""
+    return {
+        "resourceType": "StructureDefinition",
+        "url": url,
+        "name": "Tried",
+        "status": "draft",
+        "kind": "resource",
+        "abstract": False,
+        "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "derivation": "constraint",
+        "differential": {"element": [{"id": "Patient", "path": "Patient"}]},
+        **facts,
+    }
+
+
+async def test_profile_and_value_set_that_a_client_stored(client: Client, unique: str) -> None:
+    base, url, values = (f"https://example.org/{unique}/{name}" for name in ("base", "tried", "values"))
+    system = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
+    value_set = {
+        "resourceType": "ValueSet",
+        "url": values,
+        "status": "draft",
+        "compose": {"include": [{"system": system, "concept": [{"code": "M"}]}]},
+    }
+    needs_name = {"element": [{"id": "Patient.name", "path": "Patient.name", "min": 1}]}
+    binding = {"strength": "required", "valueSet": values}
+    binds = {"element": [{"id": "Patient.maritalStatus", "path": "Patient.maritalStatus", "binding": binding}]}
+    for resource in (
+        value_set,
+        stored_profile(base, version="1.0", differential=needs_name),
+        stored_profile(url, baseDefinition=base, differential=binds),
+    ):
+        assert (await client.create(resource)).status_code == 201
+    single = PATIENT | {"maritalStatus": {"coding": [{"system": system, "code": "S"}]}}
+    asked = await client.send_resource("POST", f"Patient/$validate?profile={url}", single)
+    assert sorted(told(asked)) == [
+        ("error", "binding-required", "Patient.maritalStatus"),
+        ("error", "cardinality-min", "Patient.name"),
+    ]
+    assert f"({url})" in asked.text
+    sound = PATIENT | {"name": [{"family": "x"}]}
+    assert told(await client.send_resource("POST", f"$validate?mode=create&profile={base}|1.0", sound)) == ALL_OK
+    other = await client.send_resource("POST", f"$validate?profile={base}|2.0", sound)
+    assert_refused(other, 400, "not-supported", rule="profile-unknown")
+
+
+async def test_stored_profile_that_cannot_be_used(client: Client, unique: str) -> None:
+    url = f"https://example.org/{unique}"
+    assert (await client.create(stored_profile(url, baseDefinition=f"{url}/lost"))).status_code == 201
+    answer = await client.send_resource("POST", f"$validate?profile={url}", PATIENT)
+    [issue] = assert_refused(answer, 400, "not-supported", rule="profile-unusable")
+    assert f"{url}/lost" in issue["diagnostics"]
+
+
 async def test_entries_of_a_batch(client: Client) -> None:
     answer = await client.bundle(
         {"request": {"method": "POST", "url": "Patient/$validate"}, "resource": WRONG},
