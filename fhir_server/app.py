@@ -23,6 +23,7 @@ from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.stated_policy import with_policy
+from fhir_server.interactions.stored_concepts import StoredConcepts
 from fhir_server.interactions.stored_definitions import StoredDefinitions
 from fhir_server.interactions.terminology_capabilities import build_terminology_capabilities
 from fhir_server.interactions.turnstile import Turnstile
@@ -174,6 +175,8 @@ def _repository(
     async def read(patients: Sequence[str]) -> list[Record | None]:
         return await read_records(patients, Reader(store, search_parameters, settings.query_timeout_ms))
 
+    stored = StoredDefinitions(store, search_parameters, settings.query_timeout_ms)
+    search_parameters.stored_concepts = StoredConcepts(stored, terminology)
     return Repository(
         store=store,
         conditions=Batches(look_up),
@@ -183,7 +186,7 @@ def _repository(
         search_parameters=search_parameters,
         conformance=definitions,
         terminology=terminology,
-        definitions=StoredDefinitions(store, search_parameters, settings.query_timeout_ms),
+        definitions=stored,
         watch=ParameterWatch(store, search_parameters, delay_s=settings.parameter_delay_ms / 1000),
         page_key=(settings.page_key or secrets.token_hex(32)).encode(),
         turnstile=Turnstile(),

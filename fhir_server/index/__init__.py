@@ -3,7 +3,7 @@
 See `README.md` beside this file.
 """
 
-from fhir_server.index.concepts import Concepts
+from fhir_server.index.concepts import Concepts, StoredConcepts, named_code
 from fhir_server.index.definition import check_definition, usable_definitions
 from fhir_server.index.entries import FIELDS, Condition, any_of
 from fhir_server.index.fingerprint import INDEX_VERSION
@@ -11,8 +11,10 @@ from fhir_server.index.indexer import MONGODB_INDEXES, Indexer
 from fhir_server.index.modifiers import NEGATIONS, modifiers_of
 from fhir_server.index.parameter import SearchParameter, ValueContext
 from fhir_server.index.registry import TYPES, SearchParameterRegistry
+from fhir_server.index.token import CODED
 
 __all__ = [
+    "CODED",
     "FIELDS",
     "INDEX_VERSION",
     "MONGODB_INDEXES",
@@ -23,9 +25,11 @@ __all__ = [
     "Indexer",
     "SearchParameter",
     "SearchParameterRegistry",
+    "StoredConcepts",
     "ValueContext",
     "any_of",
     "check_definition",
     "modifiers_of",
+    "named_code",
     "usable_definitions",
 ]

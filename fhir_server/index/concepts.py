@@ -31,6 +31,16 @@ class Concepts(Protocol):
         """
 
 
+class StoredConcepts(Protocol):
+    """The same, with what clients stored; each answer is read anew."""
+
+    async def members(self, value_set: str) -> Mapping[str, Collection[str]] | None:
+        """Returns what `Concepts.members` does."""
+
+    async def related(self, system: str, code: str, *, above: bool) -> Collection[str] | None:
+        """Returns what `Concepts.related` does."""
+
+
 def value_set_codes(value_set: str, context: ValueContext) -> Mapping[str, Collection[str]]:
     """Returns the codes of a value set by system. Raises InvalidContent where they are not known here."""
     codes = context.concepts.members(value_set) if context.concepts else None
@@ -50,8 +60,24 @@ def related_codes(
 ) -> Mapping[str, Collection[str]]:
     """Returns the codes that `:above` or `:below` of `system|code` stand for, by system.
 
-    The system may be left out where the parameter's codes are of one system only. Raises InvalidContent for anything
-    else, and where the system or the code is not known here.
+    Raises InvalidContent as `named_code` does, and where the system or the code is not known here.
+    """
+    system, code = named_code(parameter, modifier, parts)
+    codes = context.concepts.related(system, code, above=modifier == "above") if context.concepts else None
+    if codes is None:
+        raise InvalidContent(
+            f"`{code}` of `{system}` is not known here: `:{modifier}` needs the codes of the system.",
+            f"`{code}` de `{system}` n'est pas connu ici : `:{modifier}` demande les codes du système.",
+            rule="code-unknown",
+        )
+    return {system: codes}
+
+
+def named_code(parameter: SearchParameter, modifier: str, parts: list[str]) -> tuple[str, str]:
+    """Returns system and code of the value of `:above` or `:below`.
+
+    The system may be left out where the parameter's codes are of one system only; raises InvalidContent for anything
+    else.
     """
     if len(parts) == 1 and len(parameter.systems) == 1:
         parts = [*parameter.systems, *parts]
@@ -62,12 +88,4 @@ def related_codes(
             f"`{parameter.code}:{modifier}={written}` n'est pas `système|code`.",
             rule="token-hierarchy-invalid",
         )
-    system, code = parts
-    codes = context.concepts.related(system, code, above=modifier == "above") if context.concepts else None
-    if codes is None:
-        raise InvalidContent(
-            f"`{code}` of `{system}` is not known here: `:{modifier}` needs the codes of the system.",
-            f"`{code}` de `{system}` n'est pas connu ici : `:{modifier}` demande les codes du système.",
-            rule="code-unknown",
-        )
-    return {system: codes}
+    return parts[0], parts[1]

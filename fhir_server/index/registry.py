@@ -15,6 +15,7 @@ from typing import Any
 
 from fhir_server.errors import NotSupported
 from fhir_server.index import composite, special, token, words
+from fhir_server.index.concepts import StoredConcepts
 from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, repeats_inside, targets_of
 from fhir_server.index.fingerprint import fingerprint, stamp_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
@@ -41,8 +42,11 @@ class SearchParameterRegistry:
     """The search parameters of every resource type: R4's, and those that the content and clients add.
 
     `rows` are as in the table `search_parameters`; a later one for the same type and code replaces an earlier one.
-    `shipped` are the SearchParameter resources of the content.
+    `shipped` are the SearchParameter resources of the content. `stored_concepts`, set where there is a store, answers
+    what `context.concepts` does and knows what clients stored.
     """
+
+    stored_concepts: StoredConcepts | None = None
 
     def __init__(
         self,

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 
 NEGATIONS = frozenset({"not", "not-in"})
+CODED = frozenset({"in", "not-in", "above", "below"})
+"""Modifiers that stand for codes which the terminology knows."""
 """Modifiers whose condition the caller negates, for all values at once."""
 MODIFIERS = frozenset({"missing", "text", "in", "above", "below", "of-type"}) | NEGATIONS
 PREFIXES: frozenset[str] = frozenset()

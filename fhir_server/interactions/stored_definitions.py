@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from fhir_server.errors import TooCostly
 from fhir_server.index import SearchParameterRegistry
 from fhir_server.search import Reader, parse_search
 from fhir_server.search.page import found
 from fhir_server.spec.json_format import decode_trusted
 from fhir_server.store import BODY, Batches, ResourceStore
+from fhir_server.terminology import DefinitionsWanted, StoredSource
 from fhir_server.terminology.code_systems import CodeSystemContent
 from fhir_server.terminology.sources import Key, Resource
 
@@ -27,6 +30,10 @@ MOST_BYTES_KEPT = 4 << 20
 MOST_CONCEPT_MAPS = 100
 """Concept maps that one code system is translated by."""
 
+MOST_ROUNDS = 30
+"""How often the engine is run again for what it misses: how deep value sets may import each other, and some more."""
+
+T = TypeVar("T")
 _Version = tuple[str, str, int]
 
 
@@ -59,6 +66,31 @@ class StoredDefinitions:
             *(self._batches_of(each).submit(urls[each], weight=len(urls[each])) for each in urls)
         )
         return [definition for definitions in read for definition in definitions]
+
+    async def read_value_set(self, id_: str) -> Resource | None:
+        """Returns the ValueSet of that id, None where there is none."""
+        version = await self._store.read("ValueSet", id_)
+        return None if version is None else version.resource
+
+    async def supply(self, work: Callable[[StoredSource], T]) -> T:
+        """Returns what `work` returns with what is stored of all that it asks for; it is run again for each new part.
+
+        Raises TooCostly after MOST_ROUNDS, and what `work` raises.
+        """
+        stored = StoredSource()
+        for _ in range(MOST_ROUNDS):
+            try:
+                return work(stored)
+            except DefinitionsWanted as wanted:
+                keys = wanted.keys
+            found = await self.read(keys)
+            systems = [each.code_system for each in found if each.code_system is not None]
+            stored.add(keys, [each.resource for each in found], systems)
+        raise TooCostly(
+            f"Value sets import each other more than {MOST_ROUNDS} deep here: name the codes closer to the value set.",
+            f"Les jeux de valeurs s’incluent ici sur plus de {MOST_ROUNDS} niveaux : nommez les codes plus haut.",
+            rule="value-set-depth",
+        )
 
     async def concept_maps(self, systems: Collection[str], *, by_target: bool = False) -> list[Resource]:
         """Returns the ConceptMaps with a group from one of the code systems, or into one of them; at most 100."""

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/resource-operation-validate.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from fhir_server.errors import FhirError
@@ -22,18 +22,16 @@ def issues_of_type(resource: dict[str, Any], resource_type: str | None) -> list[
     return [] if resource_type is None else _refusals(lambda: check_resource(resource, resource_type, None))
 
 
-async def issues_of_create(
-    repository: Repository, resource_type: str | None, resource: dict[str, Any], profiles: Sequence[str]
-) -> list[Issue]:
-    """Returns the findings of a create of `resource`, and of `profiles` besides those that it claims."""
+async def issues_of_create(repository: Repository, resource_type: str | None, resource: dict[str, Any]) -> list[Issue]:
+    """Returns the findings of a create of `resource`."""
     found = issues_of_type(resource, resource_type)
-    return found + await _issues(repository, WriteRequest("POST", _type(resource), resource=resource), profiles)
+    return found + await _issues(repository, WriteRequest("POST", _type(resource), resource=resource))
 
 
 async def issues_of_update(
-    repository: Repository, resource_type: str, id_: str, resource: dict[str, Any], profiles: Sequence[str]
+    repository: Repository, resource_type: str, id_: str, resource: dict[str, Any]
 ) -> list[Issue]:
-    """Returns the findings of an update of `resource_type/id_` with `resource`, and of `profiles` besides.
+    """Returns the findings of an update of `resource_type/id_` with `resource`.
 
     Among them is a warning where the resource names a version that is no longer the current one, and a note where
     there is nothing to update yet.
@@ -42,7 +40,7 @@ async def issues_of_update(
         lambda: check_resource(resource, resource_type, id_),
         lambda: refuse_subsetted(resource),
     )
-    found += await _issues(repository, WriteRequest("PUT", resource_type, id_, resource), profiles)
+    found += await _issues(repository, WriteRequest("PUT", resource_type, id_, resource))
     return found + await _beside_current(repository, resource_type, id_, resource)
 
 
@@ -62,15 +60,13 @@ async def issues_of_delete(repository: Repository, resource_type: str, id_: str)
     ]
 
 
-async def _issues(repository: Repository, request: WriteRequest, profiles: Sequence[str]) -> list[Issue]:
+async def _issues(repository: Repository, request: WriteRequest) -> list[Issue]:
     resource = request.resource or {}
     if not _type(resource):
         return repository.validator.validate(resource)
     written = frozenset({(request.resource_type, request.id_)}) if request.id_ else frozenset()
     [found] = await find_issues(repository, [request], written)
-    # A profile that is asked for by name is not a matter of the policy: all its findings are told, as they are.
-    asked = repository.validator.validate(resource, profiles=profiles) if profiles else []
-    return found + [issue for issue in asked if set(profiles) & set(issue.profiles) and issue not in found]
+    return found
 
 
 async def _beside_current(

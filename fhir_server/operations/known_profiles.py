@@ -19,24 +19,22 @@ def check_known(validator: Validator, canonical: str, resource_type: str | None 
 
     The refusal names the profiles of `resource_type`, or the nearest of all.
     """
-    fault = validator.profile_fault(canonical)
-    if fault is None:
-        return
     named = canonical[:LONGEST_NAMED]
-    english, french = _known(validator, named, resource_type)
-    if fault:
+    if not validator.knows(canonical):
+        english, french = _known(validator, named, resource_type)
         raise NotSupported(
-            f"The profile `{named}` cannot be used: {fault}{english}",
-            f"Le profil `{named}` est inutilisable : {fault}{french}",
+            f"The profile `{named}` is not known here, so nothing can be checked against it: profiles come from the"
+            f" content, from packages (`fhir-server package install`) and from what clients stored.{english}",
+            f"Le profil `{named}` n'est pas connu ici ; rien ne peut être vérifié selon lui : les profils viennent du"
+            f" contenu, des paquets (`fhir-server package install`) et de ce que des clients ont déposé.{french}",
+            rule="profile-unknown",
+        )
+    if (error := validator.snapshot_error(canonical)) is not None:
+        raise NotSupported(
+            f"The profile `{named}` cannot be used: {error.english}",
+            f"Le profil `{named}` est inutilisable : {error.french}",
             rule="profile-unusable",
         )
-    raise NotSupported(
-        f"The profile `{named}` is not known here, so nothing can be checked against it: profiles come from the"
-        f" content and from packages (`fhir-server package install`).{english}",
-        f"Le profil `{named}` n'est pas connu ici ; rien ne peut être vérifié selon lui : les profils viennent du"
-        f" contenu et des paquets (`fhir-server package install`).{french}",
-        rule="profile-unknown",
-    )
 
 
 def _known(validator: Validator, canonical: str, resource_type: str | None) -> tuple[str, str]:

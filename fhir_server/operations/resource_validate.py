@@ -14,7 +14,7 @@ from fhir_server.errors import InvalidContent
 from fhir_server.interactions.read import read
 from fhir_server.operations.expected_write import issues_of_create, issues_of_delete, issues_of_type, issues_of_update
 from fhir_server.operations.invocation import Invocation
-from fhir_server.operations.known_profiles import check_known
+from fhir_server.operations.nominated_profile import issues_of_profile
 from fhir_server.operations.operation import HL7, Operation, Parameter
 from fhir_server.outcome import Issue, build_outcome
 
@@ -27,22 +27,22 @@ async def run(invocation: Invocation) -> dict[str, Any]:
 
 
 async def _find_issues(invocation: Invocation) -> list[Issue]:
-    repository, mode = invocation.repository, _mode(invocation)
+    repository, mode, id_ = invocation.repository, _mode(invocation), invocation.id_
     if mode == "delete":
-        return await issues_of_delete(repository, invocation.resource_type or "", invocation.id_ or "")
+        return await issues_of_delete(repository, invocation.resource_type or "", id_ or "")
     resource = await _resource(invocation, mode)
-    profiles = _profiles(invocation, resource)
+    profile: str | None = invocation.inputs.one("profile")
+    asked = [] if profile is None else await issues_of_profile(invocation, resource, profile)
     if resource.get("resourceType") == "Bundle":
         await repository.turnstile.passed()
     if mode == "update":
-        return await issues_of_update(
-            repository, invocation.resource_type or "", invocation.id_ or "", resource, profiles
-        )
-    if mode == "create":
-        return await issues_of_create(repository, invocation.resource_type, resource, profiles)
-    return issues_of_type(resource, invocation.resource_type) + repository.validator.validate(
-        resource, profiles=profiles
-    )
+        found = await issues_of_update(repository, invocation.resource_type or "", id_ or "", resource)
+    elif mode == "create":
+        found = await issues_of_create(repository, invocation.resource_type, resource)
+    else:
+        found = issues_of_type(resource, invocation.resource_type) + repository.validator.validate(resource)
+    # A profile that is asked for by name is not a matter of the policy: all its findings are told, as they are.
+    return found + [issue for issue in asked if issue not in found]
 
 
 def _mode(invocation: Invocation) -> str | None:
@@ -92,14 +92,6 @@ async def _resource(invocation: Invocation, mode: str | None) -> dict[str, Any]:
     return version.resource or {}
 
 
-def _profiles(invocation: Invocation, resource: dict[str, Any]) -> tuple[str, ...]:
-    profile: str | None = invocation.inputs.one("profile")
-    if profile is None:
-        return ()
-    check_known(invocation.repository.validator, profile, str(resource.get("resourceType", "")))
-    return (profile,)
-
-
 OPERATION = Operation(
     canonical=f"{HL7}Resource-validate",
     code="validate",
@@ -107,4 +99,5 @@ OPERATION = Operation(
     run=run,
     parameters=(Parameter("resource", "Resource"), Parameter("mode", "code"), Parameter("profile", "uri")),
     subject="resource",
+    is_judge=True,
 )

@@ -7,19 +7,15 @@ Bases and profiles of types may be the server's own, those of packages, or what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from fhir_server.conformance import SnapshotError, split_canonical
-from fhir_server.conformance.packages import version_key
-from fhir_server.errors import InvalidContent, InvalidResource, ResourceNotFound, TooCostly
+from fhir_server.conformance import SnapshotError
+from fhir_server.errors import InvalidContent, InvalidResource, ResourceNotFound
 from fhir_server.interactions.read import read
 from fhir_server.interactions.repository import Repository
 from fhir_server.operations.invocation import Invocation
 from fhir_server.operations.operation import HL7, Operation, Parameter
-
-MOST_DEFINITIONS = 100
-"""How many stored definitions one snapshot may need; more are no profile, but an attempt to keep the server busy."""
+from fhir_server.operations.stored_profiles import definitions_needed, find_stored
 
 FACTS_OF_R4 = {"resourceType": "StructureDefinition", "version": "4.0.1", "status": "unknown", "fhirVersion": "4.0.1"}
 """What rows of R4's tables say by being there, and the status, which they do not hold."""
@@ -40,7 +36,7 @@ async def run(invocation: Invocation) -> dict[str, Any]:
         raise InvalidResource(
             "The StructureDefinition is not valid.", "La StructureDefinition n'est pas valide.", issues=errors
         )
-    others = await _stored_definitions(repository, definition)
+    others = await definitions_needed(repository, definition)
     try:
         return repository.conformance.with_snapshot(definition, others)
     except SnapshotError as error:
@@ -73,7 +69,7 @@ async def _definition(invocation: Invocation) -> dict[str, Any]:
     known = invocation.repository.conformance.find(url)
     if known is not None and "kind" in known:
         return known
-    found = await _find_stored(invocation.repository, url)
+    found = await find_stored(invocation.repository, url)
     if found is None:
         raise ResourceNotFound(
             f"No StructureDefinition `{url}` is known here.",
@@ -92,46 +88,6 @@ def _checked(sent: dict[str, Any]) -> dict[str, Any]:
             rule="snapshot-input",
         )
     return sent
-
-
-async def _find_stored(repository: Repository, canonical: str) -> dict[str, Any] | None:
-    """Returns the newest of what clients stored under a canonical; None where there is nothing in that version."""
-    url, version = split_canonical(canonical)
-    rows = [each.resource for each in await repository.definitions.read([("StructureDefinition", url)])]
-    fitting = [row for row in rows if version in ("", row.get("version"))]
-    return max(fitting, key=lambda row: version_key(row.get("version", "")), default=None)
-
-
-async def _stored_definitions(repository: Repository, definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns, by URL, the stored definitions that a snapshot of `definition` needs and the server has not itself."""
-    found: dict[str, dict[str, Any]] = {}
-    asked: set[str] = set()
-    left = list(_named(definition))
-    while left:
-        canonical = left.pop()
-        if canonical in asked or repository.conformance.find(canonical) is not None:
-            continue
-        asked.add(canonical)
-        if len(asked) > MOST_DEFINITIONS:
-            raise TooCostly(
-                f"This definition refers to more than {MOST_DEFINITIONS} stored ones.",
-                f"Cette définition renvoie à plus de {MOST_DEFINITIONS} définitions enregistrées.",
-                rule="snapshot-depth",
-            )
-        stored = await _find_stored(repository, canonical)
-        if stored is not None:
-            found[split_canonical(canonical)[0]] = stored
-            left.extend(_named(stored))
-    return found
-
-
-def _named(definition: dict[str, Any]) -> Iterator[str]:
-    """Yields the canonicals whose elements a snapshot may walk into."""
-    if "baseDefinition" in definition:
-        yield definition["baseDefinition"]
-    for element in definition.get("differential", {}).get("element", ()):
-        for entry in element.get("type", ()):
-            yield from entry.get("profile", ())
 
 
 OPERATION = Operation(

@@ -2,8 +2,8 @@
 
 https://hl7.org/fhir/R4/terminology-service.html
 
-The engine does not wait for a database. `evaluate` runs it; where it misses something that may be stored, reads that
-and runs it again.
+The engine does not wait for a database. `evaluate` runs it; where it misses something that may be stored, that is read
+and it runs again.
 """
 
 from __future__ import annotations
@@ -12,17 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from fhir_server.conformance import split_canonical
-from fhir_server.errors import InvalidContent, TooCostly
+from fhir_server.errors import InvalidContent
 from fhir_server.operations.invocation import Invocation
 from fhir_server.operations.operation import Parameter
-from fhir_server.terminology import DefinitionsWanted, Scope, StoredSource
+from fhir_server.terminology import Scope, StoredSource
 from fhir_server.terminology.sources import ResourceSource
 from fhir_server.terminology.versions import version_rules
 
 T = TypeVar("T")
-
-MOST_ROUNDS = 30
-"""How often the engine is run again for what it misses: how deep value sets may import each other, and some more."""
 
 SCOPE_PARAMETERS = (
     Parameter("tx-resource", "Resource", repeats=True),
@@ -53,32 +50,23 @@ async def evaluate(
     """
     inputs = invocation.inputs
     sent = ResourceSource([*_tx_resources(invocation), *resources])
-    stored = StoredSource()
     rules = version_rules(
         inputs.all("system-version"), inputs.all("force-system-version"), inputs.all("check-system-version")
     )
     value_set_versions = dict(split_canonical(each) for each in inputs.all("default-valueset-version"))
     repository = invocation.repository
-    for _ in range(MOST_ROUNDS):
+
+    def scoped(stored: StoredSource) -> T:
         scope = Scope(
             [sent, stored, *repository.terminology.sources],
             rules=rules,
             value_set_versions=value_set_versions,
             supplements=inputs.all("useSupplement"),
         )
-        try:
-            scope.require_supplements()
-            return work(scope)
-        except DefinitionsWanted as wanted:
-            keys = wanted.keys
-        found = await repository.definitions.read(keys)
-        systems = [each.code_system for each in found if each.code_system is not None]
-        stored.add(keys, [each.resource for each in found], systems)
-    raise TooCostly(
-        f"Value sets import each other more than {MOST_ROUNDS} deep here: name the codes closer to the value set.",
-        f"Les jeux de valeurs s’incluent ici sur plus de {MOST_ROUNDS} niveaux : nommez les codes plus près du jeu.",
-        rule="value-set-depth",
-    )
+        scope.require_supplements()
+        return work(scope)
+
+    return await repository.definitions.supply(scoped)
 
 
 def _tx_resources(invocation: Invocation) -> list[dict[str, Any]]:

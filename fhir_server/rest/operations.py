@@ -18,7 +18,8 @@ from fhir_server.rest.negotiation import Preferences
 _SOUND = {"resourceType": "Basic", "code": {"text": "-"}}
 
 METHODS = ("GET", "HEAD", "POST")
-_TX_RESOURCE = re.compile(r"Parameters\.parameter\[(\d+)\]\.resource\.").match
+_DEFINITIONS = ("tx-resource", "valueSet", "codeSystem")
+_RESOURCE_SENT = re.compile(r"Parameters\.parameter\[(\d+)\]\.resource\.").match
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ async def operate(endpoint: Endpoint, call: Call) -> Result:
 def judges_its_body(segments: Sequence[str]) -> bool:
     """True for an operation that tells what is wrong with any body, so also with one that is no resource."""
     try:
-        return bool(_find(segments)[0].subject)
+        return _find(segments)[0].is_judge
     except FhirError:
         return False
 
@@ -205,8 +206,8 @@ def _refuse_errors(issues: list[Issue]) -> None:
 
 def _may_be_newer(issue: Issue, body: dict[str, Any]) -> bool:
     """True for a code that R4's bindings do not know, or an extension in a place that R4 does not give it, inside a
-    `tx-resource`: clients of terminology services send definitions of later versions of FHIR, such as R5's filter
-    operator `child-of`.
+    definition that came along: clients of terminology services send those of later versions of FHIR, such as R5's
+    filter operator `child-of`.
     """
-    place = _TX_RESOURCE(issue.expression) if issue.code in ("code-invalid", "extension") else None
-    return place is not None and body["parameter"][int(place[1])]["name"] == "tx-resource"
+    place = _RESOURCE_SENT(issue.expression) if issue.code in ("code-invalid", "extension") else None
+    return place is not None and body["parameter"][int(place[1])].get("name") in _DEFINITIONS

@@ -6,7 +6,7 @@ fields that are not in the index document: `_id` and `at`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.index import TYPES, Condition, any_of
@@ -116,6 +116,8 @@ def _is_joined(parts: Iterable[Asked]) -> bool:
 
 def _value_condition(clause: Clause, text: str, prefix: str, registry: SearchParameterRegistry) -> Condition:
     parameter, context = clause.parameter, registry.context
+    if clause.concepts is not None:
+        context = replace(context, concepts=clause.concepts)
     if parameter.code == "_id":
         return Condition(others=({"_id": unescape(text)},))
     if parameter.code == "_lastUpdated":

@@ -16,13 +16,13 @@ https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.htm
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fhir_server.index import NEGATIONS
 
 if TYPE_CHECKING:
-    from fhir_server.index import Condition, SearchParameter
+    from fhir_server.index import Concepts, Condition, SearchParameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,15 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One `code[:modifier]=value,value`: any of the values has to match."""
+    """One `code[:modifier]=value,value`: any of the values has to match.
+
+    `concepts` is what the terminology answered about its values, where that was looked up.
+    """
 
     parameter: SearchParameter
     values: tuple[Value, ...]
     modifier: str | None = None
+    concepts: Concepts | None = field(default=None, compare=False)
 
     @property
     def is_negated(self) -> bool:

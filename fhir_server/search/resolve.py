@@ -16,6 +16,7 @@ from fhir_server.errors import InvalidContent
 from fhir_server.index import Condition, any_of
 from fhir_server.index.entries import capped
 from fhir_server.search.canonicals import is_canonical, is_literal, references_to, referred_to
+from fhir_server.search.coded import is_coded, looked_up
 from fhir_server.search.contained import inside, ways_into, whole_keys
 from fhir_server.search.criteria import All, Chain, Clause, Criterion, Either, Member, Not, Resolved, ReverseChain
 from fhir_server.search.hierarchies import is_hierarchical, widened
@@ -37,7 +38,7 @@ async def resolve(
 
     Raises what `Reader.query` and `Reader.find` do.
     """
-    if all(type(each) is Clause and not is_hierarchical(each) for each in criteria):
+    if all(type(each) is Clause and not (is_hierarchical(each) or is_coded(each, reader)) for each in criteria):
         return tuple(criteria)
     lookup = _Lookup(resource_type, reader, counting, field)
     return tuple(await asyncio.gather(*(lookup.known(each) for each in criteria)))
@@ -57,6 +58,8 @@ class _Lookup:
         match criterion:
             case Clause() if is_hierarchical(criterion):
                 return await widened(criterion, self._reader)
+            case Clause() if is_coded(criterion, self._reader):
+                return await looked_up(criterion, self._reader)
             case Chain():
                 return await self._chain(criterion)
             case ReverseChain():

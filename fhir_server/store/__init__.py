@@ -6,7 +6,8 @@ Its package README says how it is built; the documents' shapes are in `collectio
 from fhir_server.store.background import end_tasks
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
-from fhir_server.store.codec import json_of
+from fhir_server.store.closures import ClosureTable, Link
+from fhir_server.store.codec import json_of, json_to_keep
 from fhir_server.store.collections import BODY
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.store.gathering import Branch, Gathered
@@ -22,6 +23,7 @@ __all__ = [
     "Branch",
     "Change",
     "Claim",
+    "ClosureTable",
     "Create",
     "Delete",
     "EmbeddedMongod",
@@ -36,12 +38,14 @@ __all__ = [
     "Jobs",
     "Key",
     "LeaseLost",
+    "Link",
     "ResourceStore",
     "StoredVersion",
     "Update",
     "WriteConflict",
     "end_tasks",
     "json_of",
+    "json_to_keep",
     "new_job_id",
     "open_store",
 ]

@@ -8,7 +8,7 @@
      patient: "p1", date: ISODate("2026-02-28T00:00:00Z"), k: ["code:75626-2", "subject=Patient/p1"], …}
 
 `v` is the version, `at` its instant (meta.lastUpdated), `m` the HTTP verb that made it. `json` is `resource` as it is
-sent: answers are put together from it, undecoded; it is absent where it would be over 1 MiB (`units.LARGEST_JSON`), or
+sent: answers are put together from it, undecoded; it is absent where it would be over 1 MiB (`codec.LARGEST_JSON`), or
 was written by an older server. The rest is the index document, which the package `index` describes, and whose keys
 are given to the store as `indexes`.
 
@@ -46,6 +46,13 @@ it, `key` (which one job only may have) and `token` (who has taken it) are gone 
 
     {_id: {job: "5c0f…", name: "result", piece: 0}, data: BinData(0, "…"), patients: ["p1"], expires: …}
 
+`closures` and `closures.versions`: closure tables of clients by their name, and what each version of them added. `run`
+is another one each time that a table begins anew.
+
+    {_id: "patient-problems", run: "5f3c0a…"}
+    {_id: {run: "5f3c0a…", version: 3}, name: "patient-problems", concepts: [["http://snomed.info/sct", "22298006"]],
+     links: [["http://snomed.info/sct", "22298006", "128599005"]]}
+
 `meta`: the version of this very layout, the types that have a collection of current versions (a type stands there
 before its first resource is written), and what each type's resources are indexed by (`index_state`).
 
@@ -77,6 +84,8 @@ IndexKeys: TypeAlias = "Sequence[tuple[str, int]]"
 CLAIMS = "claims"
 JOBS = "jobs"
 JOB_CONTENTS = "jobs.contents"
+CLOSURES = "closures"
+CLOSURE_VERSIONS = "closures.versions"
 META = "meta"
 TYPES = "types"
 HISTORY_SUFFIX = ".history"
@@ -201,6 +210,7 @@ _INDEXES_OF_OTHERS: dict[str, tuple[dict[str, Any], ...]] = {
         {"key": {"r": 1}, "name": "r"},
         {"key": {"expires": 1}, "name": "expires", "expireAfterSeconds": 0, "sparse": True},
     ),
+    CLOSURE_VERSIONS: ({"key": {"name": 1, "_id": 1}, "name": "name"},),
     JOB_CONTENTS: (
         {"key": {"patients": 1}, "name": "patients"},
         {"key": {"expires": 1}, "name": "expires", "expireAfterSeconds": 0},

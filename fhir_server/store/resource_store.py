@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo.errors import PyMongoError
 
 from fhir_server.store.amendments import amend
+from fhir_server.store.closures import Closures
 from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.collections import Collections
 from fhir_server.store.commit import Commits
@@ -60,6 +61,7 @@ class ResourceStore:
         self.coming_transactions = self._commits.coming_transactions
         self.jobs = Jobs(self.database, self.collections)
         self.job_contents = JobContents(self.database, self.collections)
+        self.closures = Closures(self.database, self.collections)
         self.erasure = Erasure(self.database, known)
 
     async def start(self) -> str:

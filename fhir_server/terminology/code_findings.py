@@ -114,7 +114,8 @@ def unknown_system(
             f" Versions connues : {listed}",
             place,
         )
-    named = system if is_absolute(system) else f"'{system}'"
+    # HL7's suite has the URL of a Coding's system as it is, and any other in quotes.
+    named = system if place == "Coding.system" and is_absolute(system) else f"'{system}'"
     return finding(
         severity,
         "not-found",

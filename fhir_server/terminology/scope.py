@@ -38,6 +38,11 @@ class StoredSource:
         self._resources: list[Resource] = []
         self._code_systems: dict[str, list[CodeSystemProvider]] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing that was looked for is stored."""
+        return not self._resources
+
     def add(self, keys: Iterable[Key], resources: Sequence[Resource], code_systems: Sequence[CodeSystemProvider]) -> None:
         """Adds what the store has of `keys`: each resource, and of each CodeSystem that is no supplement its codes."""
         self.known.update(keys)

@@ -8,6 +8,7 @@ enumerated: nobody here can say that a code is not in it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 
 from fhir_server.conformance import DefinitionRegistry, SnapshotError, split_canonical
@@ -72,6 +73,7 @@ class Terminology:
         self._registry = registry
         own = ContentSource(registry), PackageSource(registry), CoreSource()
         self.sources: tuple[Source, ...] = (*own, SystemsSource(OWN_RULES), *sources)
+        self._scope: Scope | None = None
         self._code_sets: dict[str, CodeSet | None] = {}
         self._compositions: dict[str, Composition | None] = {}
 
@@ -79,7 +81,15 @@ class Terminology:
         """Returns what checks and searches see: the server's sources alone, and another version where that named is not
         here, which is better than no check.
         """
-        return Scope(self.sources, any_version=True)
+        return self._scope or Scope(self.sources, any_version=True)
+
+    def seen_by(self, scope: Scope) -> Terminology:
+        """Returns the same questions answered by the scope of one request, so also by what clients stored; not to be
+        kept. They raise DefinitionsWanted where the scope has to be completed first.
+        """
+        seen = copy(self)
+        seen._scope, seen._code_sets, seen._compositions = scope, {}, {}
+        return seen
 
     def code_system(self, url: str) -> CodeSystemProvider | None:
         """Returns a code system that is known here, by canonical with or without version; None for others."""
@@ -158,14 +168,20 @@ class Terminology:
 
     def _list(self, canonical: str) -> CodeSet | None:
         composition = self._compose(canonical)
-        if composition is None or not composition.is_closed:
-            return None
-        codes: dict[str, dict[str, str]] = {}
-        try:
-            for number, member in enumerate(composition.members()):
-                if number >= MOST_CODES:
-                    return None
-                codes.setdefault(member.system, {}).setdefault(member.code, member.display)
-        except FhirError:
-            return None
-        return CodeSet(split_canonical(canonical)[0], codes)
+        codes = None if composition is None else list_codes(composition)
+        return None if codes is None else CodeSet(split_canonical(canonical)[0], codes)
+
+
+def list_codes(composition: Composition) -> dict[str, dict[str, str]] | None:
+    """Returns codes and displays by system; None where they cannot all be listed, or are more than MOST_CODES."""
+    if not composition.is_closed:
+        return None
+    codes: dict[str, dict[str, str]] = {}
+    try:
+        for number, member in enumerate(composition.members()):
+            if number >= MOST_CODES:
+                return None
+            codes.setdefault(member.system, {}).setdefault(member.code, member.display)
+    except FhirError:
+        return None
+    return codes

@@ -12,15 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_server.conformance import DefinitionRegistry, ElementNode, SnapshotError, split_canonical
+from fhir_server.conformance import ElementNode, SnapshotError, Trees, split_canonical
 from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of
 from fhir_server.spec import primitives
 from fhir_server.terminology import Terminology
-from fhir_server.validation.bindings import binding_check
+from fhir_server.validation.bindings import BINDABLE, Binding, binding_check
 from fhir_server.validation.findings import Check, Context
 from fhir_server.validation.patterns import coding_matcher, described, is_coding_pattern, is_subset, stated
 from fhir_server.validation.references import target_type_of
+from fhir_server.validation.value_set_tests import ValueSetTest
 
 _STEP = re.compile(
     r"\$this|(?P<function>resolve|extension|ofType|as)\((?P<argument>[^)]*)\)|(?P<name>[A-Za-z][A-Za-z0-9]*)"
@@ -99,9 +100,7 @@ def _as_list(value: Any) -> list[Any]:
 class Discriminators:
     """Finds what slices say at the paths of their discriminators."""
 
-    def __init__(
-        self, definitions: DefinitionRegistry, terminology: Terminology, profile_check: Callable[[str], Check]
-    ) -> None:
+    def __init__(self, definitions: Trees, terminology: Terminology, profile_check: Callable[[str], Check]) -> None:
         self._definitions = definitions
         self._terminology = terminology
         self._profile_check = profile_check
@@ -141,13 +140,11 @@ class Discriminators:
     def _bound(self, node: ElementNode) -> Expectation | None:
         binding = node.definition.get("binding", {})
         codes = node.type_codes
-        if binding.get("strength") != "required" or len(codes) != 1 or "valueSet" not in binding:
+        if binding.get("strength") != "required" or len(codes) != 1 or codes[0] not in BINDABLE:
             return None
-        code_set = self._terminology.codes(binding["valueSet"])
-        if code_set is None:
-            return None
-        check = binding_check(code_set, codes[0])
-        return Expectation(lambda value, context: check(value, context) is None, code_set.canonical)
+        test = ValueSetTest(binding["valueSet"], self._terminology)
+        check = binding_check(test, codes[0], Binding(binding["valueSet"], "required"))
+        return Expectation(lambda value, context: check(value, context) is None, split_canonical(test.canonical)[0])
 
     def _child(self, node: ElementNode, step: Step) -> ElementNode | None:
         if step.function in ("ofType", "as"):

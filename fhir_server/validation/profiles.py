@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fhir_server.conformance import DefinitionRegistry, ElementNode, SnapshotError, split_canonical
+from fhir_server.conformance import ElementNode, SnapshotError, Trees, split_canonical
 from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of
 from fhir_server.fhirpath.code import Code
@@ -19,7 +19,7 @@ from fhir_server.spec import primitives
 from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation import references
-from fhir_server.validation.bindings import BINDABLE, binding_check
+from fhir_server.validation.bindings import bindings_check, bindings_of
 from fhir_server.validation.discriminators import Discriminators, parse_steps, type_reader
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.invariants import Invariants
@@ -38,8 +38,6 @@ from fhir_server.validation.target_profiles import aggregation_check, target_pro
 TYPE_SLICING = [{"type": "type", "path": "$this"}]
 MOST_FOUND = 4096
 """Canonicals kept at hand; the version after `|` is the client's, so there is no end of them."""
-SEVERITIES = {"required": "error", "extensible": "warning"}
-"""Binding strength to the severity of a code that is not in the value set; other strengths refuse nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class ProfileCheck:
 class ProfileChecks:
     """Checks by canonical URL of a profile, compiled when first asked for."""
 
-    def __init__(self, definitions: DefinitionRegistry, terminology: Terminology, invariants: Invariants) -> None:
+    def __init__(self, definitions: Trees, terminology: Terminology, invariants: Invariants) -> None:
         self._definitions = definitions
         self._terminology = terminology
         self._invariants = invariants
@@ -86,28 +84,30 @@ class ProfileChecks:
 
     def check(self, canonical: str) -> Check:
         """Returns the check of what a profile adds to its type; an unknown profile adds nothing."""
-        url = split_canonical(canonical)[0]
         definition = self._definitions.find(canonical)
         if definition is None or definition.get("derivation") != "constraint":
             return all_well
+        # Packages bring several versions of one profile: each is a check of its own.
+        key = _canonical_of(definition)
         compiled = self._compiled
 
         def find_check() -> Check:
-            check = compiled.get(url)
+            check = compiled.get(key)
             if check is None:
-                check = compiled[url] = self._compile(definition)
+                check = compiled[key] = self._compile(definition)
             return check
 
         def check_profile(value: Any, context: Context) -> Findings | None:
-            return (compiled.get(url) or find_check())(value, context)
+            return (compiled.get(key) or find_check())(value, context)
 
-        cell = self._cells.setdefault(url, late_cell(find_check))
+        cell = self._cells.setdefault(key, late_cell(find_check))
         return with_writer(check_profile, partial(write_call, cell=cell))
 
     def _compile(self, definition: dict[str, Any]) -> Check:
         url = definition["url"]
         try:
-            tree, base = self._definitions.tree(url), self._definitions.type_tree(definition["type"])
+            tree = self._definitions.tree(_canonical_of(definition))
+            base = self._definitions.type_tree(definition["type"])
             return self._value(tree, base, definition["type"], definition["type"])
         except SnapshotError as error:
             english, french = error.english, error.french
@@ -131,14 +131,9 @@ class ProfileChecks:
         return all_of(checks)
 
     def _binding(self, node: ElementNode, known: dict[str, Any], type_code: str) -> Check:
-        binding = node.definition.get("binding", {})
-        severity = SEVERITIES.get(binding.get("strength", ""))
-        stated = {name: binding.get(name) for name in ("strength", "valueSet")}
-        same = known.get("binding", {}) and stated == {name: known["binding"].get(name) for name in stated}
-        if severity is None or same or type_code not in BINDABLE or "valueSet" not in binding:
-            return all_well
-        code_set = self._terminology.codes(binding["valueSet"])
-        return all_well if code_set is None else binding_check(code_set, type_code, severity)
+        here, before = bindings_of(node.definition.get("binding")), bindings_of(known.get("binding"))
+        added = [one._replace(is_of_profile=True) for one in here if one not in before]
+        return bindings_check(added, type_code, self._terminology)
 
     def _type_rules(self, node: ElementNode, known: dict[str, Any], type_code: str) -> Check:
         """Returns the check of what the `type` of an element says beyond its code: profiles and targets."""
@@ -335,6 +330,11 @@ class ProfileChecks:
         found.constant = expectations[0][1].constant if len(expectations) == 1 else None
         found.inner = self._slices(part, child, code, path)
         return found
+
+
+def _canonical_of(definition: dict[str, Any]) -> str:
+    version = definition.get("version")
+    return f"{definition['url']}|{version}" if version else str(definition["url"])
 
 
 def _on_objects(check: Check) -> Check:

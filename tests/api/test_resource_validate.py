@@ -137,8 +137,8 @@ async def test_other_failures_of_the_body_stay_refusals(client: Client) -> None:
     assert (await client.post("$validate", content=b"x", headers={"Content-Type": "text/csv"})).status_code == 415
     broken = await client.post("$validate", content=b"x", headers={"Content-Encoding": "gzip"})
     assert_refused(broken, 400, "structure", rule="body-gzip")
-    answer = await client.post("$meta", content=b"{")
-    assert_refused(answer, 400, "structure", rule="json")
+    for other in ("$meta", "StructureDefinition/$snapshot"):
+        assert_refused(await client.post(other, content=b"{"), 400, "structure", rule="json")
 
 
 async def test_xml_in_and_out_in_french(client: Client) -> None:
@@ -211,6 +211,62 @@ async def test_resource_of_another_type_than_the_url(client: Client) -> None:
     assert told(answer) == [("error", "type-mismatch", "Observation"), *WRONG_CODE]
 
 
+def stored_profile(url: str, **facts: Any) -> dict[str, Any]:
+    """Returns a profile of Patient that a client might try out."""
+    return {
+        "resourceType": "StructureDefinition",
+        "url": url,
+        "name": "Tried",
+        "status": "draft",
+        "kind": "resource",
+        "abstract": False,
+        "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "derivation": "constraint",
+        "differential": {"element": [{"id": "Patient", "path": "Patient"}]},
+        **facts,
+    }
+
+
+async def test_profile_and_value_set_that_a_client_stored(client: Client, unique: str) -> None:
+    base, url, values = (f"https://example.org/{unique}/{name}" for name in ("base", "tried", "values"))
+    system = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
+    value_set = {
+        "resourceType": "ValueSet",
+        "url": values,
+        "status": "draft",
+        "compose": {"include": [{"system": system, "concept": [{"code": "M"}]}]},
+    }
+    needs_name = {"element": [{"id": "Patient.name", "path": "Patient.name", "min": 1}]}
+    binding = {"strength": "required", "valueSet": values}
+    binds = {"element": [{"id": "Patient.maritalStatus", "path": "Patient.maritalStatus", "binding": binding}]}
+    for resource in (
+        value_set,
+        stored_profile(base, version="1.0", differential=needs_name),
+        stored_profile(url, baseDefinition=base, differential=binds),
+    ):
+        assert (await client.create(resource)).status_code == 201
+    single = PATIENT | {"maritalStatus": {"coding": [{"system": system, "code": "S"}]}}
+    asked = await client.send_resource("POST", f"Patient/$validate?profile={url}", single)
+    assert sorted(told(asked)) == [
+        ("error", "binding-required", "Patient.maritalStatus"),
+        ("error", "cardinality-min", "Patient.name"),
+    ]
+    assert f"({url})" in asked.text
+    sound = PATIENT | {"name": [{"family": "x"}]}
+    assert told(await client.send_resource("POST", f"$validate?mode=create&profile={base}|1.0", sound)) == ALL_OK
+    other = await client.send_resource("POST", f"$validate?profile={base}|2.0", sound)
+    assert_refused(other, 400, "not-supported", rule="profile-unknown")
+
+
+async def test_stored_profile_that_cannot_be_used(client: Client, unique: str) -> None:
+    url = f"https://example.org/{unique}"
+    assert (await client.create(stored_profile(url, baseDefinition=f"{url}/lost"))).status_code == 201
+    answer = await client.send_resource("POST", f"$validate?profile={url}", PATIENT)
+    [issue] = assert_refused(answer, 400, "not-supported", rule="profile-unusable")
+    assert f"{url}/lost" in issue["diagnostics"]
+
+
 async def test_entries_of_a_batch(client: Client) -> None:
     answer = await client.bundle(
         {"request": {"method": "POST", "url": "Patient/$validate"}, "resource": WRONG},
@@ -237,3 +293,46 @@ async def test_metadata_offers_it(client: Client) -> None:
     definition = {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}
     assert definition in rest["operation"]
     assert all(definition in each["operation"] for each in rest["resource"])
+
+
+ODD: list[Any] = [
+    {},
+    {"resourceType": 1},
+    {"resourceType": "Nothing"},
+    {"resourceType": "Patient", "meta": 1},
+    {"resourceType": "Patient", "meta": {"profile": [1, None, {}], "versionId": {}, "tag": "x"}},
+    {"resourceType": "Patient", "identifier": {"system": []}, "contained": [1, {"resourceType": "Patient"}]},
+    {"resourceType": "Bundle", "entry": [1, {"resource": []}, {"resource": {"resourceType": []}}]},
+    {"resourceType": "SearchParameter", "base": 1, "expression": []},
+    {"resourceType": "Observation", "subject": {"reference": 1}, "valueQuantity": "x"},
+]
+
+
+@pytest.mark.parametrize("resource", ODD, ids=str)
+async def test_content_of_any_shape_is_answered_with_findings(client: Client, resource: Any) -> None:
+    for query in ("", "?mode=create", f"?profile={URL}"):
+        answer = await client.send_resource("POST", f"$validate{query}", parameters(resource))
+        assert {found[0] for found in told(answer)} & {"error", "fatal"}
+    for query in ("?mode=update", f"?mode=create&profile={URL}"):
+        answer = await client.send_resource("POST", f"Patient/odd/$validate{query}", parameters(resource))
+        assert {found[0] for found in told(answer)} & {"error", "fatal"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"resourceType": "Parameters", "parameter": "x"},
+        {"resourceType": "Parameters", "parameter": [1]},
+        {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": "x"}]},
+        {"resourceType": "Parameters", "parameter": [{"name": "resource", "valueString": "x"}]},
+        {"resourceType": "Parameters", "parameter": [{"name": ["resource"], "resource": {}}]},
+        {"resourceType": "Parameters", "parameter": [{"resource": PATIENT}]},
+        parameters(PATIENT) | {"parameter": 2 * parameters(PATIENT)["parameter"]},
+    ],
+    ids=str,
+)
+async def test_parameters_of_any_shape_are_refused(client: Client, sent: dict[str, Any]) -> None:
+    for url in ("$validate", "Patient/$validate"):
+        answer = await client.send_resource("POST", url, sent)
+        assert answer.status_code in (200, 400, 422), answer.text
+        assert {issue["severity"] for issue in answer.json()["issue"]} & {"error", "fatal"}

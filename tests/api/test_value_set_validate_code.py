@@ -169,6 +169,22 @@ async def test_definitions_may_come_with_the_request(server: Client) -> None:
     assert (found["result"], found["version"]) == (True, "3")
 
 
+NEWER = value_set("newer", {"system": VEHICLES, "filter": [{"property": "concept", "op": "child-of", "value": "car"}]})
+
+
+async def test_definitions_of_later_versions_of_fhir_may_come_with_the_request(server: Client) -> None:
+    for code, result in (("taxi", True), ("car", False)):
+        sent = parameters(valueSet_resource=NEWER, code_valueCode=code, system_valueUri=VEHICLES)
+        assert told(await server.send_resource("POST", VALIDATE, sent))["result"] is result
+    assert_refused(await server.create(NEWER), 422, "code-invalid")
+
+
+@pytest.mark.parametrize("name", [{}, {"name": {"a": 1}}, {"name": ["valueSet"]}])
+async def test_a_parameter_without_a_name_is_refused(server: Client, name: dict[str, Any]) -> None:
+    sent = {"resourceType": "Parameters", "parameter": [{"resource": NEWER, **name}]}
+    assert (await server.send_resource("POST", VALIDATE, sent)).status_code in (400, 422)
+
+
 async def test_every_round_of_reading_reaches_what_the_next_needs(server: Client) -> None:
     value_sets = [value_set("level-0", {"system": VEHICLES})]
     value_sets += [value_set(f"level-{level}", {"valueSet": [f"{BASE}level-{level - 1}"]}) for level in range(1, 6)]

@@ -18,6 +18,7 @@ from pymongo import MongoClient
 
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.synthetic import pathway_bundle
+from tests.benchmarks import packages
 from tests.benchmarks.bare import URI_VARIABLE
 from tests.benchmarks.client import CONNECTIONS, run_round
 from tests.benchmarks.index_keys import keys_per_observation
@@ -152,10 +153,13 @@ def run(options: Options) -> dict[str, Line]:
         bare = bare_server(log=log / "bare.log", workers=options.workers)
         with fhir, bare:
             environment = {"FHIR_MONGODB_URI": mongod.uri, "FHIR_MONGODB_DATABASE": DATABASE}
+            measured: dict[str, list[float]] = {}
+            if {packages.START_UP, packages.MEMORY} & lines.keys():
+                measured = packages.measure_packages(fhir, environment, start_repeatedly, server_memory)
             starts = start_repeatedly(fhir, environment)
             bare.start({URI_VARIABLE: mongod.uri})
             uvloop.run(measure_rates(options, lines, fhir.port, bare.port))
-            measured = {"start-up": starts, "memory": server_memory(fhir)}
+            measured |= {"start-up": starts, "memory": server_memory(fhir)}
             if "index-keys" in lines:
                 measured["index-keys"] = keys_per_observation(mongod.uri, DATABASE)
             for name in measured.keys() & lines.keys():

@@ -33,6 +33,8 @@ TARGETS = (
     Target("index-keys", "index keys per Observation", COUNT, 40, at_most=True),
     Target("memory", "resident memory per process", MEGABYTES, 300, at_most=True),
     Target("start-up", "start-up beside MongoDB", SECONDS, 3, at_most=True),
+    Target("start-up-fr-core", "start-up, FR Core installed", SECONDS, 3, at_most=True),
+    Target("memory-fr-core", "resident memory, all its profiles checked", MEGABYTES, 300, at_most=True),
 )
 NAMES = tuple(target.name for target in TARGETS)
 
