@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from fhir_server.conformance import split_canonical
-from fhir_server.terminology.code_systems import CodeSystemProvider, Concept, Filter
+from fhir_server.terminology.code_systems import Concept, Filter
 from fhir_server.terminology.code_systems.concept import read_designation
 from fhir_server.terminology.code_systems.filters import has_words
+from fhir_server.terminology.member import NO_ROW, Member
 from fhir_server.terminology.problems import (
     cyclic_value_set,
     not_enumerable,
@@ -28,38 +28,10 @@ from fhir_server.terminology.problems import (
 from fhir_server.terminology.scope import Scope
 from fhir_server.terminology.sources import Key, Resource
 
-_NO_ROW: Mapping[str, Any] = MappingProxyType({})
 MOST_IMPORTS = 1_000
 """Value sets that one draws on, each counted as often as it is imported."""
+_ACTIVE = Filter("inactive", "=", "false")
 _MEMBERS_BY_DEFINITION = frozenset({"complete", "fragment"})
-
-
-class Member(NamedTuple):
-    """One code of a value set.
-
-    `row` is its entry in `include.concept`, empty where a filter or a whole system brought it; `concept` what its code
-    system says, None where that is not known here.
-    """
-
-    system: str
-    version: str
-    code: str
-    concept: Concept | None
-    provider: CodeSystemProvider | None
-    row: Mapping[str, Any]
-
-    @property
-    def display(self) -> str:
-        """The value set's own display, or else the code system's; empty without one."""
-        return self.row.get("display") or (self.concept.display if self.concept else "")
-
-    @property
-    def is_inactive(self) -> bool:
-        return self.concept is not None and self.concept.is_inactive
-
-    @property
-    def is_abstract(self) -> bool:
-        return self.concept is not None and self.concept.is_abstract
 
 
 class Part:
@@ -101,6 +73,12 @@ class Part:
             of_system = True
         return of_system and all(each.is_closed for each in self.imports)
 
+    @property
+    def total(self) -> int | None:
+        """How many codes there are, where the part is a whole code system that knows it."""
+        whole = self.provider is not None and not (self.filters or self.imports or "concept" in self.definition)
+        return self.provider.total if self.provider is not None and whole else None
+
     def tells(self, system: str | None) -> bool:
         """True where a code of `system` that is not found is certainly not in this part: as `is_closed`, and where a
         system makes its codes by rules, or is not the part's.
@@ -111,17 +89,19 @@ class Part:
             return True
         return self.provider is not None and self.provider.content == "complete"
 
-    def members(self, words: Sequence[str] = ()) -> Iterator[Member]:
-        """Yields its codes, those with a word that begins with each of `words` where some are given.
+    def members(self, words: Sequence[str] = (), *, active_only: bool = False) -> Iterator[Member]:
+        """Yields its codes: those with a word that begins with each of `words` where some are given, and with
+        `active_only` those that are active.
 
         Raises UnknownCodeSystem, NotEnumerable, or UnknownFilter.
         """
         others = self.imports
         if self.system:
-            found = self._of_system(words)
+            found = self._of_system(words, active_only)
         elif self.imports:
             first = next((each for each in self.imports if each.is_closed), self.imports[0])
-            found, others = first.members(words), tuple(each for each in self.imports if each is not first)
+            found = first.members(words, active_only=active_only)
+            others = tuple(each for each in self.imports if each is not first)
         else:
             return
         if not others:
@@ -166,11 +146,11 @@ class Part:
     def _passes(self) -> Callable[[str], bool]:
         return self.provider.matcher(self.filters) if self.provider and self.filters else lambda _: True
 
-    def _of_system(self, words: Sequence[str]) -> Iterator[Member]:
+    def _of_system(self, words: Sequence[str], active_only: bool) -> Iterator[Member]:
         if self.rows is not None:
             for code, row in self.rows.items():
                 member = self._member(code, row)
-                if not words or has_words(_named(member), words):
+                if not (active_only and member.is_inactive) and (not words or has_words(_named(member), words)):
                     yield member
             return
         provider = self.provider
@@ -183,14 +163,12 @@ class Part:
             raise not_enumerable(
                 self.system, "its definition here has no content", "sa définition ici est sans contenu"
             )
-        for code in provider.select(self.filters, words):
-            yield Member(self.system, provider.version, code, provider.concept(code), provider, _NO_ROW)
+        for code in provider.select((*self.filters, _ACTIVE) if active_only else self.filters, words):
+            yield Member(self.system, provider.version, code, provider)
 
-    def _member(self, code: str, row: Mapping[str, Any] = _NO_ROW) -> Member:
+    def _member(self, code: str, row: Mapping[str, Any] = NO_ROW) -> Member:
         provider = self.provider
-        if provider is None:
-            return Member(self.system, self.version, code, None, None, row)
-        return Member(self.system, provider.version, code, provider.concept(code), provider, row)
+        return Member(self.system, self.version if provider is None else provider.version, code, provider, row)
 
 
 class Composition:
@@ -224,6 +202,13 @@ class Composition:
         """True where all its codes are known here."""
         return all(part.is_closed for part in self.includes)
 
+    @property
+    def total(self) -> int | None:
+        """How many codes there are, where that is known without listing them: a whole code system, nothing else."""
+        if len(self.includes) != 1 or self.excludes or self.leaves_out_inactive:
+            return None
+        return self.includes[0].total
+
     def tells(self, system: str | None) -> bool:
         """True where a code of `system` that is not found is certainly not a member; with None, one of any system."""
         return all(part.tells(system) for part in self.includes)
@@ -234,13 +219,13 @@ class Composition:
         Raises UnknownCodeSystem, NotEnumerable, UnknownFilter when it gets there.
         """
         seen: set[tuple[str, str, str]] = set()
-        keeps_all = not (active_only or self.leaves_out_inactive or self.excludes)
+        active_only = active_only or self.leaves_out_inactive
         for part in self.includes:
-            for member in part.members(words):
-                key = member[:3]
+            for member in part.members(words, active_only=active_only):
+                key = member.place
                 if key not in seen:
                     seen.add(key)
-                    if keeps_all or self._keeps(member, active_only):
+                    if not (self.excludes and self._is_excluded(member)):
                         yield member
 
     def find(self, system: str | None, code: str, *, active_only: bool = False) -> Member | None:

@@ -13,10 +13,11 @@ from typing import Any
 
 from fhir_server.conformance import split_canonical
 from fhir_server.errors import TooCostly
-from fhir_server.terminology.composition import Composition, Member
+from fhir_server.terminology.composition import Composition
 from fhir_server.terminology.displays import Languages
 from fhir_server.terminology.expansion_entries import Entries
 from fhir_server.terminology.expansion_tree import nest
+from fhir_server.terminology.member import Member
 from fhir_server.terminology.scope import Scope
 from fhir_server.terminology.sources import Resource
 
@@ -70,7 +71,7 @@ def expand(
     composition = Composition(scope, value_set)
     members, total = _page_source(composition, request)
     page = members[request.offset :] if request.count is None else members[request.offset :][: request.count]
-    entries = Entries(request, value_set, _systems_in_two_versions(members))
+    entries = Entries(request, value_set, _systems_in_two_versions(scope))
     is_whole = total is not None and len(page) == total
     contains = nest(page, entries.build) if is_whole and not request.exclude_nested else list(map(entries.build, page))
     expansion: dict[str, Any] = {}
@@ -103,7 +104,11 @@ def _page_source(composition: Composition, request: ExpansionRequest) -> tuple[l
             f"Une page qui finit au-delà de {MOST_PASSED} codes est trop loin : précisez par `filter`.",
             rule="expansion-offset",
         )
-    most = max(end, MOST_AT_ONCE)
+    narrows = request.words or request.active_only or request.exclude_not_for_ui or request.exclude_systems
+    known = None if narrows or request.count is None else composition.total
+    if known is not None:
+        return list(islice(members, end)), known
+    most = max(end, MOST_PASSED if request.count == 0 else MOST_AT_ONCE)
     found = list(islice(members, most + 1))
     if len(found) <= most:
         return found, len(found)
@@ -146,11 +151,10 @@ def _in_time(members: Iterator[Member]) -> Iterator[Member]:
         yield member
 
 
-def _systems_in_two_versions(members: Sequence[Member]) -> frozenset[str]:
-    """Returns the systems whose codes are only told apart by their versions."""
-    versions = {member[:2] for member in members}
-    systems = [system for system, _ in versions]
-    return frozenset(system for system in systems if systems.count(system) > 1)
+def _systems_in_two_versions(scope: Scope) -> frozenset[str]:
+    """Returns the systems of which two versions are used, so that codes are only told apart by their versions."""
+    urls = [system.url for system in scope.used_code_systems.values()]
+    return frozenset(url for url in urls if urls.count(url) > 1)
 
 
 def _unclosed(composition: Composition) -> Iterator[dict[str, Any]]:

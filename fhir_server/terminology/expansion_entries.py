@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.terminology.code_systems import Designation, PropertyValue
 from fhir_server.terminology.code_systems.concept import read_designation
-from fhir_server.terminology.composition import Member
+from fhir_server.terminology.member import Member
 from fhir_server.terminology.displays import best_name, fits, names_of
 
 if TYPE_CHECKING:
@@ -59,12 +59,15 @@ class Entries:
         self._with_version = with_version
         self._properties: dict[str, str] = {}
         self._tells_designations = request.include_designations or bool(request.designations)
+        self._tells_more = bool(request.properties)
+        self._first = request.languages.tags[0] if request.languages else ""
 
     def build(self, member: Member) -> dict[str, Any]:
         """Returns an entry of `expansion.contains` without what is below it."""
         concept = member.concept
+        says_more = self._tells_more or _says_more(member)
         entry: dict[str, Any] = {}
-        if extensions := [*_extensions(member), *self._property_extensions(member)]:
+        if says_more and (extensions := [*_extensions(member), *self._property_extensions(member)]):
             entry["extension"] = extensions
         entry["system"] = member.system
         if concept is not None and concept.is_abstract:
@@ -74,26 +77,24 @@ class Entries:
         if member.system in self._with_version and member.version:
             entry["version"] = member.version
         entry["code"] = member.code
-        display = self._display(member)
-        if display:
+        if display := self._display(member):
             entry["display"] = display
         if self._tells_designations and (found := [each.build() for each in self._designations(member, display)]):
             entry["designation"] = found
         return entry
 
     def declared_properties(self) -> Iterator[dict[str, Any]]:
-        """Yields the extensions that declare the properties which the entries have, and those asked for that any of
-        their systems declares.
-        """
+        """Yields the extensions that declare the properties which the entries have."""
         for code, uri in self._properties.items():
             parts = [{"url": "code", "valueCode": code}]
             yield {"extension": [*parts, {"url": "uri", "valueUri": uri}] if uri else parts, "url": PROPERTY_DECLARED}
 
     def _display(self, member: Member) -> str:
-        # Most expansions are asked for in no language, and then the first name counts.
-        if not self._request.languages and member.display:
-            return member.display
         language = member.provider.language if member.provider else ""
+        # Most are asked for in no language, or in that of the system: then the first name counts.
+        if not self._first or (not member.row and fits(self._first, language)):
+            if display := member.display:
+                return display
         return best_name(names_of(member.concept, language, member.row, self._language), self._request.languages)
 
     def _designations(self, member: Member, display: str) -> Iterator[Designation]:
@@ -117,8 +118,6 @@ class Entries:
     def _property_values(self, member: Member) -> Iterator[tuple[str, PropertyValue]]:
         """Yields what is always told (order, label, weight, status), then what is asked for."""
         concept, asked = member.concept, self._request.properties
-        if not asked and not _says_more(member):
-            return
         told = {
             code: (PropertyValue(*value), _CONCEPT_PROPERTIES + name)
             for code, name, value in _from_extensions(member)

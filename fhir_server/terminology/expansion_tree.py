@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fhir_server.terminology.composition import Member
+from fhir_server.terminology.member import Member
 
 _Place = tuple[str, str, str]
 
 
 def nest(members: Sequence[Member], build: Callable[[Member], dict[str, Any]]) -> list[dict[str, Any]]:
     """Returns the entries of `expansion.contains`, each built by `build`, with what is below in its own `contains`."""
-    entries = {_place(member): build(member) for member in members}
-    nestable = {_place(member): member for member in members if not member.row and member.provider}
+    entries = {member.place: build(member) for member in members}
+    nestable = {member.place: member for member in members if not member.row and member.provider}
     above: dict[_Place, _Place] = {}
     top: list[dict[str, Any]] = []
     for member in members:
-        place = _place(member)
+        place = member.place
         parent = _nearest(member, nestable) if place in nestable else None
         if parent is None or _leads_to(parent, place, above):
             top.append(entries[place])
@@ -29,10 +29,6 @@ def nest(members: Sequence[Member], build: Callable[[Member], dict[str, Any]]) -
             above[place] = parent
             entries[parent].setdefault("contains", []).append(entries[place])
     return top
-
-
-def _place(member: Member) -> _Place:
-    return member[:3]
 
 
 def _nearest(member: Member, nestable: dict[_Place, Member]) -> _Place | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fhir_server.outcome import Issue
 from fhir_server.terminology import code_findings as findings
 from fhir_server.terminology.code_systems import CodeSystemProvider, Concept
-from fhir_server.terminology.composition import Member
+from fhir_server.terminology.member import Member
 from fhir_server.terminology.display_check import check_display
 from fhir_server.terminology.displays import Name, best_name, names_of
 from fhir_server.terminology.given_code import CodeRules, GivenCode

@@ -15,7 +15,8 @@ from fhir_server.outcome import Issue
 from fhir_server.terminology import code_findings as findings
 from fhir_server.terminology.code_systems import CodeSystemProvider
 from fhir_server.terminology.code_systems.content import versioned
-from fhir_server.terminology.composition import Composition, Member, Part
+from fhir_server.terminology.composition import Composition, Part
+from fhir_server.terminology.member import Member
 from fhir_server.terminology.displays import Languages, names_of, parse_languages
 from fhir_server.terminology.given_code import CodeRules, GivenCode
 from fhir_server.terminology.judged_code import JudgedCode, judge_concept, look_up

@@ -191,6 +191,8 @@ async def test_an_expansion_comes_as_xml_too(server: Client) -> None:
         ({"url": GENDER, "contextDirection": "incoming"}, 400, "invalid", "goes with `context`"),
         ({"url": GENDER, "useSupplement": "urn:none"}, 404, "not-found", "Required supplement not found: urn:none"),
         ({"url": GENDER, "check-system-version": "http://hl7.org/fhir/administrative-gender|9"}, 404, "not-found", "9"),
+        ({"url": "http://hl7.org/fhir/ValueSet/ucum-units"}, 403, "too-costly", "cannot be listed"),
+        ({"url": "http://hl7.org/fhir/ValueSet/mimetypes", "count": "5"}, 403, "too-costly", "`$validate-code`"),
         ({"url": GENDER, "codes": "all"}, 400, "invalid", "`includeDesignations`"),
     ],
 )  # fmt: skip

@@ -74,6 +74,7 @@ ALL = {
     "status": "active",
     "compose": {"include": [{"system": SYSTEM}]},
 }
+IS_NUMBER = {"property": "code", "op": "regex", "value": "[0-9]+"}
 FLAT = ExpansionRequest(exclude_nested=True)
 
 
@@ -142,7 +143,10 @@ def test_many_codes_come_in_pages_only() -> None:
     many = ALL | {"compose": {"include": [{"system": MANY}]}}
     page = expanded(replace(FLAT, offset=9_999, count=2), many)
     assert (codes(page), page["total"]) == (["9999", "10000"], MOST_AT_ONCE + 1)
-    assert "total" not in expanded(replace(FLAT, count=2), many)
+    assert expanded(replace(FLAT, count=2), many)["total"] == MOST_AT_ONCE + 1
+    filtered = ALL | {"compose": {"include": [{"system": MANY, "filter": [IS_NUMBER]}]}}
+    assert "total" not in expanded(replace(FLAT, count=2), filtered)
+    assert expanded(replace(FLAT, count=0), filtered)["total"] == MOST_AT_ONCE + 1
     for request, rule in ((FLAT, "expansion-many"), (replace(FLAT, offset=MOST_PASSED, count=1), "expansion-offset")):
         with pytest.raises(FhirError) as caught:
             expanded(request, many)
