@@ -19,7 +19,7 @@ from fhir_server.conformance.narrowing import SnapshotError
 from fhir_server.errors import FhirError
 from fhir_server.fhirpath import compile_expression
 from fhir_server.index import SearchParameterRegistry, check_definition
-from fhir_server.settings import Settings
+from fhir_server.settings import Settings, with_folders
 from fhir_server.spec.definitions import resource_types, table
 
 BASE = "https://cnrms.fr/ig/fhir/msma"
@@ -223,7 +223,7 @@ def check_codes(content: Content) -> Iterator[Problem]:
         if codes is None or not len(codes):
             yield Problem(6, path, "Le jeu de valeurs n’a pas d’expansion.", "The value set does not expand.")
     for path, resource in content.definitions("CodeSystem"):
-        if resource.get("count") != len(resource.get("concept", ())):
+        if resource.get("count") != _number_of(resource.get("concept", ())):
             yield Problem(6, path, "`count` n’est pas le nombre de codes.", "`count` is not the number of codes.")
     for path, resource in content.resources.items():
         if path.parent.name == "counterexamples":
@@ -232,6 +232,10 @@ def check_codes(content: Content) -> Iterator[Problem]:
             known = content.codes.code_system(system)
             if known is not None and known.content == "complete" and known.find(code) != code:
                 yield Problem(6, path, f"Le code `{system}|{code}` n’existe pas.", f"`{system}|{code}` does not exist.")
+
+
+def _number_of(concepts: Sequence[dict[str, Any]]) -> int:
+    return sum(1 + _number_of(concept.get("concept", ())) for concept in concepts)
 
 
 def _codings(node: Any) -> Iterator[tuple[str, str]]:
@@ -298,9 +302,11 @@ def main(arguments: Sequence[str]) -> int:
         description="Vérifie profiles/ et terminology/ · Checks profiles/ and terminology/",
     )
     parser.add_argument("--content", type=Path, help="dossier de profiles/ et terminology/ · folder that holds both")
+    parser.add_argument("--data-dir", type=Path, help="celui de `serve`, où sont les paquets · that of `serve`")
     options = parser.parse_args(arguments)
     profiles, terminology = find_folders(options.content)
-    content = read_content(profiles, terminology, installed_packages(Settings.from_environment()))
+    settings = with_folders(Settings.from_environment(), options.data_dir)
+    content = read_content(profiles, terminology, installed_packages(settings))
     problems = find_problems(content)
     counts = Counter(path.parent.name for path in content.resources)
     for line in render(problems, profiles.parent, counts):
