@@ -17,7 +17,7 @@ from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of
 from fhir_server.spec import primitives
 from fhir_server.terminology import Terminology
-from fhir_server.validation.bindings import BINDABLE, Binding, binding_check
+from fhir_server.validation.bindings import BINDABLE
 from fhir_server.validation.findings import Check, Context
 from fhir_server.validation.patterns import coding_matcher, described, is_coding_pattern, is_subset, stated
 from fhir_server.validation.references import target_type_of
@@ -42,7 +42,8 @@ class Expectation:
     """What a slice says at a path: `matches` a value there.
 
     `constant` is a fixed primitive, `coding` system and code of a pattern that says nothing else, and `types` the types
-    that are asked for, for those who look a slice up by them.
+    that are asked for, for those who look a slice up by them. Without `is_certain`, a value that does not match may be
+    of the slice nevertheless: its value set is not all here.
     """
 
     matches: Predicate
@@ -50,6 +51,7 @@ class Expectation:
     constant: Any = None
     types: tuple[str, ...] = ()
     coding: tuple[str, str] | None = None
+    is_certain: bool = True
 
 
 def parse_steps(path: str) -> tuple[Step, ...]:
@@ -143,8 +145,8 @@ class Discriminators:
         if binding.get("strength") != "required" or len(codes) != 1 or codes[0] not in BINDABLE:
             return None
         test = ValueSetTest(binding["valueSet"], self._terminology)
-        check = binding_check(test, codes[0], Binding(binding["valueSet"], "required"))
-        return Expectation(lambda value, context: check(value, context) is None, split_canonical(test.canonical)[0])
+        text = split_canonical(test.canonical)[0]
+        return Expectation(lambda value, _: _holds(test, value), text, is_certain=test.code_set is not None)
 
     def _child(self, node: ElementNode, step: Step) -> ElementNode | None:
         if step.function in ("ofType", "as"):
@@ -200,6 +202,17 @@ class Discriminators:
             return any(_fits(check, one, context) for one in values_at(value, steps, context) for check in checks)
 
         return Expectation(matches, ", ".join(urls)) if checks else None
+
+
+def _holds(test: ValueSetTest, value: Any) -> bool:
+    """True where a code, Coding, Quantity or one coding of a CodeableConcept certainly is in a value set."""
+    if type(value) is str:
+        return test.is_in(None, value)
+    if type(value) is not dict:
+        return False
+    codings = value.get("coding") if "coding" in value else [value]
+    each = codings if type(codings) is list else ()
+    return any(type(coding) is dict and test.of_coding(coding) is True for coding in each)
 
 
 def _fits(check: Check, value: Any, context: Context) -> bool:

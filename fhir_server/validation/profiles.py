@@ -307,7 +307,8 @@ class ProfileChecks:
         slicing = child.definition.get("slicing", {})
         discriminators = slicing.get("discriminator", ())
         parts = [self._slice(part, child, code, path, discriminators) for part in child.slices.values()]
-        found = Slicing(parts, slicing.get("rules", "open"), bool(slicing.get("ordered")))
+        rules = slicing.get("rules", "open") if all(part.is_certain for part in parts) else "open"
+        found = Slicing(parts, rules, bool(slicing.get("ordered")))
         if len(discriminators) == 1:
             members = children_of(child, self._definitions)
             single = {name for name, member in members.items() if not member.repeats and not member.is_choice}
@@ -329,6 +330,8 @@ class ProfileChecks:
         found = Slice(part.slice_name, tuple(expectations), part.minimum, maximum, check)
         found.constant = expectations[0][1].constant if len(expectations) == 1 else None
         found.inner = self._slices(part, child, code, path)
+        if not found.is_certain:
+            found.minimum = 0
         return found
 
 

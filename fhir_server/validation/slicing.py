@@ -37,6 +37,11 @@ class Slice:
     constant: Any = field(default=None)
 
     @property
+    def is_certain(self) -> bool:
+        """False where a value may be of the slice though nobody here can tell: then none is missed, none too much."""
+        return all(expectation.is_certain for _, expectation in self.expectations)
+
+    @property
     def text(self) -> str:
         """What people know the slice by: its value, or its type."""
         return ", ".join(expectation.text for _, expectation in self.expectations if expectation.text)
