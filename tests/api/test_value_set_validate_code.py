@@ -90,8 +90,14 @@ async def test_membership(server: Client, name: str, code: str, result: bool) ->
         ("all", {"code": "car"}, {"result": True, "code": "car", "system": VEHICLES, "version": "2", "display": "Car"}),
         ("named", {"code": "car"}, {"display": "Motor car"}),
         ("named", {"code": "car", "display": "Car"}, {"result": True}),
-        ("all", {"code": "car", "systemVersion": "1"}, {"version": "1"}),
-        ("all", {"code": "bicycle", "systemVersion": "1"}, {"result": False, "version": "1"}),
+        ("all", {"code": "car", "systemVersion": "2"}, {"result": True, "version": "2"}),
+        (
+            "all",
+            {"code": "car", "systemVersion": "1"},
+            {"result": False, "version": "2", "issues": [("error", "vs-invalid")]},
+        ),
+        ("all", {"code": "car", "systemVersion": "1", "system-version": f"{VEHICLES}|1"}, {"result": True}),
+        ("all", {"code": "bicycle", "systemVersion": "1"}, {"result": False}),
         ("all", {"code": "car", "system-version": f"{VEHICLES}|1"}, {"version": "1"}),
         ("all", {"code": "CAR"}, {"normalized-code": "car", "issues": [("information", "code-rule")]}),
         ("all", {"code": "car", "displayLanguage": "fr"}, {"display": "Voiture"}),
@@ -108,7 +114,11 @@ async def test_membership(server: Client, name: str, code: str, result: bool) ->
         ("all", {"code": "tandem"}, {"result": True, "status": "deprecated", "issues": [("warning", "code-comment")]}),
         ("all", {"code": "vehicle"}, {"result": True}),
         ("all", {"code": "vehicle", "abstract": "true"}, {"result": True}),
-        ("all", {"code": "vehicle", "abstract": "false"}, {"result": False, "issues": [("error", "code-rule")]}),
+        (
+            "all",
+            {"code": "vehicle", "abstract": "false"},
+            {"result": False, "issues": [("error", "not-in-vs"), ("error", "code-rule")]},
+        ),
         ("first", {"code": "car", "systemVersion": "2"}, {"result": False, "issues": [("error", "vs-invalid")]}),
         (
             "all",
@@ -127,11 +137,36 @@ async def test_membership(server: Client, name: str, code: str, result: bool) ->
             {"code": "x", "system": f"{BASE}absent"},
             {
                 "result": False,
-                "x-unknown-system": f"{BASE}absent",
                 "x-caused-by-unknown-system": f"{BASE}absent",
-                "issues": [("error", "not-found"), ("warning", "vs-invalid")],
+                "issues": [("error", "not-found")],
             },
         ),
+        (
+            "first",
+            {"code": "car", "systemVersion": "9"},
+            {
+                "result": False,
+                "display": "Car",
+                "version": "1",
+                "x-caused-by-unknown-system": f"{VEHICLES}|9",
+                "issues": [("error", "not-found"), ("error", "vs-invalid")],
+            },
+        ),
+        (
+            "unknown-version",
+            {"code": "car"},
+            {"result": False, "x-caused-by-unknown-system": f"{VEHICLES}|9", "issues": [("error", "not-found")]},
+        ),
+        (
+            "all",
+            {"code": "car", "system": "urn:absent", "systemVersion": "9"},
+            {
+                "result": False,
+                "x-unknown-system": "urn:absent",
+                "issues": [("error", "not-found"), ("error", "not-in-vs")],
+            },
+        ),
+        ("old-names", {"code": "car"}, {"result": True, "issues": [("warning", "code-comment")]}),
         (
             "names-of-unknown-system",
             {"code": "x", "system": f"{BASE}absent"},

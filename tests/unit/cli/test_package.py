@@ -15,7 +15,7 @@ from fhir_server.app import installed_packages
 from fhir_server.cli import main
 from fhir_server.cli.serve import with_folders
 from fhir_server.conformance import DefinitionRegistry
-from fhir_server.conformance.packages import PackageStore
+from fhir_server.conformance.packages import PackageStore, source
 from fhir_server.settings import Settings
 from tests.support.packages import FR_CORE, manifest, needs_fr_core, profile, write_package
 
@@ -198,6 +198,63 @@ def test_dependencies_come_from_beside_and_in_order(run: Install, folder: Path, 
     assert (code, "is needed by `example.fhir.a#1.0.0`" in printed) == (1, True)
     assert run("remove", "--force", "example.fhir.b#2.1.3")[0] == 0
     assert "absents · missing: example.fhir.b#2.1.x" in run("list")[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"baseDefinition": "https://example.org/absent"}, "`https://example.org/absent` is not known"),
+        ({"differential": {"element": [{"id": "Patient.color", "path": "Patient.color"}]}}, "`Patient.color` does not"),
+        ({"differential": {"element": [{"min": 1}]}}, "has no elements that make a tree"),
+        ({"differential": {"element": "all"}}, "has no elements that make a tree"),
+        ({"derivation": "specialization", "url": "https://example.org/logical"}, None),
+    ],
+)
+def test_profile_that_cannot_be_used_is_told_of(
+    run: Install, tmp_path: Path, changes: dict[str, Any], sentence: str | None
+) -> None:
+    code, printed = run("install", write_package(tmp_path / "a.tgz", {"p.json": profile(**changes)}))
+    assert code == 0
+    assert ("inutilisable · unusable" in printed) == (sentence is not None)
+    assert sentence is None or sentence in printed
+
+
+def test_neighbour_that_is_no_package_is_passed_over(run: Install, tmp_path: Path) -> None:
+    (tmp_path / "b.tgz").write_text("no archive")
+    needs = manifest(dependencies={"example.fhir.b": "1.0.0"})
+    code, printed = run("install", write_package(tmp_path / "a.tgz", {}, needs))
+    assert (code, "example.fhir.b#1.0.0 (← example.fhir.a#1.0.0)" in printed) == (1, True)
+
+
+def test_given_packages_meet_each_others_dependencies(run: Install, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    needs = manifest(dependencies={"example.fhir.b": "current", "example.fhir.a": "1.0.0"})
+    a = write_package(tmp_path / "a/a.tgz", {"p.json": profile()}, needs)
+    b = write_package(tmp_path / "b/b.tgz", {"q.json": profile("q")}, manifest("example.fhir.b", "3.0.0"))
+    code, printed = run("install", a, b)
+    assert code == 0
+    assert [line.partition(" ")[0] for line in printed.splitlines()] == ["example.fhir.b#3.0.0", "example.fhir.a#1.0.0"]
+
+
+def test_folder_that_cannot_be_written_is_named(run: Install, folder: Path, tmp_path: Path) -> None:
+    folder.write_text("a file in its place")
+    code, printed = run("install", write_package(tmp_path / "a.tgz", {"p.json": profile()}))
+    assert (code, f"`{folder}` cannot be made" in printed) == (1, True)
+
+
+def test_folder_with_a_link_is_refused(run: Install, tmp_path: Path) -> None:
+    unpacked = folder_of(write_package(tmp_path / "a.tgz", {"p.json": profile()}))
+    (unpacked / "package/link.json").symlink_to("/etc/passwd")
+    code, printed = run("install", unpacked)
+    assert (code, "`link.json`, which points outside" in printed) == (1, True)
+
+
+def test_archive_that_swells_is_refused(run: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = write_package(tmp_path / "a.tgz", {"p.json": profile(), "zeros.json": b"0" * 2_000_000})
+    monkeypatch.setattr(source, "MAX_BYTES", 1_000_000)
+    code, printed = run("install", archive)
+    assert (code, "unpacks to more than" in printed) == (1, True)
 
 
 def test_unknown_package_is_not_removed(run: Install) -> None:

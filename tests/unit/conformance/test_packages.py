@@ -143,6 +143,8 @@ def test_package_finds_the_versions_that_it_depends_on(tmp_path: Path) -> None:
         limits = {"element": [{"path": "Patient.photo", "min": least}]}
         on_base = {"b.json": profile("base", version, differential=limits), "p.json": profile(version=version)}
         on_base["p.json"]["baseDefinition"] = base
+        target = {"path": "Patient.link.other", "type": [{"code": "Reference", "targetProfile": [base]}]}
+        on_base["p.json"]["differential"]["element"].append(target)
         package = write_package(tmp_path / f"{version}.tgz", on_base, manifest(version=version))
         store.install(open_source(package))
     needs = manifest("example.fhir.b", dependencies={"example.fhir.a": "1.0.x"})
@@ -153,6 +155,8 @@ def test_package_finds_the_versions_that_it_depends_on(tmp_path: Path) -> None:
         canonical: {element["id"]: element for element in registry.snapshot(canonical)}["Patient.photo"]["min"]
         for canonical in (URL, f"{URL}|1.0.0", f"{URL}|2.0.0", f"{URL}-derived")
     }
+    element = {each["id"]: each for each in registry.snapshot(f"{URL}|1.0.0")}["Patient.link.other"]
+    assert element["type"][0]["targetProfile"] == [f"{base}|1.0.0"]
     assert minima == {URL: 0, f"{URL}|1.0.0": 1, f"{URL}|2.0.0": 0, f"{URL}-derived": 1}
 
 
