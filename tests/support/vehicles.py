@@ -8,6 +8,7 @@ BASE = "https://example.org/terminology/"
 VEHICLES = f"{BASE}vehicles"
 PARTS = f"{BASE}parts"
 
+_DEPRECATED = "http://hl7.org/fhir/StructureDefinition/valueset-deprecated"
 _PROPERTIES = [
     {"code": "status", "uri": "http://hl7.org/fhir/concept-properties#status", "type": "code"},
     {"code": "notSelectable", "uri": "http://hl7.org/fhir/concept-properties#notSelectable", "type": "boolean"},
@@ -78,6 +79,10 @@ DEFINITIONS = [
     value_set("mixed", {**ALL, "concept": [{"code": "car"}]}, {"system": PARTS, "concept": [{"code": "car"}]}),
     value_set("unknown-system", {"system": f"{BASE}absent"}),
     value_set("names-of-unknown-system", {"system": f"{BASE}absent", "concept": [{"code": "x", "display": "X"}]}),
+    value_set("unknown-version", {**ALL, "version": "9"}),
+    value_set(
+        "old-names", {**ALL, "concept": [{"code": "car", "extension": [{"url": _DEPRECATED, "valueBoolean": True}]}]}
+    ),
     value_set("broken", {"valueSet": [f"{BASE}absent"]}),
     value_set("circle", {"valueSet": [f"{BASE}circle"]}),
 ]
