@@ -20,7 +20,7 @@ from fhir_server.terminology.member import Member
 from fhir_server.terminology.displays import Languages, names_of, parse_languages
 from fhir_server.terminology.given_code import CodeRules, GivenCode
 from fhir_server.terminology.judged_code import JudgedCode, judge_concept, look_up
-from fhir_server.terminology.problems import UnknownValueSet
+from fhir_server.terminology.problems import UnknownValueSet, WrongVersion
 from fhir_server.terminology.scope import Scope
 from fhir_server.terminology.sources import Resource
 from fhir_server.terminology.versions import version_matches
@@ -60,9 +60,9 @@ def validate_in_value_set(
     """
     try:
         asked = _Asked(scope, value_set, Composition(scope, value_set), rules)
-    except UnknownValueSet as error:
+        judged = tuple(asked.judge(code) for code in codes)
+    except (UnknownValueSet, WrongVersion) as error:
         return Verdict(error.issues, None if rules.of_concept else JudgedCode(codes[0]))
-    judged = tuple(asked.judge(code) for code in codes)
     issues = [issue for each in judged for issue in each.issues]
     told = next((each for each in judged if each.is_member), None)
     if not rules.of_concept:

@@ -98,6 +98,13 @@ async def test_membership(server: Client, name: str, code: str, result: bool) ->
         ),
         ("all", {"code": "car", "systemVersion": "1", "system-version": f"{VEHICLES}|1"}, {"result": True}),
         ("all", {"code": "bicycle", "systemVersion": "1"}, {"result": False}),
+        (
+            "first",
+            {"code": "car", "check-system-version": f"{VEHICLES}|2"},
+            {"result": False, "issues": [("error", "version-error")]},
+        ),
+        ("first", {"code": "car", "check-system-version": f"{VEHICLES}|1"}, {"result": True}),
+        ("first", {"code": "bicycle", "force-system-version": f"{VEHICLES}|2"}, {"result": True}),
         ("all", {"code": "car", "system-version": f"{VEHICLES}|1"}, {"version": "1"}),
         ("all", {"code": "CAR"}, {"normalized-code": "car", "issues": [("information", "code-rule")]}),
         ("all", {"code": "car", "displayLanguage": "fr"}, {"display": "Voiture"}),
