@@ -13,10 +13,9 @@ import pytest
 
 from fhir_server.app import installed_packages
 from fhir_server.cli import main
-from fhir_server.cli.serve import with_folders
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.conformance.packages import PackageStore, source
-from fhir_server.settings import Settings
+from fhir_server.settings import Settings, with_folders
 from tests.support.packages import FR_CORE, manifest, needs_fr_core, profile, write_package
 
 URL = "https://example.org/fhir/StructureDefinition/p"
@@ -273,3 +272,24 @@ def test_folder_is_that_of_the_server(
     assert main(["package", "install", "--data-dir", str(tmp_path / "data"), str(archive)]) == 0
     settings = with_folders(Settings(), tmp_path / "data")
     assert [package.manifest.key for package in installed_packages(settings)] == ["example.fhir.a#1.0.0"]
+
+
+def test_validate_sees_packages(run: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("install", write_package(tmp_path / "a.tgz", {"p.json": profile()}))[0] == 0
+    file = tmp_path / "patient.json"
+    file.write_text('{"resourceType": "Patient"}')
+    assert main(["validate", str(file), "--profile", f"{URL}|1.0.0"]) == 1
+    assert "Patient.birthDate [cardinality-min]" in capsys.readouterr().out
+
+
+def test_commands_find_packages_by_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("FHIR_PACKAGES_DIR", raising=False)
+    data = tmp_path / "data"
+    archive = write_package(tmp_path / "a.tgz", {"p.json": profile()})
+    assert main(["package", "install", "--data-dir", str(data), str(archive)]) == 0
+    file = tmp_path / "patient.json"
+    file.write_text('{"resourceType": "Patient"}')
+    assert main(["validate", str(file), "--profile", URL, "--data-dir", str(data)]) == 1
+    assert "[cardinality-min]" in capsys.readouterr().out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,16 @@ def test_half_a_package_is_none(tmp_path: Path) -> None:
     shutil.copytree(store.installed()[0].folder, store.folder / "b#1.0.0")
     (store.folder / "b#1.0.0" / "installed.json").unlink()
     assert [package.manifest.key for package in store.installed()] == ["example.fhir.a#1.0.0"]
+
+
+def test_what_a_killed_installation_left_is_removed_later(tmp_path: Path) -> None:
+    for name, age_s in (("old", 100_000), ("new", 0)):
+        left = tmp_path / "packages" / f".installing-{name}"
+        left.mkdir(parents=True)
+        os.utime(left, (time.time() - age_s, time.time() - age_s))
+    store = installed(tmp_path, {"p.json": profile()})
+    assert sorted(path.name for path in store.folder.iterdir()) == [".installing-new", "example.fhir.a#1.0.0"]
+    assert len(store.installed()) == 1
 
 
 def test_ours_come_before_packages_and_packages_before_r4(tmp_path: Path) -> None:
