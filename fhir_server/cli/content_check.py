@@ -223,7 +223,7 @@ def check_codes(content: Content) -> Iterator[Problem]:
         if codes is None or not len(codes):
             yield Problem(6, path, "Le jeu de valeurs n’a pas d’expansion.", "The value set does not expand.")
     for path, resource in content.definitions("CodeSystem"):
-        if resource.get("count") != len(resource.get("concept", ())):
+        if resource.get("count") != _number_of(resource.get("concept", ())):
             yield Problem(6, path, "`count` n’est pas le nombre de codes.", "`count` is not the number of codes.")
     for path, resource in content.resources.items():
         if path.parent.name == "counterexamples":
@@ -232,6 +232,10 @@ def check_codes(content: Content) -> Iterator[Problem]:
             known = content.codes.code_system(system)
             if known is not None and known.content == "complete" and known.find(code) != code:
                 yield Problem(6, path, f"Le code `{system}|{code}` n’existe pas.", f"`{system}|{code}` does not exist.")
+
+
+def _number_of(concepts: Sequence[dict[str, Any]]) -> int:
+    return sum(1 + _number_of(concept.get("concept", ())) for concept in concepts)
 
 
 def _codings(node: Any) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from fhir_server.interactions.write_request import WriteRequest, WriteResult
 from fhir_server.outcome import Issue
 from fhir_server.spec.dates import instant_text
 from fhir_server.spec.json_format import is_same_content
-from fhir_server.store import Change, Create, Delete, StoredVersion, Update
+from fhir_server.store import Change, Create, Delete, StoredVersion, Update, json_to_keep
 
 
 def plan(
@@ -42,13 +42,13 @@ def plan(
         return _plan_update(repository, request, current, now, warnings)
     version_id = current.version_id + 1 if current is not None else 1
     resource = _stamped(request, identity.id_, version_id, now)
-    index = repository.indexer.document(resource)
+    index, json = repository.indexer.document(resource), json_to_keep(resource)
     change: Change
     if identity.fresh:
-        change = Create(request.resource_type, identity.id_, resource, index)
+        change = Create(request.resource_type, identity.id_, resource, index, json=json)
     else:
-        change = Update(request.resource_type, identity.id_, resource, index, version_id - 1)
-    return change, WriteResult(201, request.resource_type, identity.id_, version_id, now, resource, warnings)
+        change = Update(request.resource_type, identity.id_, resource, index, version_id - 1, json=json)
+    return change, WriteResult(201, request.resource_type, identity.id_, version_id, now, resource, warnings, json)
 
 
 def _plan_update(
@@ -59,9 +59,11 @@ def _plan_update(
     resource = _stamped(request, current.id_, version_id, now)
     if is_same_content(_without_stamp(resource), _without_stamp(current.resource or {})):
         return None, _result(200, current, warnings)
-    index = repository.indexer.document(resource)
-    change = Update(request.resource_type, current.id_, resource, index, current.version_id, previous=current.document)
-    return change, WriteResult(200, request.resource_type, current.id_, version_id, now, resource, warnings)
+    index, json = repository.indexer.document(resource), json_to_keep(resource)
+    change = Update(
+        request.resource_type, current.id_, resource, index, current.version_id, previous=current.document, json=json
+    )
+    return change, WriteResult(200, request.resource_type, current.id_, version_id, now, resource, warnings, json)
 
 
 def _plan_delete(

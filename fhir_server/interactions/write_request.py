@@ -33,7 +33,10 @@ class WriteRequest:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """`status` 200, 201 or 204; `resource` as it stands now (None after a delete); `warnings` of its validation."""
+    """`status` 200, 201 or 204; `resource` as it stands now (None after a delete); `warnings` of its validation.
+
+    `json` is the resource as JSON where it is written already.
+    """
 
     status: int
     resource_type: str
@@ -42,3 +45,4 @@ class WriteResult:
     last_updated: datetime | None
     resource: dict[str, Any] | None
     warnings: tuple[Issue, ...] = ()
+    json: bytes | None = None

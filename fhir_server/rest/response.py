@@ -55,7 +55,8 @@ def answer_write(result: WriteResult, base_url: str, preferences: Preferences) -
         return answer_resource(build_outcome(result.warnings, preferences.language), preferences, status, headers)
     if preferences.returns == "minimal" or result.resource is None:
         return Response(result.status, b"", headers)
-    return answer_resource(result.resource, preferences, result.status, headers)
+    content = result.resource if result.json is None else RawJson(result.json)
+    return answer_resource(content, preferences, result.status, headers)
 
 
 def answer_error(error: FhirError, preferences: Preferences) -> Response:

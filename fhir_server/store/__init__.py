@@ -7,7 +7,7 @@ from fhir_server.store.background import end_tasks
 from fhir_server.store.batches import Batches
 from fhir_server.store.changes import Change, Claim, Create, Delete, Key, StoredVersion, Update, WriteConflict
 from fhir_server.store.closures import ClosureTable, Link
-from fhir_server.store.codec import json_of
+from fhir_server.store.codec import json_of, json_to_keep
 from fhir_server.store.collections import BODY
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.store.gathering import Branch, Gathered
@@ -45,6 +45,7 @@ __all__ = [
     "WriteConflict",
     "end_tasks",
     "json_of",
+    "json_to_keep",
     "new_job_id",
     "open_store",
 ]

@@ -55,6 +55,7 @@ class StoredVersion:
 class Create:
     """A resource under an id that the server has just made up; `resource` has its `id` and `meta`, version 1.
 
+    `json` is what `json_to_keep` makes of the resource, None where its maker has not asked.
     For an id that a client chose, which may have been there before, take `Update` with `expected_version` 0.
     """
 
@@ -63,6 +64,7 @@ class Create:
     resource: Mapping[str, Any]
     index: Mapping[str, Any]
     method: str = "POST"
+    json: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Update:
 
     `expected_version` is the version that is current, be it a deletion; 0 where nothing is current: nothing was ever
     there (the new version is 1), or a deletion that the new version follows. `previous` is the `document` of the
-    expected version, None where it is not at hand.
+    expected version, None where it is not at hand; `json` is as in Create.
     """
 
     resource_type: str
@@ -81,6 +83,7 @@ class Update:
     expected_version: int
     method: str = "PUT"
     previous: Encoded | None = field(default=None, compare=False, repr=False)
+    json: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ Encoded: TypeAlias = bytes | memoryview
 
 MAX_DIGITS = 34
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+LARGEST_JSON = 1024 * 1024
+"""Bytes of JSON that are kept beside a resource; a larger one would bring documents near MongoDB's limit of 16 MiB."""
 
 _EXPONENT_BIAS = 6176
 _MAX_EXPONENT = 6111
@@ -121,6 +123,15 @@ def encode(document: Mapping[str, Any]) -> RawBSONDocument:
 def decode(document: Encoded) -> dict[str, Any]:
     """Returns the document as JSON values, with `Decimal` and aware UTC datetimes."""
     return bson.decode(document, CODEC_OPTIONS)
+
+
+def json_to_keep(resource: Mapping[str, Any]) -> bytes | None:
+    """Returns the JSON that is kept beside a resource; None where it is too large, or the resource cannot be stored."""
+    try:
+        json = encode_json(resource)
+    except (OverflowError, ValueError, UnicodeError):  # `encode` says what is wrong, if anything is
+        return None
+    return json if len(json) <= LARGEST_JSON else None
 
 
 def json_of(document: Mapping[str, Any]) -> bytes | None:

@@ -8,7 +8,7 @@
      patient: "p1", date: ISODate("2026-02-28T00:00:00Z"), k: ["code:75626-2", "subject=Patient/p1"], …}
 
 `v` is the version, `at` its instant (meta.lastUpdated), `m` the HTTP verb that made it. `json` is `resource` as it is
-sent: answers are put together from it, undecoded; it is absent where it would be over 1 MiB (`units.LARGEST_JSON`), or
+sent: answers are put together from it, undecoded; it is absent where it would be over 1 MiB (`codec.LARGEST_JSON`), or
 was written by an older server. The rest is the index document, which the package `index` describes, and whose keys
 are given to the store as `indexes`.
 

@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.spec.json_format import encode as encode_json
 from fhir_server.store.changes import Change, Claim, Create, Delete, Update
-from fhir_server.store.codec import encode
+from fhir_server.store.codec import encode, json_to_keep
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from bson.raw_bson import RawBSONDocument
-
-LARGEST_JSON = 1024 * 1024
-"""Bytes of JSON that are kept beside a resource; a larger one would bring documents near MongoDB's limit of 16 MiB."""
 
 _BYTES_PER_WEIGHT = 16 * 1024
 
@@ -72,18 +68,10 @@ def build_document(change: Create | Update) -> dict[str, Any]:
         "resource": change.resource,
         **change.index,
     }
-    json = _json(change.resource)
+    json = json_to_keep(change.resource) if change.json is None else change.json
     if json is not None:
         document["json"] = json
     return document
-
-
-def _json(resource: Mapping[str, Any]) -> bytes | None:
-    try:
-        json = encode_json(resource)
-    except (OverflowError, ValueError, UnicodeError):  # `codec.encode` says what is wrong, if anything is
-        return None
-    return json if len(json) <= LARGEST_JSON else None
 
 
 def _write(change: Change) -> Write:

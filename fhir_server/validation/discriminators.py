@@ -17,10 +17,11 @@ from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of
 from fhir_server.spec import primitives
 from fhir_server.terminology import Terminology
-from fhir_server.validation.bindings import binding_check
+from fhir_server.validation.bindings import BINDABLE, Binding, binding_check
 from fhir_server.validation.findings import Check, Context
 from fhir_server.validation.patterns import coding_matcher, described, is_coding_pattern, is_subset, stated
 from fhir_server.validation.references import target_type_of
+from fhir_server.validation.value_set_tests import ValueSetTest
 
 _STEP = re.compile(
     r"\$this|(?P<function>resolve|extension|ofType|as)\((?P<argument>[^)]*)\)|(?P<name>[A-Za-z][A-Za-z0-9]*)"
@@ -139,13 +140,11 @@ class Discriminators:
     def _bound(self, node: ElementNode) -> Expectation | None:
         binding = node.definition.get("binding", {})
         codes = node.type_codes
-        if binding.get("strength") != "required" or len(codes) != 1 or "valueSet" not in binding:
+        if binding.get("strength") != "required" or len(codes) != 1 or codes[0] not in BINDABLE:
             return None
-        code_set = self._terminology.codes(binding["valueSet"])
-        if code_set is None:
-            return None
-        check = binding_check(code_set, codes[0])
-        return Expectation(lambda value, context: check(value, context) is None, code_set.canonical)
+        test = ValueSetTest(binding["valueSet"], self._terminology)
+        check = binding_check(test, codes[0], Binding(binding["valueSet"], "required"))
+        return Expectation(lambda value, context: check(value, context) is None, split_canonical(test.canonical)[0])
 
     def _child(self, node: ElementNode, step: Step) -> ElementNode | None:
         if step.function in ("ofType", "as"):

@@ -6,7 +6,7 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fhir_server.fhirpath import Environment
@@ -64,11 +64,12 @@ class Context:
 
     `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
     finds the target of a literal reference at hand (contained, or in the same Bundle). `verdicts` are those about
-    targets that profiles were asked about, by identity and canonical: each is checked once. `is_typed` turns False when
-    a value has another JSON type than its element: then constraints are judged with care.
+    targets that profiles were asked about, by identity and canonical: each is checked once. `profiles` are those that
+    the caller asks for, beside those that `resource` claims. `is_typed` turns False when a value has another JSON type
+    than its element: then constraints are judged with care.
     """
 
-    __slots__ = ("_environment", "depth", "is_typed", "resolve", "resource", "root", "verdicts")
+    __slots__ = ("_environment", "depth", "is_typed", "profiles", "resolve", "resource", "root", "verdicts")
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -84,6 +85,7 @@ class Context:
         self.root = root
         self.resolve = resolve
         self.depth = depth
+        self.profiles: Sequence[str] = ()
         self.is_typed = True
         self.verdicts: dict[tuple[int, str], bool] = {}
         self._environment: Environment | None = None

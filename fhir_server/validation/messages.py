@@ -267,32 +267,6 @@ def unknown_resource_type(value: Any, near: Sequence[str]) -> Finding:
     )
 
 
-def not_in_value_set(code: str, value_set: str, choices: Sequence[str], severity: str = "error") -> Finding:
-    """A code outside of the value set that its binding names."""
-    extensible = severity != "error"
-    rule = "binding-extensible" if extensible else "binding-required"
-    known_en = f" Valid: {quoted(choices)}." if choices else ""
-    known_fr = f" Valides : {quoted(choices)}." if choices else ""
-    return Finding(
-        "code-invalid",
-        rule,
-        f"The code `{shown(code)}` at `{PLACE}` is not in the value set `{value_set}`.{known_en}",
-        f"Le code `{shown(code)}` à `{PLACE}` n’est pas dans le jeu de valeurs `{value_set}`.{known_fr}",
-        severity,
-    )
-
-
-def no_code(value_set: str, choices: Sequence[str]) -> Finding:
-    known_en = f" Valid: {quoted(choices)}." if choices else ""
-    known_fr = f" Valides : {quoted(choices)}." if choices else ""
-    return Finding(
-        "code-invalid",
-        "binding-required",
-        f"`{PLACE}` needs a code of the value set `{value_set}`.{known_en}",
-        f"`{PLACE}` demande un code du jeu de valeurs `{value_set}`.{known_fr}",
-    )
-
-
 def target_type(found: str, allowed: Sequence[str], severity: str = "error") -> Finding:
     return Finding(
         "structure",

@@ -19,7 +19,7 @@ from fhir_server.spec import primitives
 from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation import references
-from fhir_server.validation.bindings import BINDABLE, binding_check
+from fhir_server.validation.bindings import bindings_check, bindings_of
 from fhir_server.validation.discriminators import Discriminators, parse_steps, type_reader
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.invariants import Invariants
@@ -38,8 +38,6 @@ from fhir_server.validation.target_profiles import aggregation_check, target_pro
 TYPE_SLICING = [{"type": "type", "path": "$this"}]
 MOST_FOUND = 4096
 """Canonicals kept at hand; the version after `|` is the client's, so there is no end of them."""
-SEVERITIES = {"required": "error", "extensible": "warning"}
-"""Binding strength to the severity of a code that is not in the value set; other strengths refuse nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +131,9 @@ class ProfileChecks:
         return all_of(checks)
 
     def _binding(self, node: ElementNode, known: dict[str, Any], type_code: str) -> Check:
-        binding = node.definition.get("binding", {})
-        severity = SEVERITIES.get(binding.get("strength", ""))
-        stated = {name: binding.get(name) for name in ("strength", "valueSet")}
-        same = known.get("binding", {}) and stated == {name: known["binding"].get(name) for name in stated}
-        if severity is None or same or type_code not in BINDABLE or "valueSet" not in binding:
-            return all_well
-        code_set = self._terminology.codes(binding["valueSet"])
-        return all_well if code_set is None else binding_check(code_set, type_code, severity)
+        here, before = bindings_of(node.definition.get("binding")), bindings_of(known.get("binding"))
+        added = [one._replace(is_of_profile=True) for one in here if one not in before]
+        return bindings_check(added, type_code, self._terminology)
 
     def _type_rules(self, node: ElementNode, known: dict[str, Any], type_code: str) -> Check:
         """Returns the check of what the `type` of an element says beyond its code: profiles and targets."""

@@ -18,13 +18,14 @@ from fhir_server.spec import primitives
 from fhir_server.spec.definitions import resource_types
 from fhir_server.terminology import Terminology
 from fhir_server.validation import messages, references
-from fhir_server.validation.bindings import BINDABLE, binding_check
+from fhir_server.validation.bindings import bindings_check, bindings_of, unless
 from fhir_server.validation.bundles import resolver_inside
 from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.narrative import check_narrative
 from fhir_server.validation.quick import Cell, with_test
+from fhir_server.validation.stated_codes import StatedCodes
 from fhir_server.validation.structure import (
     ObjectShape,
     array_check,
@@ -57,6 +58,7 @@ class TypeChecks:
         self._invariants = invariants
         self._profile_check = profile_check
         self._rules = rules
+        self._stated_codes = StatedCodes(definitions)
         self._extensions = extensions
         self._checks: dict[str, Check] = {}
         self._cells: dict[str, Cell] = {}
@@ -201,15 +203,20 @@ class TypeChecks:
         return all_of([self._bound(child, type_name, check), *self._additions(child, type_name, element_path)])
 
     def _bound(self, child: ElementNode, type_name: str, check: Check) -> Check:
-        """Returns `check` together with the element's required binding."""
-        binding = child.definition.get("binding")
-        if not binding or binding["strength"] != "required" or type_name not in BINDABLE:
-            return check
-        code_set = self._terminology.codes(binding["valueSet"])
-        if code_set is None:
-            return check
-        both = all_of([check, binding_check(code_set, type_name)])
-        return code_check(code_set.codes, both) if type_name == "code" else both
+        """Returns `check` together with the element's bindings."""
+        bindings = bindings_of(child.definition.get("binding"))
+        path = child.definition["path"]
+        advice = all_of(
+            unless(partial(self._stated_codes.are_said, path), bindings_check([one], type_name, self._terminology))
+            for one in bindings
+            if one.severity != "error"
+        )
+        strict = [one for one in bindings if one.severity == "error"]
+        both = all_of([check, bindings_check(strict, type_name, self._terminology), advice])
+        if type_name == "code" and len(bindings) == 1 and bindings[0].purpose == "required":
+            code_set = self._terminology.codes(bindings[0].value_set)
+            return both if code_set is None else code_check(code_set.codes, both)
+        return both
 
     def _additions(self, child: ElementNode, type_name: str, path: str) -> list[Check]:
         found = [self._invariants.check(child.definition, type_name)]

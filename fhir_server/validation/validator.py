@@ -12,6 +12,7 @@ from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation.bundle_rules import check_bundle
 from fhir_server.validation.bundles import Resolver
+from fhir_server.validation.coding_rules import CodingRules
 from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Context, Findings, asked_by, joined
 from fhir_server.validation.identifiers import identifier_rules
@@ -22,6 +23,11 @@ from fhir_server.validation.quick import with_test
 from fhir_server.validation.targets import TargetPolicy
 from fhir_server.validation.twins import TWINS
 from fhir_server.validation.type_checks import TypeChecks
+
+ABOUT_CODES = frozenset({"binding-required", "binding-maximum", "code-unknown"})
+"""Rules whose finding may be a mere echo of another one about the same value."""
+REFUSED_VALUES = frozenset({"binding-required", "binding-maximum", "fixed-value", "pattern-value"})
+"""Rules whose finding says of a value, or of what holds it, that its code may not stand there."""
 
 
 class Validator:
@@ -40,7 +46,13 @@ class Validator:
         if self.policy.imposed:
             claimed = with_test(self._check_imposed, self._fits_imposed)
         extensions = ExtensionRules(definitions, self._profiles.check, options)
-        rules = {"Resource": claimed, "Bundle": check_bundle, **identifier_rules(options.identifiers, self.knows)}
+        coding_rules = CodingRules(terminology).rules()
+        rules = {
+            "Resource": claimed,
+            "Bundle": check_bundle,
+            **coding_rules,
+            **identifier_rules(options.identifiers, self.knows),
+        }
         self._types = TypeChecks(definitions, terminology, invariants, self._profiles.check, extensions, rules)
         self._targets = TargetPolicy(definitions, self.policy)
 
@@ -55,6 +67,7 @@ class Validator:
         """True where `examine` would find nothing; False says nothing yet."""
         try:
             context = Context(resource, resource, Resolver(resource))
+            context.profiles = profiles
             return self._types.is_well(resource, context) and all(
                 self._fits(canonical, resource, context) for canonical in profiles
             )
@@ -64,6 +77,7 @@ class Validator:
     def examine(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
         """Returns what `validate` does, without the quick look that spares it the work where all is well."""
         context = Context(resource, resource, Resolver(resource) if type(resource) is dict else _nothing)
+        context.profiles = profiles
         found = self._types.resource_check(resource, context)
         if type(resource) is dict:
             for canonical in profiles:
@@ -189,4 +203,23 @@ def _issues(found: Findings | None, resource: Any) -> list[Issue]:
         first = issues.setdefault(key, issue)
         if first.profiles and not set(issue.profiles) & set(first.profiles):
             issues[key] = replace(first, profiles=first.profiles + issue.profiles if issue.profiles else ())
-    return list(issues.values())
+    return _without_echoes(list(issues.values()))
+
+
+def _without_echoes(issues: list[Issue]) -> list[Issue]:
+    """Leaves out what a value set or a code system says of a value whose form is wrong, and what a code system says of
+    a code that a binding, a pattern or a fixed value refuses already, with the valid choices.
+    """
+    if not any(issue.rule in ABOUT_CODES for issue in issues):
+        return issues
+    malformed = {issue.expression for issue in issues if issue.rule.startswith("primitive-")}
+    refused = tuple(f"{issue.expression}." for issue in issues if issue.is_error and issue.rule in REFUSED_VALUES)
+    return [
+        issue
+        for issue in issues
+        if issue.rule not in ABOUT_CODES
+        or not (
+            issue.expression in malformed
+            or (issue.rule == "code-unknown" and f"{issue.expression}.".startswith(refused))
+        )
+    ]

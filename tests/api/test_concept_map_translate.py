@@ -15,6 +15,8 @@ BASE = "https://cnrms.fr/ig/fhir/msma"
 SUBSTANCE, SUBSTANCES = f"{BASE}/CodeSystem/msma-substance", f"{BASE}/ValueSet/msma-substance"
 CIM10 = "https://smt.esante.gouv.fr/terminologie-cim-10"
 MAP = f"{BASE}/ConceptMap/msma-substance-to-cim-10"
+NOS = "https://mos.esante.gouv.fr/NOS/TRE_{0}/FHIR/TRE-{0}"
+R66, ROLE_CODE = NOS.format("R66-CategorieEtablissement"), "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 OURS, THEIRS = "https://example.org/ours", "https://example.org/theirs"
 ALCOHOL = (True, [("equivalent", "F10")])
 STORED: dict[str, Any] = {
@@ -203,3 +205,28 @@ async def test_refusals(
     answer = await post(server, path, *parameters)
     assert_refused(answer, status, code)
     assert words in answer.json()["issue"][0]["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    ("map_", "source", "code", "target", "translated"),
+    [
+        ("msma-substance-to-cim-10", "msma-substance", "cannabis", CIM10, "F12"),
+        ("msma-mental-disorder-class-to-cim-10", "msma-mental-disorder-class", "mood", CIM10, "F30-F39"),
+        ("msma-substance-to-snomed-ct", "msma-substance", "alcohol", "http://snomed.info/sct", "419442005"),
+        ("msma-substance-to-tdi", "msma-substance", "cannabis", f"{BASE}/CodeSystem/msma-tdi", "cannabis"),
+        ("msma-housing-to-recap", "msma-housing", "prison", f"{BASE}/CodeSystem/msma-recap", "housing-prison"),
+        ("msma-employment-to-recap", "msma-employment", "student", f"{BASE}/CodeSystem/msma-tdi", "student"),
+        ("msma-income-source-to-recap", "msma-income-source", "rsa", f"{BASE}/CodeSystem/msma-recap", "income-rsa"),
+        ("msma-role-to-nos", "msma-role", "psychologist", NOS.format("R95-UsagerTitre"), "93"),
+        ("msma-organization-type-to-nos", "msma-organization-type", "microstructure", R66, "633"),
+        ("msma-entourage-role-to-role-code", "msma-entourage-role", "parent", ROLE_CODE, "PRN"),
+    ],
+)  # fmt: skip
+async def test_our_maps_translate_both_ways(
+    server: Client, map_: str, source: str, code: str, target: str, translated: str
+) -> None:
+    system, url_ = f"{BASE}/CodeSystem/{source}", f"{BASE}/ConceptMap/{map_}"
+    there = {"url": url_, "system": system, "code": code, "targetsystem": target}
+    back = {"url": url_, "system": target, "code": translated, "targetsystem": system, "reverse": "true"}
+    assert translated in [found for _, found in told(await server.get("ConceptMap/$translate", params=there))[1]]
+    assert code in [found for _, found in told(await server.get("ConceptMap/$translate", params=back))[1]]

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/http.html#mime-type
 """
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -98,7 +99,7 @@ async def test_writes_and_reads_in_xml(client: Client, patient: Resource, unique
 
 
 async def test_bundles_in_xml(client: Client, patient: Resource, unique: str) -> None:
-    entry = {"fullUrl": f"urn:uuid:{unique}", "resource": patient, "request": {"method": "POST", "url": "Patient"}}
+    entry = {"fullUrl": f"urn:uuid:{uuid4()}", "resource": patient, "request": {"method": "POST", "url": "Patient"}}
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
     answer = content(await client.post("", content=encode_xml(bundle), headers=XML))
     assert answer["entry"][0]["response"]["status"] == "201 Created"

@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -46,7 +47,7 @@ async def test_each_kind(client: Client, patient: Resource, unique: str, kind: s
 
 async def test_condition_and_other_entries(client: Client, patient: Resource, unique: str) -> None:
     url = await add_patient(client, patient, unique)
-    organization = f"urn:uuid:{unique}"
+    organization = f"urn:uuid:{uuid4()}"
     added = {"op": "add", "path": "/managingOrganization", "value": {"reference": organization}}
     patch = binary(JSON_PATCH, encode([added]))
     create = {

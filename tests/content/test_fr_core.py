@@ -53,7 +53,9 @@ def read(path: Path) -> dict[str, Any]:
 def test_example_passes_fr_core(validator: Validator, path: Path) -> None:
     resource = read(path)
     issues = validator.validate(resource, profiles=[FR_CORE + PROFILES[resource["resourceType"]]])
-    assert {(issue.rule, issue.expression) for issue in issues} <= KNOWN_WARNINGS
+    # What is information speaks of terminologies of the ANS that are not loaded, and of codes that are only preferred.
+    told = {(issue.rule, issue.expression) for issue in issues if issue.severity != "information"}
+    assert told <= KNOWN_WARNINGS
 
 
 def test_qualified_patient_passes_the_ins_profile(validator: Validator) -> None:

@@ -352,7 +352,8 @@ def test_claimed_profile_is_looked_up(canonical: str, expected: list[tuple[str, 
     [
         ("extensible", {"coding": [{"system": LOINC, "code": "x"}]}, ["warning"]),
         ("extensible", {"text": "x"}, []),
-        ("preferred", {"coding": [{"system": LOINC, "code": "x"}]}, []),
+        ("preferred", {"coding": [{"system": LOINC, "code": "x"}]}, ["information"]),
+        ("example", {"coding": [{"system": LOINC, "code": "x"}]}, []),
     ],
 )
 def test_weaker_bindings_refuse_nothing(strength: str, value: dict[str, Any], expected: list[str]) -> None:

@@ -24,6 +24,8 @@ EVENT = "https://identifiant-medicosocial-evenement.esante.gouv.fr"
 PERSON = "https://identifiant-medicosocial-localusager.esante.gouv.fr"
 CS203 = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203"
 RELIABILITY = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-identity-reliability"
+ADVICE = "binding-extensible"
+"""R4's own types of identifiers are not FR Core's, which these resources use without claiming its profiles."""
 
 
 @pytest.fixture(scope="module")
@@ -153,8 +155,8 @@ def test_adeli_is_history(validators: dict[str, Validator], system: str, value: 
 
 
 def test_id_of_a_situation_that_calls_itself_rpps_is_none(validators: dict[str, Validator]) -> None:
-    [issue] = validators["warn"].validate(organization(RPPS, "1011848351", type=typed("RPPS")))
-    assert issue.rule == "identifier-rpps-form"
+    issues = validators["warn"].validate(organization(RPPS, "1011848351", type=typed("RPPS")))
+    assert [issue.rule for issue in issues if issue.rule != ADVICE] == ["identifier-rpps-form"]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,8 @@ def test_ins_goes_with_a_qualified_identity(
         found = [issue for issue in validators[mode].validate(patient(*identifiers, status=status))]
         told = [(each.severity, each.expression) for each in found if each.rule == "ins-not-qualified"]
         assert told == [(severity, place) for place in places]
-    assert validators["off"].validate(patient(*identifiers, status=status)) == []
+    found = validators["off"].validate(patient(*identifiers, status=status))
+    assert [each for each in found if each.rule != ADVICE] == []
 
 
 FR_CORE_INS = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-ins"
