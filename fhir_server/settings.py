@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,15 @@ def packages_directory(settings: Settings, data_dir: Path | None) -> Path | None
     if settings.packages_dir:
         return Path(settings.packages_dir)
     return data_dir / "packages" if data_dir else None
+
+
+def with_folders(settings: Settings, data_dir: Path | None) -> Settings:
+    """Returns the settings with the folders that they leave to `--data-dir`."""
+    return replace(
+        settings,
+        terminology_dir=str(terminology_directory(settings, data_dir) or ""),
+        packages_dir=str(packages_directory(settings, data_dir) or ""),
+    )
 
 
 def variable_name(setting: str) -> str:

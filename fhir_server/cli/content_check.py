@@ -19,7 +19,7 @@ from fhir_server.conformance.narrowing import SnapshotError
 from fhir_server.errors import FhirError
 from fhir_server.fhirpath import compile_expression
 from fhir_server.index import SearchParameterRegistry, check_definition
-from fhir_server.settings import Settings
+from fhir_server.settings import Settings, with_folders
 from fhir_server.spec.definitions import resource_types, table
 
 BASE = "https://cnrms.fr/ig/fhir/msma"
@@ -302,9 +302,11 @@ def main(arguments: Sequence[str]) -> int:
         description="Vérifie profiles/ et terminology/ · Checks profiles/ and terminology/",
     )
     parser.add_argument("--content", type=Path, help="dossier de profiles/ et terminology/ · folder that holds both")
+    parser.add_argument("--data-dir", type=Path, help="celui de `serve`, où sont les paquets · that of `serve`")
     options = parser.parse_args(arguments)
     profiles, terminology = find_folders(options.content)
-    content = read_content(profiles, terminology, installed_packages(Settings.from_environment()))
+    settings = with_folders(Settings.from_environment(), options.data_dir)
+    content = read_content(profiles, terminology, installed_packages(settings))
     problems = find_problems(content)
     counts = Counter(path.parent.name for path in content.resources)
     for line in render(problems, profiles.parent, counts):

@@ -16,12 +16,12 @@ from typing import Any
 from tqdm import tqdm
 
 from fhir_server.app import definitions_of, search_parameters_of
-from fhir_server.cli.serve import mongodb, with_folders, wrong_setting
+from fhir_server.cli.serve import mongodb, wrong_setting
 from fhir_server.errors import FhirError
 from fhir_server.index import MONGODB_INDEXES, Indexer
 from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import ParameterWatch
-from fhir_server.settings import Settings
+from fhir_server.settings import Settings, with_folders
 from fhir_server.spec.definitions import resource_types
 from fhir_server.store import open_store
 

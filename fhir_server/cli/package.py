@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from fhir_server.conformance import DefinitionRegistry, SnapshotError
 from fhir_server.conformance.packages import (
     Missing,
     PackageError,
@@ -89,6 +90,8 @@ def _install(store: PackageStore, options: argparse.Namespace) -> int:
             return 1
     for source in plan.sources:
         print(_install_one(store, source))
+    for line in _unusable_profiles(store, {source.manifest.key for source in plan.sources}):
+        print(line, file=sys.stderr)
     return 0
 
 
@@ -101,6 +104,17 @@ def _install_one(store: PackageStore, source: Source) -> str:
     package = store.find(source.manifest.name, source.manifest.version)
     count = len(package.definitions().entries) if package else 0
     return f"{key} : {count} définitions · definitions → {store.folder.resolve()}"
+
+
+def _unusable_profiles(store: PackageStore, keys: Set[str]) -> Iterator[str]:
+    """Yields a line for each profile of these packages that has no snapshot: nothing can be checked against it."""
+    registry = DefinitionRegistry(packages=store.installed())
+    for manifest, entry in registry.package_entries("StructureDefinition"):
+        if manifest.key in keys:
+            try:
+                registry.tree(f"{entry.url}|{entry.version}" if entry.version else entry.url)
+            except SnapshotError as error:
+                yield f"  {entry.url} : inutilisable · unusable\n    {error.french}\n    {error.english}"
 
 
 def _step(bar: tqdm[Any]) -> None:

@@ -12,7 +12,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,7 +22,7 @@ from fhir_server import __version__
 from fhir_server.app import ROOT, FhirServer, create_app, definitions_of, policy_of
 from fhir_server.cli.even_connections import CountedProtocol, shared_counts
 from fhir_server.errors import StoreUnavailable
-from fhir_server.settings import Settings, packages_directory, terminology_directory, variable_name
+from fhir_server.settings import Settings, variable_name, with_folders
 from fhir_server.store import EmbeddedMongod
 from fhir_server.store.connection import check_server, connect
 from fhir_server.validation import ValidationOptions
@@ -113,15 +112,6 @@ def wrong_setting(settings: Settings) -> str:
     except ValueError as error:
         return str(error)
     return ""
-
-
-def with_folders(settings: Settings, data_dir: Path | None) -> Settings:
-    """Returns the settings with the folders that they leave to `--data-dir`."""
-    return replace(
-        settings,
-        terminology_dir=str(terminology_directory(settings, data_dir) or ""),
-        packages_dir=str(packages_directory(settings, data_dir) or ""),
-    )
 
 
 @contextmanager

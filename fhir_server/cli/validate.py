@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -18,7 +19,7 @@ from fhir_server.cli.validate_report import SEVERITIES, Checked, Summary, build_
 from fhir_server.cli.validate_sources import Sent, Source, find_sources, read_resources
 from fhir_server.errors import FhirError
 from fhir_server.operations.known_profiles import check_known
-from fhir_server.settings import Settings
+from fhir_server.settings import Settings, with_folders
 from fhir_server.spec.json_format import encode_pretty
 from fhir_server.validation import Validator
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Checks what `arguments` name and prints a report; returns the exit code."""
     options = _parse(arguments)
     try:
-        settings = Settings.from_environment()
+        settings = with_folders(Settings.from_environment(), options.data_dir)
         definitions = definitions_of(settings)
         validator = Validator(
             definitions, build_terminology(settings, definitions), validation_options(settings, definitions)
@@ -135,6 +136,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=SEVERITIES,
         default=SEVERITIES[-1],
         help="la moindre gravité à montrer · the least severity to show",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="celui de `serve`, où sont paquets et terminologies · that of `serve`, with packages and code systems",
     )
     parser.add_argument("--quiet", action="store_true", help="tait ce qui est en ordre · leaves out what is in order")
     return parser.parse_args(arguments)

@@ -10,23 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fhir_server.conformance.element_tree import ElementNode, build_tree
+from fhir_server.conformance.canonicals import split_canonical
+from fhir_server.conformance.element_tree import ElementNode
 from fhir_server.conformance.full_snapshot import snapshot_elements, with_snapshot
 from fhir_server.conformance.narrowing import SnapshotError, Trees
+from fhir_server.conformance.package_view import PackageView, circular
 from fhir_server.conformance.packages import Entry, InstalledPackage, Manifest, PackageLibrary
-from fhir_server.conformance.snapshot import SnapshotBuilder
 from fhir_server.spec import json_format
 from fhir_server.spec.definitions import structure_definitions, table
 
 INSTANCE_FOLDERS = frozenset({"examples", "counterexamples"})
 """Folders of `profiles/` that hold instances to check, not definitions to enforce."""
 CORE = "http://hl7.org/fhir/StructureDefinition/"
-
-
-def split_canonical(canonical: str) -> tuple[str, str]:
-    """Returns URL and version of `url|version`; the version is empty where none is named."""
-    url, _, version = canonical.partition("|")
-    return url, version
 
 
 class DefinitionRegistry:
@@ -131,6 +126,14 @@ class DefinitionRegistry:
         """True for a definition of the content, so not one of a package or of R4."""
         return split_canonical(canonical)[0] in self._loaded
 
+    def pin(self, canonical: str, package: Manifest | None) -> str:
+        """Returns a canonical with the version that `package` sees, where packages have several and it names none."""
+        if "|" in canonical or len(self._library.versions(canonical)) < 2:
+            return canonical
+        found = self._find(canonical, package)
+        version = found[0].get("version") if found else None
+        return f"{canonical}|{version}" if version else canonical
+
     def type_tree(self, type_name: str) -> ElementNode:
         """Returns the elements of an R4 type; raises SnapshotError for a name that is none."""
         return self.tree(CORE + type_name)
@@ -155,10 +158,10 @@ class DefinitionRegistry:
         key = definition["url"], definition.get("version", "")
         if key not in self._trees:
             if key in self._building:
-                raise _circular(canonical)
+                raise circular(canonical)
             self._building.add(key)
             try:
-                self._trees[key] = _TreesOf(self, holder).build(definition)
+                self._trees[key] = PackageView(self, holder).build(definition)
             finally:
                 self._building.discard(key)
         return self._trees[key]
@@ -177,12 +180,12 @@ class DefinitionRegistry:
         does not fit its base; its `missing` is the canonical of a base that is not known.
         """
         packed = self._library.find(definition.get("url", ""), definition.get("version", ""))
-        trees = _TreesOf(self, packed.package if packed else None, others)
+        trees = PackageView(self, packed.package if packed else None, others)
         return with_snapshot(definition, trees.build(definition))
 
     def seen_with(self, others: Mapping[str, dict[str, Any]]) -> Trees:
         """Returns what is known here with definitions by URL before it; nothing of them is kept here."""
-        return _TreesOf(self, None, others)
+        return PackageView(self, None, others)
 
     def snapshot(self, canonical: str) -> list[dict[str, Any]]:
         """Returns the ElementDefinitions of a StructureDefinition's snapshot, computed from its differential and its
@@ -196,61 +199,3 @@ class DefinitionRegistry:
         if key not in self._snapshots:
             self._snapshots[key] = snapshot_elements(tree)
         return self._snapshots[key]
-
-
-def _circular(canonical: str) -> SnapshotError:
-    return SnapshotError(
-        f"StructureDefinition `{canonical}` is its own base.",
-        f"La StructureDefinition `{canonical}` est sa propre base.",
-    )
-
-
-class _TreesOf:
-    """The registry as a package sees it: its own definitions and those it depends on, before newer ones.
-
-    `others` are definitions that are not in the registry; their trees are built here, and end with this object.
-    """
-
-    def __init__(
-        self,
-        registry: DefinitionRegistry,
-        package: Manifest | None,
-        others: Mapping[str, dict[str, Any]] | None = None,
-    ) -> None:
-        self._registry = registry
-        self._package = package
-        self._others = dict(others or {})
-        self._building: set[str] = set()
-
-    def build(self, definition: dict[str, Any]) -> ElementNode:
-        """Returns the tree of a StructureDefinition, from its differential where it has one and a base."""
-        elements = definition.get("snapshot", {}).get("element")
-        if definition.get("derivation") == "constraint" and ("differential" in definition or not elements):
-            return SnapshotBuilder(self).build(definition)
-        elements = elements or definition.get("differential", {}).get("element")
-        try:
-            return build_tree(elements)
-        except (KeyError, TypeError):
-            raise SnapshotError(
-                f"StructureDefinition `{definition.get('url')}` has no elements that make a tree.",
-                f"La StructureDefinition `{definition.get('url')}` n'a pas d'éléments qui forment un arbre.",
-            ) from None
-
-    def tree(self, canonical: str) -> ElementNode:
-        url = split_canonical(canonical)[0]
-        if url not in self._others:
-            return self._registry.tree_within(canonical, self._package)
-        if url in self._building:
-            raise _circular(canonical)
-        self._building.add(url)
-        try:
-            return self.build(self._others[url])
-        finally:
-            self._building.discard(url)
-
-    def type_tree(self, type_name: str) -> ElementNode:
-        return self._registry.type_tree(type_name)
-
-    def find(self, canonical: str) -> dict[str, Any] | None:
-        url = split_canonical(canonical)[0]
-        return self._others.get(url) or self._registry.find_within(canonical, self._package)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fhir_server.outcome import build_outcome
-from fhir_server.terminology.code_findings import NOT_IN_MESSAGE
+from fhir_server.terminology.code_findings import is_summed_up
 from fhir_server.terminology.judged_code import JudgedCode
 from fhir_server.terminology.validate_code import Verdict
 
@@ -38,7 +38,7 @@ def build_verdict(verdict: Verdict, language: str, concept: Mapping[str, Any] | 
 
 def _message(verdict: Verdict, language: str) -> str:
     """Returns the sentences of the findings in one, in the order of their letters: findings have none of their own."""
-    told = (issue for issue in verdict.issues if issue.rule not in NOT_IN_MESSAGE)
+    told = filter(is_summed_up, verdict.issues)
     return "; ".join(sorted({issue.english if language == "en" else issue.french for issue in told}))
 
 

@@ -146,7 +146,7 @@ def _value(operation: Operation, parameter: Parameter, entry: Mapping[str, Any],
 
 def _is_of_type(parameter: Parameter, value: Any) -> bool:
     """True unless the parameter is a resource of one type and the value one of another."""
-    return parameter.element != "resource" or parameter.type in ("Resource", value["resourceType"])
+    return parameter.element != "resource" or parameter.type in ("Resource", value.get("resourceType"))
 
 
 def _read(operation: Operation, parameter: Parameter, text: str, place: str = "") -> Any:

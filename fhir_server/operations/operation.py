@@ -45,7 +45,8 @@ class Operation:
     """An operation; `types` are those it is called on, empty for all.
 
     `searches` where search parameters are inputs too, `is_job` where its work goes on after the answer. `subject` names
-    the input that a body other than Parameters stands for: the operation judges it, so it comes unchecked.
+    the input that a body other than Parameters stands for: the operation checks it, so it comes unchecked. `is_judge`
+    where what is wrong with it is the answer, so also that it cannot be read.
     """
 
     canonical: str
@@ -58,6 +59,7 @@ class Operation:
     searches: bool = False
     is_job: bool = False
     subject: str = ""
+    is_judge: bool = False
 
     def is_offered(self, level: Level, resource_type: str | None) -> bool:
         """True where it can be called on this level of this type (None: the system)."""

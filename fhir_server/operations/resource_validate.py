@@ -99,4 +99,5 @@ OPERATION = Operation(
     run=run,
     parameters=(Parameter("resource", "Resource"), Parameter("mode", "code"), Parameter("profile", "uri")),
     subject="resource",
+    is_judge=True,
 )

@@ -88,7 +88,7 @@ async def operate(endpoint: Endpoint, call: Call) -> Result:
 def judges_its_body(segments: Sequence[str]) -> bool:
     """True for an operation that tells what is wrong with any body, so also with one that is no resource."""
     try:
-        return bool(_find(segments)[0].subject)
+        return _find(segments)[0].is_judge
     except FhirError:
         return False
 

@@ -15,8 +15,15 @@ from typing import Any
 from fhir_server.outcome import TX_ISSUE, Issue
 from fhir_server.terminology.displays import STANDARDS_STATUS
 
-NOT_IN_MESSAGE = frozenset({"this-code-not-in-vs", "status-check"})
-"""Kinds of findings that stand among the issues, but not in the sentence that sums them up."""
+MISMATCH_BY_DEFAULT = "VALUESET_VALUE_MISMATCH_DEFAULT"
+DEPRECATED_IN_VALUE_SET = "CONCEPT_DEPRECATED_IN_VALUESET"
+_KINDS_NOT_SUMMED_UP = frozenset({"this-code-not-in-vs", "status-check"})
+_NOT_SUMMED_UP = frozenset({MISMATCH_BY_DEFAULT, DEPRECATED_IN_VALUE_SET})
+
+
+def is_summed_up(issue: Issue) -> bool:
+    """True for a finding that the sentence repeats which sums up the answer."""
+    return issue.rule not in _KINDS_NOT_SUMMED_UP and issue.message_id not in _NOT_SUMMED_UP
 
 
 def finding(severity: str, code: str, rule: str, message_id: str, english: str, french: str, place: str) -> Issue:
@@ -52,21 +59,6 @@ def no_coding_in_value_set(value_set: str) -> Issue:
     )
 
 
-def unable_to_check(value_set: str, system: str, *, severity: str) -> Issue:
-    """The value set draws on a code system that is not here, so nobody can say whether it has the code."""
-    return finding(
-        severity,
-        "not-found",
-        "vs-invalid",
-        "UNABLE_TO_CHECK_IF_THE_PROVIDED_CODES_ARE_IN_THE_VALUE_SET_CS",
-        f"Unable to check whether the code is in the value set '{value_set}' because the code system {system} was not"
-        " found",
-        f"Impossible de dire si le code est dans le jeu de valeurs « {value_set} » : le système de codes {system} est"
-        " introuvable",
-        "",
-    )
-
-
 def unknown_code(code: str, system: str, version: str, place: str) -> Issue:
     """The code system is complete, and has no such code."""
     of, de = (f" version '{version}'", f", version « {version} »") if version else ("", "")
@@ -89,31 +81,16 @@ def unknown_code_in_fragment(code: str, system: str, version: str, place: str) -
         "code-invalid",
         "invalid-code",
         "UNKNOWN_CODE_IN_FRAGMENT",
-        f"Unknown Code '{code}' in the CodeSystem '{system}'{of} - note that only a part of the code system is known"
-        " here, so the code may be valid",
+        f"Unknown Code '{code}' in the CodeSystem '{system}'{of} - note that the code system is labeled as a fragment, so"
+        " the code may be valid in some other fragment",
         f"Code « {code} » inconnu du système de codes « {system} »{de}, dont ce serveur n’a qu’une partie : le code peut"
         " être valide",
         place,
     )
 
 
-def unknown_system(
-    system: str, version: str, versions: Sequence[str], place: str, *, severity: str = "error"
-) -> Issue:
-    """No such code system here; where other versions of it are, `versions` names them."""
-    if version and versions:
-        listed = ", ".join(each or "-" for each in versions)
-        return finding(
-            severity,
-            "not-found",
-            "not-found",
-            "UNKNOWN_CODESYSTEM_VERSION",
-            f"A definition for CodeSystem '{system}' version '{version}' could not be found, so the code cannot be"
-            f" validated. Valid versions: {listed}",
-            f"Le système de codes « {system} » est introuvable en version « {version} » : le code ne peut être vérifié."
-            f" Versions connues : {listed}",
-            place,
-        )
+def unknown_system(system: str, place: str, *, severity: str = "error") -> Issue:
+    """No such code system here."""
     # HL7's suite has the URL of a Coding's system as it is, and any other in quotes.
     named = system if place == "Coding.system" and is_absolute(system) else f"'{system}'"
     return finding(
@@ -123,6 +100,25 @@ def unknown_system(
         "UNKNOWN_CODESYSTEM",
         f"A definition for CodeSystem {named} could not be found, so the code cannot be validated",
         f"Le système de codes « {system} » est introuvable : le code ne peut être vérifié",
+        place,
+    )
+
+
+def unknown_version(system: str, version: str, versions: Sequence[str], place: str, *, severity: str = "error") -> Issue:
+    """The code system is not here in that version; `versions` are those it is here in, none where it is not at all."""
+    if versions:
+        there = f"Valid versions: {' or '.join(each or '-' for each in versions)}"
+        la = f"Versions connues : {', '.join(each or '-' for each in versions)}"
+    else:
+        there, la = "No versions of this code system are known", "Aucune version n’en est connue"
+    return finding(
+        severity,
+        "not-found",
+        "not-found",
+        "UNKNOWN_CODESYSTEM_VERSION" if versions else "UNKNOWN_CODESYSTEM_VERSION_NONE",
+        f"A definition for CodeSystem '{system}' version '{version}' could not be found, so the code cannot be validated."
+        f" {there}",
+        f"Le système de codes « {system} » est introuvable en version « {version} » : le code ne peut être vérifié. {la}",
         place,
     )
 
@@ -247,6 +243,21 @@ def version_mismatch(system: str, in_value_set: str, given: str, place: str) -> 
     )
 
 
+def version_mismatch_by_default(system: str, in_value_set: str, given: str, place: str) -> Issue:
+    """The value set names no version, and has the code in one that is here; the version given is not."""
+    return finding(
+        "warning",
+        "invalid",
+        "vs-invalid",
+        MISMATCH_BY_DEFAULT,
+        f"The code system '{system}' version '{in_value_set}' for the versionless include in the ValueSet include is"
+        f" different to the one in the value ('{given}')",
+        f"Le jeu de valeurs, qui ne dit pas de version du système de codes « {system} », est lu en version"
+        f" « {in_value_set} », non en version « {given} » comme le code donné",
+        place,
+    )
+
+
 def not_active(code: str, place: str) -> Issue:
     """An inactive code where only active ones are accepted."""
     return finding(
@@ -261,7 +272,7 @@ def not_active(code: str, place: str) -> Issue:
 
 
 def abstract_code(code: str, place: str) -> Issue:
-    """An abstract code where none is accepted."""
+    """An abstract code, written `system#code`, where none is accepted."""
     return finding(
         "error",
         "business-rule",
@@ -302,6 +313,21 @@ def deprecated_code(code: str, place: str) -> Issue:
         "DEPRECATED_CONCEPT_FOUND",
         f"The concept '{code}' is deprecated and its use should be reviewed",
         f"Le concept « {code} » est déprécié ; son emploi est à revoir",
+        place,
+    )
+
+
+def deprecated_in_value_set(code: str, system: str, value_set: str, place: str) -> Issue:
+    """A code that the value set itself marks as deprecated there."""
+    return finding(
+        "warning",
+        "business-rule",
+        "code-comment",
+        DEPRECATED_IN_VALUE_SET,
+        f"The presence of the concept '{code}' in the system '{system}' in the value set {value_set} is marked with a"
+        " status of deprecated and its use should be reviewed",
+        f"Le concept « {code} » du système « {system} » est déprécié dans le jeu de valeurs {value_set} ; son emploi est à"
+        " revoir",
         place,
     )
 

@@ -31,7 +31,8 @@ def check_display(
     if languages and not in_language:
         default = [name for name in right if name.language in ("", names[0].language)]
         if any(name in default for name in matching):
-            return findings.display_in_other_language(display, code, languages, place)
+            is_default = names[0] in matching
+            return findings.display_in_other_language(display, code, languages, place, is_default=is_default)
         shown = best_name(names, languages)
         return findings.no_display_in_language(display, code, shown, languages, place, severity=severity)
     accepted = in_language if languages else right

@@ -58,17 +58,23 @@ def no_display_in_language(
     )
 
 
-def display_in_other_language(display: str, code: str, languages: Languages, place: str) -> Issue:
-    """The code has no name in the languages asked for; `display` is right in the language of the code system."""
+def display_in_other_language(
+    display: str, code: str, languages: Languages, place: str, *, is_default: bool
+) -> Issue:
+    """The code has no name in the languages asked for; `display` is right in the language of the code system, where
+    `is_default` the one to show.
+    """
+    which, lequel = "a valid display for the default language", "valide dans la langue du système de codes"
+    if is_default:
+        which, lequel = "the default language display", "celui de la langue du système de codes"
     return finding(
         "information",
         "invalid",
         "invalid-display",
         "NO_VALID_DISPLAY_FOUND_NONE_FOR_LANG_OK",
         f"There are no valid display names found for the code {code} for language(s) '{languages.text}'. The display is"
-        f" '{display}' which is a valid display for the default language",
-        f"Le code {code} n’a pas de libellé en {languages.text}. Le libellé « {display} » est valide dans la langue du"
-        " système de codes",
+        f" '{display}' which is {which}",
+        f"Le code {code} n’a pas de libellé en {languages.text}. Le libellé « {display} » est {lequel}",
         place,
     )
 

@@ -60,7 +60,8 @@ def look_up(
         report = findings.unknown_code if provider.content == "complete" else findings.unknown_code_in_fragment
         judged.issues.append(report(given.code, provider.url, provider.version, place))
     elif code != given.code:
-        judged.issues.append(findings.other_case(given.code, code, provider.url, place))
+        canonical = f"{provider.url}|{provider.version}" if provider.version else provider.url
+        judged.issues.append(findings.other_case(given.code, code, canonical, place))
 
 
 def judge_concept(judged: JudgedCode, rules: CodeRules) -> None:
@@ -79,7 +80,7 @@ def judge_concept(judged: JudgedCode, rules: CodeRules) -> None:
 
 def _concept_findings(given: GivenCode, concept: Concept, rules: CodeRules) -> Iterator[Issue]:
     if concept.is_abstract and not rules.allow_abstract:
-        yield findings.abstract_code(given.code, given.place("code"))
+        yield findings.abstract_code(f"{given.system}#{given.code}", given.place("code"))
     if concept.is_inactive:
         yield findings.inactive_code(given.code, concept.status, given.whole, is_cause=rules.active_only)
     elif concept.status == "deprecated":

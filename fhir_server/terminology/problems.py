@@ -33,6 +33,10 @@ class CyclicValueSet(InvalidContent):
     """A value set that imports itself, at once or through others."""
 
 
+class WrongVersion(InvalidContent):
+    """A code system in another version than the request insists on."""
+
+
 class NotEnumerable(TooCostly):
     """Codes that nobody can list: made by rules, or not here."""
 
@@ -62,6 +66,18 @@ def unknown_code_system(url: str, version: str = "", versions: Sequence[str] = (
         english, french = f"{english}; its versions here are {listed}", f"{french} ; versions connues : {listed}"
     issue = Issue("error", "not-found", "not-found", english, french, system=TX_ISSUE, message_id=message_id)
     return UnknownCodeSystem(english, french, rule="code-system-unknown", issues=[issue])
+
+
+def wrong_version(url: str, version: str, wanted: str) -> WrongVersion:
+    """Returns the error for a version of a code system that is not the `wanted` one."""
+    english = (
+        f"The version '{version}' is not allowed for system '{url}': required to be '{wanted}' by a version-check parameter"
+    )
+    french = f"La version `{version}` du système `{url}` n’est pas `{wanted}`, que demande `check-system-version`"
+    issue = Issue(
+        "error", "exception", "version-error", english, french, system=TX_ISSUE, message_id="VALUESET_VERSION_CHECK"
+    )
+    return WrongVersion(english, french, rule="code-system-version-check", issues=[issue])
 
 
 def cyclic_value_set(path: Sequence[str]) -> CyclicValueSet:

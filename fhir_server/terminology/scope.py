@@ -10,7 +10,6 @@ runs the engine again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from fhir_server.conformance import split_canonical
 from fhir_server.errors import ResourceNotFound
@@ -153,21 +152,13 @@ class Scope:
 
     def with_supplements(self, canonicals: Sequence[str]) -> Scope:
         """Returns this scope with more supplements: those that a value set names."""
-        return self._changed(supplements=tuple(dict.fromkeys((*self._supplements, *canonicals)))) if canonicals else self
-
-    def with_version(self, url: str, version: str) -> Scope:
-        """Returns this scope with `version` of a code system where neither a definition nor the request names one: that
-        of the code in question.
-        """
-        default = {url: version, **self.rules.default}
-        return self._changed(rules=replace(self.rules, default=default))
-
-    def _changed(self, *, rules: VersionRules | None = None, supplements: tuple[str, ...] | None = None) -> Scope:
+        if not canonicals:
+            return self
         return Scope(
             self._sources,
-            rules=rules or self.rules,
+            rules=self.rules,
             value_set_versions=self._value_set_versions,
-            supplements=self._supplements if supplements is None else supplements,
+            supplements=tuple(dict.fromkeys((*self._supplements, *canonicals))),
             any_version=self._any_version,
         )
 

@@ -15,12 +15,12 @@ from fhir_server.outcome import Issue
 from fhir_server.terminology import code_findings as findings
 from fhir_server.terminology.code_systems import CodeSystemProvider
 from fhir_server.terminology.code_systems.content import versioned
-from fhir_server.terminology.composition import Composition
+from fhir_server.terminology.composition import Composition, Part
 from fhir_server.terminology.member import Member
 from fhir_server.terminology.displays import Languages, names_of, parse_languages
 from fhir_server.terminology.given_code import CodeRules, GivenCode
 from fhir_server.terminology.judged_code import JudgedCode, judge_concept, look_up
-from fhir_server.terminology.problems import UnknownValueSet
+from fhir_server.terminology.problems import UnknownValueSet, WrongVersion
 from fhir_server.terminology.scope import Scope
 from fhir_server.terminology.sources import Resource
 from fhir_server.terminology.versions import version_matches
@@ -30,6 +30,7 @@ UNIDENTIFIED = "(unidentified)"
 
 _WITH_CODES = frozenset({"complete", "fragment"})
 _PARAMETER = "/valueset-expansion-parameter"
+_DEPRECATED = "http://hl7.org/fhir/StructureDefinition/valueset-deprecated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,9 @@ def validate_in_value_set(
     """
     try:
         asked = _Asked(scope, value_set, Composition(scope, value_set), rules)
-    except UnknownValueSet as error:
+        judged = tuple(asked.judge(code) for code in codes)
+    except (UnknownValueSet, WrongVersion) as error:
         return Verdict(error.issues, None if rules.of_concept else JudgedCode(codes[0]))
-    judged = tuple(asked.judge(code) for code in codes)
     issues = [issue for each in judged for issue in each.issues]
     told = next((each for each in judged if each.is_member), None)
     if not rules.of_concept:
@@ -113,23 +114,22 @@ class _Asked:
         if not given.system and not self._infer_system(judged):
             return judged
         given = judged.given
-        provider = self._provider(given)
-        if given.version and provider is None and (versions := self.scope.code_system_versions(given.system)):
-            self._report_unknown_version(judged, versions)
-            return judged
-        composition = self.composition
-        if given.version and provider is not None:
-            composition = Composition(self.scope.with_version(given.system, provider.version), self.value_set)
-        member = self._find(composition, given)
-        inactive = None if member else composition.find_inactive(given.system, given.code)
-        self._describe(judged, member or inactive, provider)
+        provider = self._provider(given, given.version)
+        known = provider or (self._provider(given, "") if given.version else None)
+        member = self._find(given)
+        inactive = None if member else self.composition.find_inactive(given.system, given.code)
+        self._describe(judged, member or inactive, known)
+        if provider is None and known is not None:
+            self._report_unknown_version(judged)
         if inactive is not None:
             judged.issues.append(findings.not_active(given.code, given.place("code")))
         if member is None:
-            self._report_absence(judged, composition, is_certain=inactive is not None)
+            self._report_absence(judged, is_certain=inactive is not None)
+        elif member.is_abstract and not self.rules.allow_abstract:
+            judged.issues.append(self._not_in_value_set(given))
         else:
             judged.is_member = True
-            self._compare_version(judged, member)
+            self._compare(judged, member, is_known=provider is not None)
         languages = self.rules.languages or value_set_languages(self.value_set)
         judge_concept(judged, replace(self.rules, languages=languages))
         return judged
@@ -138,7 +138,6 @@ class _Asked:
         """Notes what the code system says of a code, or that it is not here; a value set may name the code all the
         same.
         """
-        given = judged.given
         known = found.provider if found else provider
         row_language = self.value_set.get("language", "")
         if known is not None:
@@ -146,27 +145,34 @@ class _Asked:
         elif found is None:
             self._report_unknown_system(judged)
         else:
-            place = given.place("system")
-            issue = findings.unknown_system(given.system, given.version, (), place, severity="warning")
-            judged.issues.append(issue)
+            place = judged.given.place("system")
+            judged.issues.append(findings.unknown_system(judged.given.system, place, severity="warning"))
             judged.names = names_of(None, row=found.row, row_language=row_language)
 
-    def _compare_version(self, judged: JudgedCode, member: Member) -> None:
+    def _compare(self, judged: JudgedCode, member: Member, *, is_known: bool) -> None:
+        """Finds fault with a version that is not the value set's, and with a code that the value set wants to be rid of.
+
+        `is_known`: the code system is here in the version given.
+        """
         given = judged.given
         if given.version and member.version and not version_matches(given.version, member.version):
-            place = given.place("version")
-            judged.issues.append(findings.version_mismatch(given.system, member.version, given.version, place))
+            is_default = not is_known and not _names_version(self.composition, given.system)
+            report = findings.version_mismatch_by_default if is_default else findings.version_mismatch
+            judged.issues.append(report(given.system, member.version, given.version, given.place("version")))
+        if any(row["url"] == _DEPRECATED and row.get("valueBoolean") for row in member.row.get("extension", ())):
+            place = given.place("code")
+            judged.issues.append(findings.deprecated_in_value_set(given.code, given.system, self.name, place))
 
-    def _provider(self, given: GivenCode) -> CodeSystemProvider | None:
+    def _provider(self, given: GivenCode, version: str) -> CodeSystemProvider | None:
         """Returns the code system where it has codes here, or at least this one."""
-        provider = self.scope.code_system(given.system, given.version)
+        provider = self.scope.code_system(given.system, version)
         if provider is None or provider.content in _WITH_CODES or provider.find(given.code) is not None:
             return provider
         return None
 
-    def _find(self, composition: Composition, given: GivenCode) -> Member | None:
+    def _find(self, given: GivenCode) -> Member | None:
         """Returns the member, that of the version given where there are several."""
-        found = list(composition.candidates(given.system, given.code, active_only=self.rules.active_only))
+        found = list(self.composition.candidates(given.system, given.code, active_only=self.rules.active_only))
         return next((each for each in found if version_matches(given.version, each.version)), found[0] if found else None)
 
     def _infer_system(self, judged: JudgedCode) -> bool:
@@ -196,29 +202,45 @@ class _Asked:
         if self.scope.value_set(given.system) is not None:
             judged.issues.append(findings.system_is_value_set(given.system, place))
             return
-        judged.unknown_system = given.canonical
-        if not self.rules.membership_only:
-            judged.issues.append(findings.unknown_system(given.system, given.version, (), place))
+        judged.unknown_system = given.system
+        if self.rules.membership_only:
+            return
+        if given.version:
+            judged.issues.append(findings.unknown_version(given.system, given.version, (), place))
+        else:
+            judged.issues.append(findings.unknown_system(given.system, place))
 
-    def _report_unknown_version(self, judged: JudgedCode, versions: Sequence[str]) -> None:
+    def _report_unknown_version(self, judged: JudgedCode) -> None:
         """The system is here, not in the version of the code: whether that one has it, nobody can say."""
         given = judged.given
         judged.caused_by = given.canonical
-        issue = findings.unknown_system(given.system, given.version, versions, given.place("system"))
-        judged.issues.append(issue)
-        judged.issues.append(findings.unable_to_check(self.name, judged.caused_by, severity="warning"))
+        versions = self.scope.code_system_versions(given.system)
+        place = given.place("system")
+        judged.issues.append(findings.unknown_version(given.system, given.version, versions, place))
 
-    def _report_absence(self, judged: JudgedCode, composition: Composition, *, is_certain: bool) -> None:
+    def _report_absence(self, judged: JudgedCode, *, is_certain: bool) -> None:
+        """Says that the value set does not have the code, or why nobody here can say so."""
         given = judged.given
-        missing = "" if is_certain or composition.tells(given.system) else _missing_system(composition, given.system)
-        if missing:
-            judged.caused_by = missing
-            severity = "warning" if any(issue.is_error for issue in judged.issues) else "error"
-            judged.issues.append(findings.unable_to_check(self.name, missing, severity=severity))
-        elif _may_be_in_rest(judged) and not composition.tells(given.system):
+        if is_certain or self.composition.tells(given.system):
+            judged.issues.append(self._not_in_value_set(given))
+        elif part := _part_not_here(self.composition, given.system):
+            self._report_missing_part(judged, part)
+        elif _may_be_in_rest(judged):
             judged.is_member = True
         else:
             judged.issues.append(self._not_in_value_set(given))
+
+    def _report_missing_part(self, judged: JudgedCode, part: Part) -> None:
+        """The value set draws on a code system that is not here, or not in its version: nobody can say what it has."""
+        judged.caused_by = f"{part.system}|{part.version}" if part.version else part.system
+        if judged.unknown_system == part.system:
+            judged.unknown_system = ""
+        versions = self.scope.code_system_versions(part.system)
+        place = judged.given.place("system")
+        if part.version and versions:
+            judged.issues.append(findings.unknown_version(part.system, part.version, versions, place))
+        elif not any(issue.is_error for issue in judged.issues):
+            judged.issues.append(findings.unknown_system(part.system, place))
 
 
 def value_set_languages(value_set: Resource) -> Languages:
@@ -243,15 +265,27 @@ def _systems(composition: Composition) -> Iterator[str]:
             yield from _systems(imported)
 
 
-def _missing_system(composition: Composition, system: str) -> str:
-    """Returns the canonical of a code system that is not here, and by which `system` may have the code after all."""
+def _parts(composition: Composition, system: str) -> Iterator[Part]:
+    """Yields the includes that draw on a code system, those of imported value sets too."""
     for part in composition.includes:
-        if part.system == system and (part.provider is None or part.provider.content not in _WITH_CODES):
-            return f"{system}|{part.version}" if part.version else system
+        if part.system == system:
+            yield part
         for imported in part.imports:
-            if found := _missing_system(imported, system):
-                return found
-    return ""
+            yield from _parts(imported, system)
+
+
+def _part_not_here(composition: Composition, system: str) -> Part | None:
+    """Returns an include by which `system` may have the code after all, since its codes are not here."""
+    absent = (
+        part
+        for part in _parts(composition, system)
+        if part.provider is None or part.provider.content not in _WITH_CODES
+    )
+    return next(absent, None)
+
+
+def _names_version(composition: Composition, system: str) -> bool:
+    return any(part.version for part in _parts(composition, system))
 
 
 def _may_be_in_rest(judged: JudgedCode) -> bool:

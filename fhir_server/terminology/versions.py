@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fhir_server.conformance import split_canonical
-from fhir_server.errors import InvalidContent
+from fhir_server.terminology.problems import wrong_version
 
 T = TypeVar("T")
 
@@ -66,14 +66,10 @@ class VersionRules:
         return self.forced.get(url) or version or self.default.get(url) or self.checked.get(url, "")
 
     def check(self, url: str, version: str) -> None:
-        """Raises InvalidContent where `version` of a system is not that which the request insists on."""
+        """Raises WrongVersion where `version` of a system is not that which the request insists on."""
         wanted = self.checked.get(url, "")
         if not version_matches(wanted, version):
-            raise InvalidContent(
-                f"The version `{version}` of `{url}` is not `{wanted}`, which `check-system-version` asks for.",
-                f"La version `{version}` de `{url}` n’est pas `{wanted}`, que demande `check-system-version`.",
-                rule="code-system-version-check",
-            )
+            raise wrong_version(url, version, wanted)
 
 
 def version_rules(

@@ -78,12 +78,12 @@ def unless(is_said: Callable[[Context], bool], check: Check) -> Check:
         return check
 
     def check_unless(value: Any, context: Context) -> Findings | None:
-        found = check(value, context)
-        return None if found is None or is_said(context) else found
+        return None if is_said(context) else check(value, context)
 
     def write_unless(code: Code, value: str) -> None:
-        test = f"{code.constant(quick_test(check))}({value}, c)"
-        code.put(f"if not {test} and {code.constant(check_unless)}({value}, c) is not None: return False")
+        # Asked first: what is found would be put into words for nothing.
+        test = f"{code.constant(is_said)}(c) or {code.constant(quick_test(check))}({value}, c)"
+        code.put(f"if not ({test}): return False")
 
     return with_writer(check_unless, write_unless)
 

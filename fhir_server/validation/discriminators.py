@@ -7,7 +7,6 @@ decides.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,26 +14,14 @@ from typing import Any
 from fhir_server.conformance import ElementNode, SnapshotError, Trees, split_canonical
 from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of
-from fhir_server.spec import primitives
 from fhir_server.terminology import Terminology
-from fhir_server.validation.bindings import BINDABLE, Binding, binding_check
+from fhir_server.validation.bindings import BINDABLE
+from fhir_server.validation.discriminator_paths import Step, parse_steps, type_reader, values_at
 from fhir_server.validation.findings import Check, Context
 from fhir_server.validation.patterns import coding_matcher, described, is_coding_pattern, is_subset, stated
-from fhir_server.validation.references import target_type_of
 from fhir_server.validation.value_set_tests import ValueSetTest
 
-_STEP = re.compile(
-    r"\$this|(?P<function>resolve|extension|ofType|as)\((?P<argument>[^)]*)\)|(?P<name>[A-Za-z][A-Za-z0-9]*)"
-)
 Predicate = Callable[[Any, Context], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a discriminator path: a child by name, or a function with its argument."""
-
-    function: str
-    argument: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +29,8 @@ class Expectation:
     """What a slice says at a path: `matches` a value there.
 
     `constant` is a fixed primitive, `coding` system and code of a pattern that says nothing else, and `types` the types
-    that are asked for, for those who look a slice up by them.
+    that are asked for, for those who look a slice up by them. Without `is_certain`, a value that does not match may be
+    of the slice nevertheless: its value set is not all here.
     """
 
     matches: Predicate
@@ -50,51 +38,7 @@ class Expectation:
     constant: Any = None
     types: tuple[str, ...] = ()
     coding: tuple[str, str] | None = None
-
-
-def parse_steps(path: str) -> tuple[Step, ...]:
-    """Returns the steps of a discriminator path; `$this` has none."""
-    steps = []
-    for match in _STEP.finditer(path):
-        if match["name"]:
-            steps.append(Step("child", match["name"]))
-        elif match["function"]:
-            steps.append(Step(match["function"], match["argument"].strip("'\" ")))
-    return tuple(steps)
-
-
-def values_at(value: Any, steps: Sequence[Step], context: Context) -> list[Any]:
-    """Returns the values at a path below `value`."""
-    values = [value]
-    for step in steps:
-        values = [found for one in values if type(one) is dict for found in _step_values(one, step, context)]
-    return values
-
-
-def _step_values(node: dict[str, Any], step: Step, context: Context) -> list[Any]:
-    if step.function == "child":
-        return _as_list(node.get(step.argument) if step.argument in node else _choice_value(node, step.argument))
-    if step.function == "extension":
-        return [one for one in _as_list(node.get("extension")) if type(one) is dict and one.get("url") == step.argument]
-    if step.function == "resolve":
-        literal = node.get("reference")
-        target = context.resolve(literal) if type(literal) is str else None
-        return [] if target is None else [target]
-    return [node]
-
-
-def _choice_value(node: dict[str, Any], name: str) -> Any:
-    length = len(name)
-    for key, value in node.items():
-        if key.startswith(name) and key[length : length + 1].isupper():
-            return value
-    return None
-
-
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if type(value) is list else [value]
+    is_certain: bool = True
 
 
 class Discriminators:
@@ -143,12 +87,12 @@ class Discriminators:
         if binding.get("strength") != "required" or len(codes) != 1 or codes[0] not in BINDABLE:
             return None
         test = ValueSetTest(binding["valueSet"], self._terminology)
-        check = binding_check(test, codes[0], Binding(binding["valueSet"], "required"))
-        return Expectation(lambda value, context: check(value, context) is None, split_canonical(test.canonical)[0])
+        text = split_canonical(test.canonical)[0]
+        return Expectation(lambda value, _: _holds(test, value), text, is_certain=test.code_set is not None)
 
     def _child(self, node: ElementNode, step: Step) -> ElementNode | None:
-        if step.function in ("ofType", "as"):
-            return node.slices.get(choice_name(node.name, step.argument), node) if node.is_choice else node
+        if step.function == "ofType":
+            return node
         if step.function == "resolve":
             targets = [url for entry in node.definition.get("type", ()) for url in entry.get("targetProfile", ())]
             return self._tree(targets[0]) if len(targets) == 1 else None
@@ -160,7 +104,10 @@ class Discriminators:
                 if expected is not None and expected.constant == step.argument:
                     return part
             return None
-        return children.get(step.argument) or children.get(f"{step.argument}[x]")
+        choice = children.get(f"{step.argument}[x]")
+        if choice is not None and step.type_name:
+            return choice.slices.get(choice_name(choice.name, step.type_name), choice)
+        return children.get(step.argument) or choice
 
     def _tree(self, canonical: str) -> ElementNode | None:
         try:
@@ -202,6 +149,17 @@ class Discriminators:
         return Expectation(matches, ", ".join(urls)) if checks else None
 
 
+def _holds(test: ValueSetTest, value: Any) -> bool:
+    """True where a code, Coding, Quantity or one coding of a CodeableConcept certainly is in a value set."""
+    if type(value) is str:
+        return test.is_in(None, value)
+    if type(value) is not dict:
+        return False
+    codings = value.get("coding") if "coding" in value else [value]
+    each = codings if type(codings) is list else ()
+    return any(type(coding) is dict and test.of_coding(coding) is True for coding in each)
+
+
 def _fits(check: Check, value: Any, context: Context) -> bool:
     found = check(value, context)
     return found is None or all(finding.severity not in ("error", "fatal") for finding in found)
@@ -214,7 +172,8 @@ def _part_of(value: Any, steps: Sequence[Step]) -> Any:
             value = value[0] if value else None
         if type(value) is not dict or step.function != "child":
             return None
-        value = value.get(step.argument)
+        key = choice_name(f"{step.argument}[x]", step.type_name) if step.type_name else step.argument
+        value = value.get(step.argument, value.get(key))
     return value
 
 
@@ -241,49 +200,4 @@ def _existence(node: ElementNode | None, steps: tuple[Step, ...]) -> Expectation
         return Expectation(lambda value, context: not values_at(value, steps, context))
     if node.minimum:
         return Expectation(lambda value, context: bool(values_at(value, steps, context)))
-    return None
-
-
-def type_reader(steps: tuple[Step, ...]) -> Callable[[Any, Context], str | None]:
-    """Returns what reads the type at a path of a `type` discriminator: of a value, or of what a reference points to."""
-    if steps and steps[-1].function == "resolve":
-        return lambda value, context: _target(value, steps, context)
-    if len(steps) == 1 and steps[0].argument == "resource":
-        return _resource_type
-    return lambda value, context: _type_at(value, steps, context)
-
-
-def _resource_type(value: Any, _context: Context) -> str | None:
-    """Reads the type of the resource in an entry, the commonest discriminator of Bundles."""
-    resource = value.get("resource") if type(value) is dict else None
-    name = resource.get("resourceType") if type(resource) is dict else None
-    return name if type(name) is str else None
-
-
-def _target(value: Any, steps: tuple[Step, ...], context: Context) -> str | None:
-    for reference in values_at(value, steps[:-1], context):
-        if type(reference) is dict and (found := target_type_of(reference, context)):
-            return found
-    return None
-
-
-def _type_at(value: Any, steps: tuple[Step, ...], context: Context) -> str | None:
-    """Returns the type of what a path leads to: of a resource by its name, of a choice by its JSON name."""
-    for one in values_at(value, steps, context):
-        if type(one) is dict and "resourceType" in one:
-            return str(one["resourceType"])
-    if not steps or steps[-1].function != "child":
-        return None
-    for parent in values_at(value, steps[:-1], context):
-        if type(parent) is dict and (found := _choice_type(parent, steps[-1].argument)):
-            return found
-    return None
-
-
-def _choice_type(node: dict[str, Any], name: str) -> str | None:
-    length = len(name)
-    for key in node:
-        if key.startswith(name) and key[length : length + 1].isupper():
-            lowered = key[length].lower() + key[length + 1 :]
-            return lowered if lowered in primitives.CHECKS else key[length:]
     return None

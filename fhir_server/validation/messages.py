@@ -151,6 +151,17 @@ def empty(kind: str) -> Finding:
     )
 
 
+def blank() -> Finding:
+    """Text of white space alone is lost where XML is read. https://hl7.org/fhir/R4/datatypes.html#string"""
+    return Finding(
+        "value",
+        "string-blank",
+        f"`{PLACE}` is white space only; text should say something.",
+        f"`{PLACE}` n’est fait que d’espaces ; un texte devrait dire quelque chose.",
+        "warning",
+    )
+
+
 def no_content() -> Finding:
     return Finding(
         "invariant",

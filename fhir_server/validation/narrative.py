@@ -1,11 +1,13 @@
 """XHTML of a Narrative: well-formed, one `div`, only what R4 allows. https://hl7.org/fhir/R4/narrative.html
 
-No document type is read, so entities cannot be defined; those of HTML are known by name. An empty `div` is a warning:
+No document type is read, so entities cannot be defined; those of HTML are known by name. Ids are unique, and links to
+`#id` should lead to an id of the narrative, of an element or of a contained resource. An empty `div` is a warning:
 it does no harm, and four of HL7's own examples have one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html.entities import name2codepoint
 from typing import Any
 from xml.parsers import expat
@@ -44,6 +46,9 @@ class _Reader:
         self.bad_elements: dict[str, None] = {}
         self.bad_attributes: dict[str, None] = {}
         self.bad_entities: dict[str, None] = {}
+        self.ids: set[str] = set()
+        self.repeated_ids: dict[str, None] = {}
+        self.local_links: dict[str, None] = {}
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(" ")[2] if tag.startswith(XHTML + " ") else tag
@@ -56,8 +61,17 @@ class _Reader:
             self.has_content = True
         for attribute, value in attributes.items():
             plain = attribute.replace("http://www.w3.org/XML/1998/namespace ", "xml:")
+            if plain == "id" or (plain == "name" and name == "a"):
+                self._take_id(value, is_unique=plain == "id")
+            elif plain in ("href", "src") and value[:1] == "#" and len(value) > 1:
+                self.local_links[value[1:]] = None
             if plain not in ATTRIBUTES or value.strip().lower().startswith(_ACTIVE_SCHEMES):
                 self.bad_attributes[plain] = None
+
+    def _take_id(self, id_: str, *, is_unique: bool) -> None:
+        if is_unique and id_ in self.ids:
+            self.repeated_ids[id_] = None
+        self.ids.add(id_)
 
     def end(self, _tag: str) -> None:
         self.depth -= 1
@@ -80,7 +94,7 @@ def _refuse_document_type(*_facts: Any) -> None:
     raise _DocumentTypeFound
 
 
-def check_narrative(value: Any, _context: Context) -> Findings | None:
+def check_narrative(value: Any, context: Context) -> Findings | None:
     """Returns what is wrong with the text of `Narrative.div`; None where all is well."""
     if type(value) is not str or not value:
         return [messages.primitive("xhtml", value)]
@@ -106,7 +120,34 @@ def check_narrative(value: Any, _context: Context) -> Findings | None:
     except _DocumentTypeFound:
         text = "a document type is not allowed.", "une déclaration de type de document n’est pas permise."
         return [messages.narrative(*text, "txt-1")]
-    return _findings(reader) or None
+    return [*_findings(reader), *_link_findings(reader, context)] or None
+
+
+def _link_findings(reader: _Reader, context: Context) -> Iterator[Finding]:
+    """Yields ids that stand for two places, and links into the resource that lead nowhere."""
+    if reader.repeated_ids:
+        listed = messages.quoted(reader.repeated_ids)
+        english, french = f"the ids {listed} stand more than once.", f"les ids {listed} figurent plusieurs fois."
+        yield messages.narrative(english, french, "xhtml-id")
+    if reader.local_links and (dead := [link for link in reader.local_links if link not in reader.ids]):
+        known = set(_ids(context.root))
+        if dead := [link for link in dead if link not in known]:
+            listed = messages.quoted(f"#{link}" for link in dead)
+            english = f"the links {listed} lead to nothing in this resource."
+            yield messages.narrative(english, f"les liens {listed} ne mènent à rien ici.", "xhtml-link", "warning")
+
+
+def _ids(node: Any) -> Iterator[str]:
+    """Yields every id in a resource, however deep: of its elements and of contained resources."""
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if type(one) is dict:
+            if type(one.get("id")) is str:
+                yield one["id"]
+            waiting += one.values()
+        elif type(one) is list:
+            waiting += one
 
 
 def _findings(reader: _Reader) -> list[Finding]:

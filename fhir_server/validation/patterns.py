@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from fhir_server.fhirpath.code import Code
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation.findings import Check, Context, Findings
+from fhir_server.validation.limits import order
 from fhir_server.validation.quick import with_writer
 
 
@@ -114,32 +114,16 @@ def coding_matcher(pattern: Any) -> Callable[[Any], bool]:
     return holds
 
 
-def _comparable(limit: Any, value: Any) -> tuple[Any, Any] | None:
-    """Returns limit and value as two things that can be compared; None where they cannot."""
-    if type(limit) is dict and type(value) is dict and limit.get("code") == value.get("code"):
-        limit, value = limit.get("value"), value.get("value")
-    if type(limit) is str and type(value) is str:
-        length = min(len(limit), len(value))
-        return limit[:length], value[:length]
-    if isinstance(limit, float):
-        limit = Decimal(str(limit))
-    if type(value) in (int, Decimal) and type(limit) in (int, Decimal):
-        return limit, value
-    return None
-
-
 def minimum_check(limit: Any) -> Check:
     def check_minimum(value: Any, _context: Context) -> Findings | None:
-        pair = _comparable(limit, value)
-        return [messages.too_small(described(limit))] if pair and pair[1] < pair[0] else None
+        return [messages.too_small(described(limit))] if order(value, limit) == -1 else None
 
     return check_minimum
 
 
 def maximum_check(limit: Any) -> Check:
     def check_maximum(value: Any, _context: Context) -> Findings | None:
-        pair = _comparable(limit, value)
-        return [messages.too_great(described(limit))] if pair and pair[1] > pair[0] else None
+        return [messages.too_great(described(limit))] if order(value, limit) == 1 else None
 
     return check_maximum
 

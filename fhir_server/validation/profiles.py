@@ -20,7 +20,8 @@ from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation import references
 from fhir_server.validation.bindings import bindings_check, bindings_of
-from fhir_server.validation.discriminators import Discriminators, parse_steps, type_reader
+from fhir_server.validation.discriminator_paths import parse_steps, type_reader
+from fhir_server.validation.discriminators import Discriminators
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.patterns import value_checks
@@ -35,6 +36,8 @@ from fhir_server.validation.quick import Cell, late_cell, quick_test, with_write
 from fhir_server.validation.slicing import Slice, SlicesCheck, Slicing, slices_check
 from fhir_server.validation.target_profiles import aggregation_check, target_profile_check, versioning_check
 
+DEFAULT_SLICE = "@default"
+"""Name of the slice that takes what no other slice takes. https://hl7.org/fhir/R4/profiling.html#default-slice"""
 TYPE_SLICING = [{"type": "type", "path": "$this"}]
 MOST_FOUND = 4096
 """Canonicals kept at hand; the version after `|` is the client's, so there is no end of them."""
@@ -306,8 +309,14 @@ class ProfileChecks:
             return None
         slicing = child.definition.get("slicing", {})
         discriminators = slicing.get("discriminator", ())
-        parts = [self._slice(part, child, code, path, discriminators) for part in child.slices.values()]
-        found = Slicing(parts, slicing.get("rules", "open"), bool(slicing.get("ordered")))
+        by_name = {
+            name: self._slice(part, child, code, path, () if name == DEFAULT_SLICE else discriminators)
+            for name, part in child.slices.items()
+        }
+        default = by_name.pop(DEFAULT_SLICE, None)
+        parts = list(by_name.values())
+        rules = slicing.get("rules", "open") if all(part.is_certain for part in parts) else "open"
+        found = Slicing(parts, rules, bool(slicing.get("ordered")), default=default)
         if len(discriminators) == 1:
             members = children_of(child, self._definitions)
             single = {name for name, member in members.items() if not member.repeats and not member.is_choice}
@@ -329,6 +338,8 @@ class ProfileChecks:
         found = Slice(part.slice_name, tuple(expectations), part.minimum, maximum, check)
         found.constant = expectations[0][1].constant if len(expectations) == 1 else None
         found.inner = self._slices(part, child, code, path)
+        if not found.is_certain:
+            found.minimum = 0
         return found
 
 

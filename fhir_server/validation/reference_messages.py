@@ -82,3 +82,12 @@ def not_in_document(literal: str) -> Finding:
         f"`{PLACE}` refers to `{shown(literal)}`, which the document does not hold.",
         f"`{PLACE}` désigne `{shown(literal)}`, que le document ne contient pas.",
     )
+
+
+def contained_twice(id_: str) -> Finding:
+    return Finding(
+        "invalid",
+        "contained-id",
+        f"`{PLACE}` is `{shown(id_)}`, as that of another contained resource; `#{shown(id_)}` must mean one.",
+        f"`{PLACE}` vaut `{shown(id_)}`, comme une autre ressource incluse ; `#{shown(id_)}` doit en désigner une.",
+    )

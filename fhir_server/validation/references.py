@@ -13,7 +13,7 @@ from typing import Any
 
 from fhir_server.fhirpath.code import Code
 from fhir_server.spec.definitions import resource_types
-from fhir_server.validation import messages
+from fhir_server.validation import messages, reference_messages
 from fhir_server.validation.findings import Check, Context, Findings, all_well
 from fhir_server.validation.quick import with_writer
 
@@ -125,6 +125,31 @@ def _write_literal(code: Code, value: str) -> None:
 
 
 with_writer(check_literal, _write_literal)
+
+
+def check_contained_ids(value: Any, _context: Context) -> Findings | None:
+    """Refuses two contained resources with one id: nobody could say which of them `#id` means.
+
+    https://hl7.org/fhir/R4/references.html#contained
+    """
+    contained = value.get("contained")
+    seen: set[str] = set()
+    found: Findings = []
+    for index, one in enumerate(contained if type(contained) is list else ()):
+        id_ = one.get("id") if type(one) is dict else None
+        if type(id_) is str and id_ in seen:
+            found.append(reference_messages.contained_twice(id_).at(".id", f"[{index}]", ".contained"))
+        if type(id_) is str:
+            seen.add(id_)
+    return found or None
+
+
+def _write_contained_ids(code: Code, value: str) -> None:
+    doubt = f"{code.constant(check_contained_ids)}({value}, c) is not None"
+    code.put(f"if 'contained' in {value} and {doubt}: return False")
+
+
+with_writer(check_contained_ids, _write_contained_ids)
 
 
 def _is_contained(id_: str, context: Context) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 
 from fhir_server.fhirpath.code import Code
 from fhir_server.validation import profile_messages as messages
-from fhir_server.validation.discriminators import Expectation, Step, values_at
+from fhir_server.validation.discriminator_paths import Step, values_at
+from fhir_server.validation.discriminators import Expectation
 from fhir_server.validation.findings import Check, Context, Finding, Findings, all_well, joined
 from fhir_server.validation.quick import Writer, write
 
@@ -35,6 +36,11 @@ class Slice:
     check: Check
     inner: SlicesCheck | None = None
     constant: Any = field(default=None)
+
+    @property
+    def is_certain(self) -> bool:
+        """False where a value may be of the slice though nobody here can tell: then none is missed, none too much."""
+        return all(expectation.is_certain for _, expectation in self.expectations)
 
     @property
     def text(self) -> str:
@@ -78,12 +84,19 @@ class Slicing:
     """The name of the child that alone decides by a constant, such as `url`; None where more is needed."""
     type_of: Callable[[Any, Context], str | None] | None = None
     """Reads the type that alone decides; None where more is needed."""
+    default: Slice | None = None
+    """The slice `@default`: what no other slice takes."""
+
+    @property
+    def all_slices(self) -> list[Slice]:
+        """The slices by position, `@default` last."""
+        return self.slices if self.default is None else [*self.slices, self.default]
 
 
 def slices_check(slicing: Slicing) -> SlicesCheck:
     """Returns the check of all the values of a sliced element."""
-    find = _finder(slicing)
-    slices = slicing.slices
+    find = _finder_or_default(slicing)
+    slices = slicing.all_slices
     bounded = [(i, s) for i, s in enumerate(slices) if s.minimum or s.maximum is not None]
     follows_order = slicing.is_ordered or slicing.rules == "openAtEnd"
 
@@ -132,7 +145,8 @@ def write_slices(code: Code, check: SlicesCheck, values: str) -> None:
 
 
 def _write_members(slicing: Slicing, find: Callable[[Any, Context], int], code: Code, values: str) -> None:
-    bounded = [i for i, part in enumerate(slicing.slices) if part.minimum or part.maximum is not None]
+    slices = slicing.all_slices
+    bounded = [i for i, part in enumerate(slices) if part.minimum or part.maximum is not None]
     counters = {i: code.assign("0") for i in bounded}
     one, position = code.fresh(), code.fresh()
     with code.block(f"for {one} in {values}:"):
@@ -140,7 +154,7 @@ def _write_members(slicing: Slicing, find: Callable[[Any, Context], int], code: 
         if slicing.rules == "closed":
             code.put(f"if {position} < 0: return False")
         word = "if"
-        for i, part in enumerate(slicing.slices):
+        for i, part in enumerate(slices):
             if i not in counters and part.check is all_well:
                 continue
             with code.block(f"{word} {position} == {i}:"):
@@ -149,7 +163,7 @@ def _write_members(slicing: Slicing, find: Callable[[Any, Context], int], code: 
                 write(code, part.check, one)
             word = "elif"
     for i, counter in counters.items():
-        part = slicing.slices[i]
+        part = slices[i]
         if part.minimum:
             code.put(f"if {counter} < {part.minimum}: return False")
         if part.maximum is not None:
@@ -172,9 +186,22 @@ def _in_order(slicing: Slicing, places: Iterable[tuple[int, int]], found: Findin
         if slicing.rules == "openAtEnd" and stranger is not None:
             found = joined(found, [messages.slice_not_at_end()], f"[{index}]")
         if slicing.is_ordered and position < last:
-            found = joined(found, [messages.slice_order(slicing.slices[position].name)], f"[{index}]")
+            found = joined(found, [messages.slice_order(slicing.all_slices[position].name)], f"[{index}]")
         last = max(last, position)
     return found
+
+
+def _finder_or_default(slicing: Slicing) -> Callable[[Any, Context], int]:
+    find = _finder(slicing)
+    if slicing.default is None:
+        return find
+    last = len(slicing.slices)
+
+    def find_or_default(value: Any, context: Context) -> int:
+        position = find(value, context)
+        return last if position < 0 else position
+
+    return find_or_default
 
 
 def _finder(slicing: Slicing) -> Callable[[Any, Context], int]:

@@ -294,13 +294,14 @@ def _text_check(type_name: str) -> Check:
     is_right = primitives.CHECKS[type_name]
 
     def check_text(value: Any, _context: Context) -> Findings | None:
-        if type(value) is str and value != "" and len(value) < 10_000 and value.isprintable():
-            return None
-        return None if is_right(value) else [messages.primitive(type_name, value)]
+        if not is_right(value):
+            return [messages.primitive(type_name, value)]
+        return [messages.blank()] if value.isspace() else None
 
     def write_text(code: Code, value: str) -> None:
         plain = f"type({value}) is str and {value} and len({value}) < 10000 and {value}.isprintable()"
-        code.put(f"if not ({plain}) and not {code.constant(is_right)}({value}): return False")
+        doubt = f"not ({plain}) or {value}.isspace()"
+        code.put(f"if ({doubt}) and {code.constant(check_text)}({value}, c) is not None: return False")
 
     return with_writer(check_text, write_text)
 

@@ -14,12 +14,13 @@ from fhir_server.validation.bundle_rules import check_bundle
 from fhir_server.validation.bundles import Resolver
 from fhir_server.validation.coding_rules import CodingRules
 from fhir_server.validation.extensions import ExtensionRules
-from fhir_server.validation.findings import Context, Findings, asked_by, joined
+from fhir_server.validation.findings import Context, Findings, all_of, asked_by, joined
 from fhir_server.validation.identifiers import identifier_rules
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.options import DEFAULT_OPTIONS, ValidationOptions
 from fhir_server.validation.profiles import ProfileCheck, ProfileChecks
 from fhir_server.validation.quick import with_test
+from fhir_server.validation.references import check_contained_ids
 from fhir_server.validation.targets import TargetPolicy
 from fhir_server.validation.twins import TWINS
 from fhir_server.validation.type_checks import TypeChecks
@@ -48,7 +49,7 @@ class Validator:
         extensions = ExtensionRules(definitions, self._profiles.check, options)
         coding_rules = CodingRules(terminology).rules()
         rules = {
-            "Resource": claimed,
+            "Resource": all_of([claimed, check_contained_ids]),
             "Bundle": check_bundle,
             **coding_rules,
             **identifier_rules(options.identifiers, self.knows),

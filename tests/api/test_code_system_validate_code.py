@@ -128,8 +128,8 @@ SUPPLEMENT = {
                 "code_valueCode": "car",
             },
             400,
-            "invalid",
-            "`check-system-version`",
+            "exception",
+            "version-check",
         ),
     ],
 )

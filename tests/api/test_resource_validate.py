@@ -137,8 +137,8 @@ async def test_other_failures_of_the_body_stay_refusals(client: Client) -> None:
     assert (await client.post("$validate", content=b"x", headers={"Content-Type": "text/csv"})).status_code == 415
     broken = await client.post("$validate", content=b"x", headers={"Content-Encoding": "gzip"})
     assert_refused(broken, 400, "structure", rule="body-gzip")
-    answer = await client.post("$meta", content=b"{")
-    assert_refused(answer, 400, "structure", rule="json")
+    for other in ("$meta", "StructureDefinition/$snapshot"):
+        assert_refused(await client.post(other, content=b"{"), 400, "structure", rule="json")
 
 
 async def test_xml_in_and_out_in_french(client: Client) -> None:
@@ -293,3 +293,46 @@ async def test_metadata_offers_it(client: Client) -> None:
     definition = {"name": "validate", "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate"}
     assert definition in rest["operation"]
     assert all(definition in each["operation"] for each in rest["resource"])
+
+
+ODD: list[Any] = [
+    {},
+    {"resourceType": 1},
+    {"resourceType": "Nothing"},
+    {"resourceType": "Patient", "meta": 1},
+    {"resourceType": "Patient", "meta": {"profile": [1, None, {}], "versionId": {}, "tag": "x"}},
+    {"resourceType": "Patient", "identifier": {"system": []}, "contained": [1, {"resourceType": "Patient"}]},
+    {"resourceType": "Bundle", "entry": [1, {"resource": []}, {"resource": {"resourceType": []}}]},
+    {"resourceType": "SearchParameter", "base": 1, "expression": []},
+    {"resourceType": "Observation", "subject": {"reference": 1}, "valueQuantity": "x"},
+]
+
+
+@pytest.mark.parametrize("resource", ODD, ids=str)
+async def test_content_of_any_shape_is_answered_with_findings(client: Client, resource: Any) -> None:
+    for query in ("", "?mode=create", f"?profile={URL}"):
+        answer = await client.send_resource("POST", f"$validate{query}", parameters(resource))
+        assert {found[0] for found in told(answer)} & {"error", "fatal"}
+    for query in ("?mode=update", f"?mode=create&profile={URL}"):
+        answer = await client.send_resource("POST", f"Patient/odd/$validate{query}", parameters(resource))
+        assert {found[0] for found in told(answer)} & {"error", "fatal"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"resourceType": "Parameters", "parameter": "x"},
+        {"resourceType": "Parameters", "parameter": [1]},
+        {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": "x"}]},
+        {"resourceType": "Parameters", "parameter": [{"name": "resource", "valueString": "x"}]},
+        {"resourceType": "Parameters", "parameter": [{"name": ["resource"], "resource": {}}]},
+        {"resourceType": "Parameters", "parameter": [{"resource": PATIENT}]},
+        parameters(PATIENT) | {"parameter": 2 * parameters(PATIENT)["parameter"]},
+    ],
+    ids=str,
+)
+async def test_parameters_of_any_shape_are_refused(client: Client, sent: dict[str, Any]) -> None:
+    for url in ("$validate", "Patient/$validate"):
+        answer = await client.send_resource("POST", url, sent)
+        assert answer.status_code in (200, 400, 422), answer.text
+        assert {issue["severity"] for issue in answer.json()["issue"]} & {"error", "fatal"}

@@ -8,6 +8,7 @@ BASE = "https://example.org/terminology/"
 VEHICLES = f"{BASE}vehicles"
 PARTS = f"{BASE}parts"
 
+_DEPRECATED = "http://hl7.org/fhir/StructureDefinition/valueset-deprecated"
 _PROPERTIES = [
     {"code": "status", "uri": "http://hl7.org/fhir/concept-properties#status", "type": "code"},
     {"code": "notSelectable", "uri": "http://hl7.org/fhir/concept-properties#notSelectable", "type": "boolean"},
@@ -54,6 +55,13 @@ def value_set(name: str, *include: dict[str, Any], **more: Any) -> dict[str, Any
     return own | more | {"compose": compose}
 
 
+def _shown_in(language: str) -> dict[str, Any]:
+    """Returns the extension by which a value set says in which language its codes are shown."""
+    url = "http://hl7.org/fhir/tools/StructureDefinition/valueset-expansion-parameter"
+    parts = [{"url": "name", "valueCode": "displayLanguage"}, {"url": "value", "valueCode": language}]
+    return {"url": url, "extension": parts}
+
+
 ALL = {"system": VEHICLES}
 DEFINITIONS = [
     code_system("1", CAR, COACH),
@@ -78,6 +86,12 @@ DEFINITIONS = [
     value_set("mixed", {**ALL, "concept": [{"code": "car"}]}, {"system": PARTS, "concept": [{"code": "car"}]}),
     value_set("unknown-system", {"system": f"{BASE}absent"}),
     value_set("names-of-unknown-system", {"system": f"{BASE}absent", "concept": [{"code": "x", "display": "X"}]}),
+    value_set("unknown-version", {**ALL, "version": "9"}),
+    value_set(
+        "old-names", {**ALL, "concept": [{"code": "car", "extension": [{"url": _DEPRECATED, "valueBoolean": True}]}]}
+    ),
+    value_set("french", ALL, language="fr"),
+    value_set("shown-in-french", ALL, compose={"extension": [_shown_in("fr")]}),
     value_set("broken", {"valueSet": [f"{BASE}absent"]}),
     value_set("circle", {"valueSet": [f"{BASE}circle"]}),
 ]

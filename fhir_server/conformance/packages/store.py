@@ -15,6 +15,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from fhir_server.spec import json_format
 
 COMPILED, RECEIPT = "definitions.bin", "installed.json"
 _ASIDE = ".installing-"
+_ABANDONED_S = 86_400
 Progress = Callable[[str], None]
 """Called with the name of each file once it is unpacked."""
 
@@ -98,6 +100,7 @@ class PackageStore:
         manifest = source.manifest
         manifest.check_fhir_version()
         self._make_folder()
+        self._clear()
         aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=self.folder))
         try:
             checksum = _unpack(source, aside / "package", progress)
@@ -128,6 +131,12 @@ class PackageStore:
                 f"The packages' folder `{self.folder}` cannot be made: {error.strerror}.",
                 f"Le dossier des paquets `{self.folder}` ne peut être créé : {error.strerror}.",
             ) from None
+
+    def _clear(self) -> None:
+        """Removes what installations that were killed left aside long ago."""
+        for path in self.folder.glob(f"{_ASIDE}*"):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(path, ignore_errors=True)
 
     def remove(self, name: str, version: str = "") -> list[Manifest]:
         """Removes a version of a package, or all of them where none is named; returns what was removed.

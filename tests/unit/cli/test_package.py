@@ -13,10 +13,9 @@ import pytest
 
 from fhir_server.app import installed_packages
 from fhir_server.cli import main
-from fhir_server.cli.serve import with_folders
 from fhir_server.conformance import DefinitionRegistry
-from fhir_server.conformance.packages import PackageStore
-from fhir_server.settings import Settings
+from fhir_server.conformance.packages import PackageStore, source
+from fhir_server.settings import Settings, with_folders
 from tests.support.packages import FR_CORE, manifest, needs_fr_core, profile, write_package
 
 URL = "https://example.org/fhir/StructureDefinition/p"
@@ -200,6 +199,63 @@ def test_dependencies_come_from_beside_and_in_order(run: Install, folder: Path, 
     assert "absents · missing: example.fhir.b#2.1.x" in run("list")[1]
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"baseDefinition": "https://example.org/absent"}, "`https://example.org/absent` is not known"),
+        ({"differential": {"element": [{"id": "Patient.color", "path": "Patient.color"}]}}, "`Patient.color` does not"),
+        ({"differential": {"element": [{"min": 1}]}}, "has no elements that make a tree"),
+        ({"differential": {"element": "all"}}, "has no elements that make a tree"),
+        ({"derivation": "specialization", "url": "https://example.org/logical"}, None),
+    ],
+)
+def test_profile_that_cannot_be_used_is_told_of(
+    run: Install, tmp_path: Path, changes: dict[str, Any], sentence: str | None
+) -> None:
+    code, printed = run("install", write_package(tmp_path / "a.tgz", {"p.json": profile(**changes)}))
+    assert code == 0
+    assert ("inutilisable · unusable" in printed) == (sentence is not None)
+    assert sentence is None or sentence in printed
+
+
+def test_neighbour_that_is_no_package_is_passed_over(run: Install, tmp_path: Path) -> None:
+    (tmp_path / "b.tgz").write_text("no archive")
+    needs = manifest(dependencies={"example.fhir.b": "1.0.0"})
+    code, printed = run("install", write_package(tmp_path / "a.tgz", {}, needs))
+    assert (code, "example.fhir.b#1.0.0 (← example.fhir.a#1.0.0)" in printed) == (1, True)
+
+
+def test_given_packages_meet_each_others_dependencies(run: Install, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    needs = manifest(dependencies={"example.fhir.b": "current", "example.fhir.a": "1.0.0"})
+    a = write_package(tmp_path / "a/a.tgz", {"p.json": profile()}, needs)
+    b = write_package(tmp_path / "b/b.tgz", {"q.json": profile("q")}, manifest("example.fhir.b", "3.0.0"))
+    code, printed = run("install", a, b)
+    assert code == 0
+    assert [line.partition(" ")[0] for line in printed.splitlines()] == ["example.fhir.b#3.0.0", "example.fhir.a#1.0.0"]
+
+
+def test_folder_that_cannot_be_written_is_named(run: Install, folder: Path, tmp_path: Path) -> None:
+    folder.write_text("a file in its place")
+    code, printed = run("install", write_package(tmp_path / "a.tgz", {"p.json": profile()}))
+    assert (code, f"`{folder}` cannot be made" in printed) == (1, True)
+
+
+def test_folder_with_a_link_is_refused(run: Install, tmp_path: Path) -> None:
+    unpacked = folder_of(write_package(tmp_path / "a.tgz", {"p.json": profile()}))
+    (unpacked / "package/link.json").symlink_to("/etc/passwd")
+    code, printed = run("install", unpacked)
+    assert (code, "`link.json`, which points outside" in printed) == (1, True)
+
+
+def test_archive_that_swells_is_refused(run: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = write_package(tmp_path / "a.tgz", {"p.json": profile(), "zeros.json": b"0" * 2_000_000})
+    monkeypatch.setattr(source, "MAX_BYTES", 1_000_000)
+    code, printed = run("install", archive)
+    assert (code, "unpacks to more than" in printed) == (1, True)
+
+
 def test_unknown_package_is_not_removed(run: Install) -> None:
     code, printed = run("remove", "example.fhir.a#1.0.0")
     assert (code, "`example.fhir.a#1.0.0` is not installed" in printed) == (1, True)
@@ -216,3 +272,24 @@ def test_folder_is_that_of_the_server(
     assert main(["package", "install", "--data-dir", str(tmp_path / "data"), str(archive)]) == 0
     settings = with_folders(Settings(), tmp_path / "data")
     assert [package.manifest.key for package in installed_packages(settings)] == ["example.fhir.a#1.0.0"]
+
+
+def test_validate_sees_packages(run: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("install", write_package(tmp_path / "a.tgz", {"p.json": profile()}))[0] == 0
+    file = tmp_path / "patient.json"
+    file.write_text('{"resourceType": "Patient"}')
+    assert main(["validate", str(file), "--profile", f"{URL}|1.0.0"]) == 1
+    assert "Patient.birthDate [cardinality-min]" in capsys.readouterr().out
+
+
+def test_commands_find_packages_by_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("FHIR_PACKAGES_DIR", raising=False)
+    data = tmp_path / "data"
+    archive = write_package(tmp_path / "a.tgz", {"p.json": profile()})
+    assert main(["package", "install", "--data-dir", str(data), str(archive)]) == 0
+    file = tmp_path / "patient.json"
+    file.write_text('{"resourceType": "Patient"}')
+    assert main(["validate", str(file), "--profile", URL, "--data-dir", str(data)]) == 1
+    assert "[cardinality-min]" in capsys.readouterr().out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,16 @@ def test_half_a_package_is_none(tmp_path: Path) -> None:
     assert [package.manifest.key for package in store.installed()] == ["example.fhir.a#1.0.0"]
 
 
+def test_what_a_killed_installation_left_is_removed_later(tmp_path: Path) -> None:
+    for name, age_s in (("old", 100_000), ("new", 0)):
+        left = tmp_path / "packages" / f".installing-{name}"
+        left.mkdir(parents=True)
+        os.utime(left, (time.time() - age_s, time.time() - age_s))
+    store = installed(tmp_path, {"p.json": profile()})
+    assert sorted(path.name for path in store.folder.iterdir()) == [".installing-new", "example.fhir.a#1.0.0"]
+    assert len(store.installed()) == 1
+
+
 def test_ours_come_before_packages_and_packages_before_r4(tmp_path: Path) -> None:
     gender = "http://hl7.org/fhir/ValueSet/administrative-gender"
     redefined = {
@@ -143,6 +155,8 @@ def test_package_finds_the_versions_that_it_depends_on(tmp_path: Path) -> None:
         limits = {"element": [{"path": "Patient.photo", "min": least}]}
         on_base = {"b.json": profile("base", version, differential=limits), "p.json": profile(version=version)}
         on_base["p.json"]["baseDefinition"] = base
+        target = {"path": "Patient.link.other", "type": [{"code": "Reference", "targetProfile": [base]}]}
+        on_base["p.json"]["differential"]["element"].append(target)
         package = write_package(tmp_path / f"{version}.tgz", on_base, manifest(version=version))
         store.install(open_source(package))
     needs = manifest("example.fhir.b", dependencies={"example.fhir.a": "1.0.x"})
@@ -153,6 +167,8 @@ def test_package_finds_the_versions_that_it_depends_on(tmp_path: Path) -> None:
         canonical: {element["id"]: element for element in registry.snapshot(canonical)}["Patient.photo"]["min"]
         for canonical in (URL, f"{URL}|1.0.0", f"{URL}|2.0.0", f"{URL}-derived")
     }
+    element = {each["id"]: each for each in registry.snapshot(f"{URL}|1.0.0")}["Patient.link.other"]
+    assert element["type"][0]["targetProfile"] == [f"{base}|1.0.0"]
     assert minima == {URL: 0, f"{URL}|1.0.0": 1, f"{URL}|2.0.0": 0, f"{URL}-derived": 1}
 
 

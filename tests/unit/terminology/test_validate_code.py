@@ -182,5 +182,5 @@ def test_a_system_without_its_codes_cannot_refuse_one() -> None:
     scope = Scope([ResourceSource([absent, value_set])])
     verdict = validate_in_value_set(scope, value_set, [GivenCode("cat", "urn:a")], CodeRules())
     kinds = [(issue.severity, issue.rule) for issue in verdict.issues]
-    assert kinds == [("error", "not-found"), ("warning", "vs-invalid")]
-    assert (verdict.judged[0].unknown_system, verdict.judged[0].caused_by) == ("urn:a", "urn:a")
+    assert kinds == [("error", "not-found")]
+    assert (verdict.judged[0].unknown_system, verdict.judged[0].caused_by) == ("", "urn:a")

@@ -13,7 +13,7 @@ from fhir_server.conformance import DefinitionRegistry
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 from tests.unit.validation.faults import edited
-from tests.unit.validation.test_profiles import BASE, LOINC, profile, validate
+from tests.unit.validation.test_profiles import BASE, LOINC, profile, slicing, validate
 
 SYSTEM = "https://example.org/fhir/CodeSystem/colours"
 FRAGMENT = "https://example.org/fhir/CodeSystem/shades"
@@ -208,3 +208,20 @@ def test_a_profile_has_its_own_word_on_what_r4_advises(profiles: list[str], expe
     sent = edited("patient", {"maritalStatus": coding("red"), "meta": meta})
     found = Validator(registry, Terminology(registry)).validate(sent)
     assert [(issue.severity, issue.rule, issue.expression) for issue in found] == expected
+
+
+BY_UNKNOWN_VALUE_SET = [
+    slicing("Patient.contact.relationship", ("value", "$this"), rules="closed"),
+    {
+        "id": "Patient.contact.relationship:far",
+        "min": 1,
+        "max": "1",
+        "binding": {"strength": "required", "valueSet": f"{BASE}unknown"},
+    },
+]
+
+
+def test_slices_by_a_value_set_that_is_not_here_refuse_nothing() -> None:
+    sent = edited("patient", {"contact/0/relationship": [coding("x", ELSEWHERE), coding("y", ELSEWHERE)]})
+    found = validate([*DEFINITIONS, profile("Patient", BY_UNKNOWN_VALUE_SET)], sent)
+    assert [issue for issue in found if issue.is_error] == []

@@ -144,6 +144,9 @@ MEANING: list[tuple[str, dict[str, Any], str, str]] = [
     ("patient", {"text/div": XHTML.format('<a href="javascript:x()">x</a>')}, "txt-1", "Patient.text.div"),
     ("patient", {"text/div": "<!DOCTYPE div [<!ENTITY a 'b'>]>" + XHTML.format("&a;")}, "txt-1", "Patient.text.div"),
     ("patient", {"text/div": XHTML.format("&nothing;")}, "txt-1", "Patient.text.div"),
+    ("patient", {"text/div": XHTML.format("<p id='a'>x</p><p id='a'>y</p>")}, "xhtml-id", "Patient.text.div"),
+    ("observation", {"contained/1": {"resourceType": "Device", "id": "d1"}},
+     "contained-id", "Observation.contained[1].id"),
 ]  # fmt: skip
 
 CONSTRAINTS: list[tuple[str, dict[str, Any], str, str]] = [
@@ -239,6 +242,35 @@ def test_sentences_name_place_and_choices_in_both_languages(r4_validator: Valida
 def test_unknown_element_names_the_nearest(r4_validator: Validator) -> None:
     (issue,) = r4_validator.validate(edited("patient", {"name/0/famly": "x"}))
     assert "`family`" in issue.english
+
+
+@pytest.mark.parametrize(
+    ("base", "edits", "rule", "expression"),
+    [
+        ("patient", {"name/0/family": " \n"}, "string-blank", "Patient.name[0].family"),
+        ("patient", {"text/div": XHTML.format("<a href='#b'>x</a>")}, "xhtml-link", "Patient.text.div"),
+    ],
+)
+def test_doubtful_text_is_a_warning(
+    r4_validator: Validator, base: str, edits: dict[str, Any], rule: str, expression: str
+) -> None:
+    for _ in range(2):
+        found = r4_validator.validate(edited(base, edits))
+        assert [(i.severity, i.rule, i.expression) for i in found] == [("warning", rule, expression)]
+
+
+@pytest.mark.parametrize(
+    ("base", "edits"),
+    [
+        ("patient", {"text/div": XHTML.format("<a href='#b'>x</a><p id='b'>y</p>")}),
+        ("patient", {"text/div": XHTML.format("<a href='#b'>x</a><a name='b'>y</a>")}),
+        ("patient", {"text/div": XHTML.format("<a href='#n1'>x</a>"), "name/0/id": "n1"}),
+        ("patient", {"text/div": XHTML.format("<a href='https://example.org#b'>x</a><a href='#'>y</a>")}),
+        ("observation", {"text": {"status": "generated", "div": XHTML.format("<img src='#d1'/>")}}),
+    ],
+)
+def test_links_of_a_narrative_lead_somewhere(r4_validator: Validator, base: str, edits: dict[str, Any]) -> None:
+    assert r4_validator.validate(edited(base, edits)) == []
 
 
 def test_unknown_modifier_extension_of_basic_is_a_warning(r4_validator: Validator) -> None:
