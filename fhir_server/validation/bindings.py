@@ -153,7 +153,7 @@ def _coding_check(test: ValueSetTest, binding: Binding) -> Check:
 
 def _concept_check(test: ValueSetTest, binding: Binding) -> Check:
     def check_concept(value: Any, _context: Context) -> Findings | None:
-        codings = value.get("coding", ()) if type(value) is dict else None
+        codings = value.get("coding", ()) if type(value) is dict and value else None
         if type(codings) is not list and codings != ():
             return None
         doubtful = named = None
