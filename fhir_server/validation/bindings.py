@@ -78,12 +78,11 @@ def unless(is_said: Callable[[Context], bool], check: Check) -> Check:
         return check
 
     def check_unless(value: Any, context: Context) -> Findings | None:
-        found = check(value, context)
-        return None if found is None or is_said(context) else found
+        return None if is_said(context) else check(value, context)
 
     def write_unless(code: Code, value: str) -> None:
         test = f"{code.constant(quick_test(check))}({value}, c)"
-        code.put(f"if not {test} and {code.constant(check_unless)}({value}, c) is not None: return False")
+        code.put(f"if not {test} and not {code.constant(is_said)}(c): return False")
 
     return with_writer(check_unless, write_unless)
 
