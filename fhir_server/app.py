@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def build_app(settings: Settings) -> FhirServer:
         ) as store:
             repository = _repository(settings, validator, definitions, terminology, search_parameters, store)
             async with repository.watch:
-                await publish(repository, definitions)
+                await publish(_judging_content(settings, definitions, repository), definitions)
                 endpoint = _endpoint(settings, definitions, repository)
                 app.fhir = FhirApplication(endpoint)
                 async with JobRunner(store.jobs, _job_handlers(endpoint)):
@@ -192,6 +193,17 @@ def _repository(
         turnstile=Turnstile(),
         limits=Limits(settings.max_bundle_entries, settings.query_timeout_ms),
     )
+
+
+def _judging_content(settings: Settings, definitions: DefinitionRegistry, repository: Repository) -> Repository:
+    """Returns the repository through which the server publishes its own content.
+
+    A loaded system may be of a version that lacks a code which the content names; the server starts all the same.
+    """
+    if not settings.terminology_dir:
+        return repository
+    options = validation_options(settings, definitions)
+    return replace(repository, validator=Validator(definitions, Terminology(definitions), options))
 
 
 def _job_handlers(endpoint: Endpoint) -> dict[str, JobHandler]:

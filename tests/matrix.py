@@ -14,7 +14,13 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BEGIN, END = "<!-- matrix -->", "<!-- /matrix -->"
-GROUPS = {"A": "REST", "B": "Bundles", "C": "Recherche · *search*", "D": "Opérations · *operations*"}
+GROUPS = {
+    "A": "REST",
+    "B": "Bundles",
+    "C": "Recherche · *search*",
+    "D": "Opérations · *operations*",
+    "F": "Exploitation · *running it*",
+}
 
 
 def rows() -> dict[str, dict[str, Any]]:

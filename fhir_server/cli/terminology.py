@@ -1,6 +1,7 @@
 """`fhir-server terminology`: loads code systems of the operator, lists them, removes them.
 
-A loaded system is one read-only file in FHIR_TERMINOLOGY_DIR; running servers find it at the next question.
+A loaded system is one read-only file in FHIR_TERMINOLOGY_DIR. A running server finds it by itself, but keeps the value
+sets that it has listed already: it is started anew to check by a new version.
 """
 
 from __future__ import annotations
@@ -128,6 +129,8 @@ def _line(header: Header) -> str:
 
 
 def _list(library: CompiledLibrary) -> int:
+    if not library.headers():
+        print("Rien n’est chargé · nothing is loaded.")
     for header in library.headers().values():
         print(_line(header))
         if header.copyright:

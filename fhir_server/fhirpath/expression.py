@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fhir_server.errors import InvalidContent, NotSupported
@@ -18,6 +18,8 @@ from fhir_server.fhirpath.parser import parse
 from fhir_server.fhirpath.scope import Environment, Step, open_scope
 from fhir_server.fhirpath.values import Nodes, evaluation_error, fhir_name
 
+MOST_KEPT = 8192
+"""Expressions kept at hand: more than the server has; search parameters and profiles of clients bring theirs."""
 _FAULTS = (TypeError, AttributeError, ValueError, ArithmeticError, LookupError)
 _NOT_PLAIN = (HasExtensions, *_FAULTS)
 
@@ -105,7 +107,7 @@ class Expression:
         return self._values(node, environment)
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def compile_expression(text: str, type_name: str) -> Expression:
     """Returns the expression for values of a type (`Quantity`, `Observation.component`) or of an element's path, once.
 

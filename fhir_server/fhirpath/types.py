@@ -7,7 +7,7 @@ A type is named as FHIR does: `Observation`, `Quantity`, `dateTime`; a part of a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from fhir_server.spec.definitions import table
@@ -15,6 +15,9 @@ from fhir_server.spec.definitions import table
 TYPE_INFO = "System.TypeInfo"
 RESOURCE_ROOTS = frozenset({"Resource", "DomainResource"})
 _NESTED = frozenset({"BackboneElement", "Element"})
+
+MOST_KEPT = 16384
+"""Answers kept at hand. Names come from expressions, which clients may bring: there is no end of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +47,20 @@ def _types() -> dict[str, dict[str, Any]]:
     }
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def is_primitive(type_name: str) -> bool:
     """Says whether the type's JSON value is a string, a number or a boolean."""
     row = _types().get(type_name)
     return row is not None and row["kind"] == "primitive-type"
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def is_known(type_name: str) -> bool:
     """Says whether R4 defines the type or the part of a resource named so."""
     return type_name in _types() or bool(elements(type_name))
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def is_resource(type_name: str) -> bool:
     """Says whether the type is a resource type, abstract ones included."""
     row = _types().get(type_name)
@@ -75,7 +78,7 @@ def _parts() -> dict[str, dict[str, dict[str, Any]]]:
     return parts
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def elements(type_name: str) -> dict[str, Element]:
     """Returns the elements of a type by name (`value`, not `value[x]`), in the order of the definition."""
     if type_name == TYPE_INFO:
@@ -108,7 +111,7 @@ def _choice(key: str, code: str) -> Choice:
     return Choice(key, f"_{key}" if is_primitive(code) else None, code)
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def named(name: str) -> str:
     """Returns the type that an element's path stands for: `HumanName` for `Patient.name`; a type stands for itself."""
     if name in _types() or name in _parts():
@@ -118,13 +121,13 @@ def named(name: str) -> str:
     return element.choices[0].type_name if element is not None and len(element.choices) == 1 else name
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def properties(type_name: str) -> dict[str, Choice]:
     """Returns the JSON properties of a type; the siblings of primitives (`_birthDate`) are not among them."""
     return {choice.key: choice for element in elements(type_name).values() for choice in element.choices}
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def base(type_name: str) -> str | None:
     """Returns the type this one specialises: `uri` for `canonical`, `BackboneElement` for `Observation.component`."""
     row = _types().get(type_name)
@@ -136,7 +139,7 @@ def base(type_name: str) -> str | None:
     return definition_of_part["type"][0]["code"] if definition_of_part else None
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def is_a(type_name: str, other: str) -> bool:
     """Says whether a value of `type_name` is also one of `other`; both as this module names types."""
     current: str | None = type_name
@@ -147,7 +150,7 @@ def is_a(type_name: str, other: str) -> bool:
     return False
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def matches(type_name: str, specifier: str) -> bool:
     """Says whether `value is specifier` holds for a value of `type_name`.
 
@@ -164,7 +167,7 @@ def matches(type_name: str, specifier: str) -> bool:
     )
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def fits(type_name: str, specifier: str) -> bool:
     """Says whether `value as specifier` keeps a value of `type_name`: a `code` is a string, `as string` drops it."""
     if is_primitive(type_name):
@@ -173,7 +176,7 @@ def fits(type_name: str, specifier: str) -> bool:
     return matches(type_name, specifier)
 
 
-@cache
+@lru_cache(maxsize=MOST_KEPT)
 def public_name(type_name: str) -> str:
     """Returns the type as FHIRPath's `type()` names it: `BackboneElement` for a part of a resource."""
     return type_name if type_name in _types() else base(type_name) or type_name

@@ -81,6 +81,7 @@ def unless(is_said: Callable[[Context], bool], check: Check) -> Check:
         return None if is_said(context) else check(value, context)
 
     def write_unless(code: Code, value: str) -> None:
+        # What is found is put into words only where nobody has said otherwise.
         test = f"{code.constant(quick_test(check))}({value}, c)"
         code.put(f"if not {test} and not {code.constant(is_said)}(c): return False")
 
@@ -152,7 +153,7 @@ def _coding_check(test: ValueSetTest, binding: Binding) -> Check:
 
 def _concept_check(test: ValueSetTest, binding: Binding) -> Check:
     def check_concept(value: Any, _context: Context) -> Findings | None:
-        codings = value.get("coding", ()) if type(value) is dict else None
+        codings = value.get("coding", ()) if type(value) is dict and value else None
         if type(codings) is not list and codings != ():
             return None
         doubtful = named = None

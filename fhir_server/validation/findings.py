@@ -65,11 +65,11 @@ class Context:
     `resource` is %resource; `root` is %rootResource: the resource itself, or the one that contains it; `resolve`
     finds the target of a literal reference at hand (contained, or in the same Bundle). `verdicts` are those about
     targets that profiles were asked about, by identity and canonical: each is checked once. `profiles` are those that
-    the caller asks for, beside those that `resource` claims. `is_typed` turns False when a value has another JSON type
-    than its element: then constraints are judged with care.
+    the caller asks for, beside those that `resource` claims. `untyped` are the identities of the objects with a value
+    inside that has not the JSON type of its element: what their constraints say is judged with care.
     """
 
-    __slots__ = ("_environment", "depth", "is_typed", "profiles", "resolve", "resource", "root", "verdicts")
+    __slots__ = ("_environment", "depth", "profiles", "resolve", "resource", "root", "untyped", "verdicts")
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -86,7 +86,7 @@ class Context:
         self.resolve = resolve
         self.depth = depth
         self.profiles: Sequence[str] = ()
-        self.is_typed = True
+        self.untyped: set[int] = set()
         self.verdicts: dict[tuple[int, str], bool] = {}
         self._environment: Environment | None = None
 
@@ -95,7 +95,7 @@ class Context:
     ) -> Context:
         """Returns the context of a resource inside this one, or of one that it refers to."""
         inner = Context(resource, root, resolve, self.depth)
-        inner.verdicts = self.verdicts
+        inner.verdicts, inner.untyped = self.verdicts, self.untyped
         return inner
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fhir_server.fhirpath import Expression, compile_expression
+from fhir_server.fhirpath import Expression, compile_expression, types
 from fhir_server.fhirpath.code import Code
 from fhir_server.fhirpath.operators import truth
 from fhir_server.validation.findings import PLACE, Check, Context, Finding, Findings, all_of
@@ -49,8 +49,10 @@ class Invariants:
 
 
 def _twin_check(entry: Mapping[str, Any], holds: Twin, type_name: str) -> Check:
+    is_primitive = types.is_primitive(type_name)
+
     def check_twin(value: Any, context: Context) -> Findings | None:
-        if not context.is_typed:
+        if _is_untyped(value, is_primitive, context):
             return _judged_with_care(entry, type_name, value, context)
         try:
             if holds(value, context):
@@ -67,12 +69,13 @@ def _twin_check(entry: Mapping[str, Any], holds: Twin, type_name: str) -> Check:
 
 def _expression_check(entry: Mapping[str, Any], type_name: str) -> Check:
     expression: Expression | None = None
+    is_primitive = types.is_primitive(type_name)
 
     def check_expression(value: Any, context: Context) -> Findings | None:
         nonlocal expression
         if value is None:
             return None
-        if not context.is_typed:
+        if _is_untyped(value, is_primitive, context):
             return _judged_with_care(entry, type_name, value, context)
         try:
             if expression is None:
@@ -91,10 +94,18 @@ def _expression_check(entry: Mapping[str, Any], type_name: str) -> Check:
     return with_writer(check_expression, write_expression)
 
 
+def _is_untyped(value: Any, is_primitive: bool, context: Context) -> bool:
+    """True where a value, or something inside it, has not the JSON type of its element."""
+    kind = type(value)
+    return (kind is dict) is is_primitive or kind is list or (bool(context.untyped) and id(value) in context.untyped)
+
+
 def _judged_with_care(entry: Mapping[str, Any], type_name: str, value: Any, context: Context) -> Findings | None:
-    """Returns what a constraint says about content of wrong shapes, by the interpreter, which takes no shape for
-    granted; nothing where it cannot be evaluated, as the wrong shape has its own finding.
+    """Returns what a constraint says about a resource with wrong JSON types in it, by the interpreter, which takes none
+    for granted; nothing about an element, nor where it cannot be evaluated: what is wrong has its own finding.
     """
+    if value is not context.resource:
+        return None
     try:
         result = truth(compile_expression(entry["expression"], type_name).interpreted(value, context.environment))
     except Exception:

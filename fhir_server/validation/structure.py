@@ -17,7 +17,10 @@ from fhir_server.validation.quick import with_writer, write, write_call
 _OFTEN_THE_SAME = frozenset({"canonical", "code", "date", "dateTime", "instant", "oid", "uri", "url"})
 """Primitives whose texts come again and again, so that it pays to remember which are right."""
 _WRONG_TYPES = frozenset(
-    {"choice-multiple", "choice-type", "empty-array", "empty-object", "json-shape", "null-value", "unknown-element"}
+    """
+    choice-multiple choice-type depth empty-array empty-object empty-string json-shape null-value
+    primitive-array-misaligned resource-type-unknown unknown-element
+    """.split()  # noqa: SIM905 a list of strings reads worse
 )
 """Rules of findings after which nothing takes the JSON types of a resource for granted; so do all `primitive-…`."""
 _MOST_TEXTS, _LONGEST_TEXT = 4096, 256
@@ -65,13 +68,15 @@ def object_check(shape: ObjectShape) -> Check:
             element = elements.get(key)
             problems = _stray(shape, node, key, context) if element is None else element(value, context)
             if problems is not None:
+                _note(problems, node, context)
                 found = _kept(shape, node, key, found, problems)
         if not node.keys() >= required:
             found = _missing(shape, node, found)
-        if is_resource:
-            context.is_typed = _is_typed(found)
         for rule in rules:
-            found = _with(found, rule(node, context))
+            problems = rule(node, context)
+            if problems is not None:
+                _note(problems, node, context)
+                found = joined(found, problems)
         if invariants is not all_well and (found is None or is_resource or _is_sound(found)):
             found = _with(found, invariants(node, context))
         return learnt(node, found)
@@ -88,11 +93,12 @@ def _is_sound(found: Findings) -> bool:
     return all(finding.code not in ("structure", "value") for finding in found)
 
 
-def _is_typed(found: Findings | None) -> bool:
-    """True where every value is of the JSON type that its element asks for, whatever else is wrong with it."""
-    return found is None or not any(
-        finding.rule in _WRONG_TYPES or finding.rule.startswith("primitive-") for finding in found
-    )
+def _note(problems: Findings, node: Any, context: Context) -> None:
+    """Notes it where one of the problems is about the JSON type of something in `node`."""
+    for finding in problems:
+        if finding.rule in _WRONG_TYPES or finding.rule.startswith("primitive-"):
+            context.untyped.add(id(node))
+            break
 
 
 def _shape_rules(shape: ObjectShape) -> Iterator[Check]:

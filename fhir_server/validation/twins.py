@@ -23,11 +23,13 @@ def no_nested_contained(node: Any, _context: Context) -> bool:
 
 
 def contained_is_referenced(node: Any, context: Context) -> bool:
-    """dom-3: each contained resource is referred to from the resource, or refers to it."""
+    """dom-3: each contained resource with an id is referred to from the resource, or refers to it."""
     if "contained" not in node:
         return True
     named = set(_local_references(context.resource))
-    return all(f"#{one.get('id')}" in named or "#" in set(_local_references(one)) for one in _contained(node))
+    return all(
+        "id" not in one or f"#{one['id']}" in named or "#" in set(_local_references(one)) for one in _contained(node)
+    )
 
 
 def _local_references(node: Any) -> Iterator[str]:
@@ -133,12 +135,17 @@ def _entries(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def requests_are_where_due(node: Any, context: Context) -> bool:
-    due = context.resource.get("type") in ("batch", "transaction", "history")
+    """bdl-3; without a type, FHIRPath finds no entry right."""
+    if "type" not in context.resource:
+        return not _entries(node)
+    due = context.resource["type"] in ("batch", "transaction", "history")
     return all(("request" in entry) == due for entry in _entries(node))
 
 
 def responses_are_where_due(node: Any, context: Context) -> bool:
-    due = context.resource.get("type") in ("batch-response", "transaction-response", "history")
+    if "type" not in context.resource:
+        return not _entries(node)
+    due = context.resource["type"] in ("batch-response", "transaction-response", "history")
     return all(("response" in entry) == due for entry in _entries(node))
 
 

@@ -245,7 +245,7 @@ async def test_resource_of_which_no_json_is_kept(
     open_client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Large ones, and those of older servers, are stored as documents alone; decimals keep their digits."""
-    monkeypatch.setattr("fhir_server.store.units.LARGEST_JSON", 0)
+    monkeypatch.setattr("fhir_server.store.codec.LARGEST_JSON", 0)
     client: Client = await open_client()
     value: dict[str, Any] = {
         "valueQuantity": {"value": 1.50, "unit": "x"},

@@ -101,7 +101,9 @@ async def test_statement(client: Client) -> None:
     }  # fmt: skip
     for mode in ("full", "normative"):
         assert (await client.get(f"metadata?mode={mode}")).status_code == 200
-    assert_refused(await client.get("metadata?mode=terminology"), 400, "not-supported", rule="metadata-mode")
+    terminology = (await client.get("metadata?mode=terminology")).json()
+    assert terminology["resourceType"] == "TerminologyCapabilities"
+    assert_refused(await client.get("metadata?mode=other"), 400, "not-supported", rule="metadata-mode")
     assert_refused(await client.get("metadata?nonsense=1"), 400, "invalid", rule="parameter-unknown")
 
 

@@ -173,6 +173,24 @@ async def test_membership(server: Client, name: str, code: str, result: bool) ->
                 "issues": [("error", "not-found"), ("error", "not-in-vs")],
             },
         ),
+        (
+            "all",
+            {"code": "car", "system": "vehicles"},
+            {"issues": [("error", "invalid-data"), ("error", "not-found"), ("error", "not-in-vs")]},
+        ),
+        (
+            "all",
+            {"code": "car", "system": f"{BASE}cars"},
+            {"issues": [("error", "invalid-data"), ("error", "not-in-vs")]},
+        ),
+        (
+            "all",
+            {"code": "car", "system": "urn:absent", "valueset-membership-only": "true"},
+            {"issues": [("error", "not-in-vs")]},
+        ),
+        ("french", {"code": "car", "display": "Car"}, {"result": False, "display": "Voiture"}),
+        ("shown-in-french", {"code": "car", "display": "Car"}, {"result": False, "display": "Voiture"}),
+        ("shown-in-french", {"code": "car", "display": "Car", "displayLanguage": "en"}, {"result": True}),
         ("old-names", {"code": "car"}, {"result": True, "issues": [("warning", "code-comment")]}),
         (
             "names-of-unknown-system",

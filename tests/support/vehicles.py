@@ -55,6 +55,13 @@ def value_set(name: str, *include: dict[str, Any], **more: Any) -> dict[str, Any
     return own | more | {"compose": compose}
 
 
+def _shown_in(language: str) -> dict[str, Any]:
+    """Returns the extension by which a value set says in which language its codes are shown."""
+    url = "http://hl7.org/fhir/tools/StructureDefinition/valueset-expansion-parameter"
+    parts = [{"url": "name", "valueCode": "displayLanguage"}, {"url": "value", "valueCode": language}]
+    return {"url": url, "extension": parts}
+
+
 ALL = {"system": VEHICLES}
 DEFINITIONS = [
     code_system("1", CAR, COACH),
@@ -83,6 +90,8 @@ DEFINITIONS = [
     value_set(
         "old-names", {**ALL, "concept": [{"code": "car", "extension": [{"url": _DEPRECATED, "valueBoolean": True}]}]}
     ),
+    value_set("french", ALL, language="fr"),
+    value_set("shown-in-french", ALL, compose={"extension": [_shown_in("fr")]}),
     value_set("broken", {"valueSet": [f"{BASE}absent"]}),
     value_set("circle", {"valueSet": [f"{BASE}circle"]}),
 ]

@@ -23,14 +23,14 @@ _CACHE = "PRAGMA {}.cache_size = -32000"
 # What is said of a code may come before the code itself: it waits here, in a file of its own.
 _WAITING = """
 CREATE TABLE waiting.designation (code TEXT, language TEXT, use TEXT, value TEXT);
-CREATE TABLE waiting.property (code TEXT, name TEXT, type TEXT, value TEXT);
+CREATE TABLE waiting.property (code TEXT, name TEXT, type TEXT, value TEXT, whole TEXT);
 CREATE TABLE waiting.parent (child TEXT, parent TEXT, place INTEGER);
 CREATE TABLE waiting.member (name TEXT, code TEXT);
 """
 _SETTLE = """
 INSERT INTO designation SELECT c.id, w.language, w.use, w.value
   FROM waiting.designation w CROSS JOIN concept c ON c.code = w.code ORDER BY c.id, w.rowid;
-INSERT INTO property SELECT c.id, w.name, w.type, w.value
+INSERT INTO property SELECT c.id, w.name, w.type, w.value, w.whole
   FROM waiting.property w CROSS JOIN concept c ON c.code = w.code ORDER BY c.id, w.rowid;
 INSERT OR IGNORE INTO parent SELECT c.id, p.id
   FROM waiting.parent w CROSS JOIN concept c ON c.code = w.child CROSS JOIN concept p ON p.code = w.parent ORDER BY c.id, w.rowid;
@@ -104,9 +104,9 @@ class CompiledBuilder:
         """Adds one more text of a code."""
         self._wait("designation", (code, language or None, use or None, value))
 
-    def add_property(self, code: str, name: str, value: str, kind: str = "string") -> None:
-        """Adds a value of a property; `kind` is its FHIR type."""
-        self._wait("property", (code, name, kind, value))
+    def add_property(self, code: str, name: str, value: str, kind: str = "string", *, whole: str | None = None) -> None:
+        """Adds a value of a property as filters compare it; `kind` is its FHIR type, `whole` a Coding as JSON."""
+        self._wait("property", (code, name, kind, value, whole))
 
     def add_parent(self, child: str, parent: str, place: int = 0) -> None:
         """Says that `child` is directly below `parent`; `place` is where the source says so, such as its line."""

@@ -105,7 +105,7 @@ def _hierarchical(file: CompiledFile, filter_: Filter, *, lists: bool) -> Condit
         case "is-a":
             return _either(below, id_)
         case "descendent-of":
-            return below
+            return Condition(f"(NOT {_ITSELF} AND {below.sql})", (id_, *below.values))
         case "is-not-a":
             found = _either(below, id_)
             return Condition(f"NOT {found.sql}", found.values)

@@ -17,10 +17,11 @@ from typing import Any, Protocol
 from fhir_server.terminology.compiled.layout import FORMAT, Header, header_of
 
 _CACHE_KIB = 4096
+# A source may have circles; a concept is never above or below itself.
 _ANCESTORS = """
 WITH RECURSIVE up(id) AS (
-  SELECT parent FROM parent WHERE child = ? UNION SELECT p.parent FROM up JOIN parent p ON p.child = up.id)
-SELECT c.code FROM up JOIN concept c ON c.id = up.id
+  SELECT parent FROM parent WHERE child = ?1 UNION SELECT p.parent FROM up JOIN parent p ON p.child = up.id)
+SELECT c.code FROM up JOIN concept c ON c.id = up.id WHERE up.id <> ?1
 """
 _IS_BELOW = """
 WITH RECURSIVE up(id) AS (
@@ -29,8 +30,8 @@ SELECT 1 FROM up WHERE id = ?
 """
 _DESCENDANTS = """
 WITH RECURSIVE down(id) AS (
-  SELECT child FROM parent WHERE parent = ? UNION SELECT p.child FROM down JOIN parent p ON p.parent = down.id)
-SELECT c.code FROM down JOIN concept c ON c.id = down.id ORDER BY c.id
+  SELECT child FROM parent WHERE parent = ?1 UNION SELECT p.child FROM down JOIN parent p ON p.parent = down.id)
+SELECT c.code FROM down JOIN concept c ON c.id = down.id WHERE down.id <> ?1 ORDER BY c.id
 """
 
 
@@ -100,8 +101,10 @@ class CompiledFile:
         ]
 
     def properties(self, row: Row) -> list[tuple[str, str, str]]:
-        """Returns (property, FHIR type, value as text) of a concept."""
-        return self._all("SELECT code, type, value FROM property WHERE concept = ? ORDER BY rowid", row.id)
+        """Returns (property, FHIR type, value as text, or as JSON where it is a Coding) of a concept."""
+        return self._all(
+            "SELECT code, type, coalesce(whole, value) FROM property WHERE concept = ? ORDER BY rowid", row.id
+        )
 
     def parents(self, row: Row) -> list[str]:
         """Returns the codes directly above a concept."""

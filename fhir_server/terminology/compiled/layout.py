@@ -5,7 +5,7 @@
 | `meta` | what the file is: `format`, `url`, `version`, `content`, `name`, `kind`, `sources`, `counts`, `loaded_at` … |
 | `concept` | one code; `id` counts in the order of the source, `active` is 0 where the code is no longer in use |
 | `designation` | one more text of a concept: language, use (a code such as `preferred`), value |
-| `property` | one value of a property; `type` is the FHIR type (`code`, `string`, `boolean` …), `value` its text |
+| `property` | one value of a property: its FHIR type, its text as filters compare it; `whole` is a Coding as JSON |
 | `parent` | one step up; a concept may have several |
 | `member` | one concept of a set of the source: a reference set of SNOMED CT, an answer list of LOINC |
 | `words` | full-text index over the folded words of all texts; `rowid` is the concept's `id` |
@@ -25,12 +25,16 @@ FORMAT = 1
 
 SUFFIX = ".sqlite"
 
+ABSTRACT = "notSelectable"
+"""The property of a code that only groups others, whatever the source calls it."""
+
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE concept (
   id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, display TEXT, active INTEGER NOT NULL, definition TEXT);
 CREATE TABLE designation (concept INTEGER NOT NULL, language TEXT, use TEXT, value TEXT NOT NULL);
-CREATE TABLE property (concept INTEGER NOT NULL, code TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL);
+CREATE TABLE property (concept INTEGER NOT NULL, code TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,
+  whole TEXT);
 CREATE TABLE parent (child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY (child, parent)) WITHOUT ROWID;
 CREATE TABLE member (name TEXT NOT NULL, concept INTEGER NOT NULL, PRIMARY KEY (name, concept)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from pathlib import Path
 
 from fhir_server.terminology.compiled.file import CompiledFile
 from fhir_server.terminology.compiled.layout import SUFFIX, Header
+from fhir_server.terminology.versions import version_key, version_matches
 
 _MOST_OPEN = 64
 
@@ -22,6 +22,7 @@ class CompiledLibrary:
         self.directory = directory
         self._seen_ns = -1
         self._headers: dict[Path, Header] = {}
+        self._by_url: dict[str, list[Path]] = {}
         self._open: OrderedDict[Path, CompiledFile] = OrderedDict()
 
     def headers(self) -> dict[Path, Header]:
@@ -42,12 +43,14 @@ class CompiledLibrary:
 
     def find(self, url: str, version: str | None = None) -> CompiledFile | None:
         """Returns the file of a system and version; without a version, of the newest one. None where there is none."""
-        candidates = [
-            (_order(header.version), path)
-            for path, header in self.headers().items()
-            if header.url == url and (not version or _is_version(header.version, version))
+        headers = self.headers()
+        fitting = [
+            path
+            for path in self._by_url.get(url, ())
+            if not version or version_matches(version, headers[path].version)
         ]
-        return self._opened(max(candidates)[1]) if candidates else None
+        # Those of one system lie in the order of their versions.
+        return self._opened(fitting[-1]) if fitting else None
 
     def files(self, url: str) -> list[CompiledFile]:
         """Returns the file of every version of a system."""
@@ -55,8 +58,8 @@ class CompiledLibrary:
 
     def paths_of(self, url: str, version: str | None = None) -> list[Path]:
         """Returns the files of a system, all its versions or one."""
-        found = self.headers().items()
-        return [path for path, header in found if header.url == url and version in (None, header.version)]
+        headers = self.headers()
+        return [path for path in self._by_url.get(url, ()) if version in (None, headers[path].version)]
 
     def _paths(self) -> list[Path]:
         if self.directory is None or not self.directory.is_dir():
@@ -79,7 +82,10 @@ class CompiledLibrary:
                 continue
             found[path] = file.header
             file.close()
-        self._headers = dict(sorted(found.items(), key=lambda item: (item[1].url, _order(item[1].version))))
+        self._headers = dict(sorted(found.items(), key=lambda item: (item[1].url, version_key(item[1].version))))
+        self._by_url = {}
+        for path, header in self._headers.items():
+            self._by_url.setdefault(header.url, []).append(path)
         self._seen_ns = changed_ns
 
     def _opened(self, path: Path) -> CompiledFile:
@@ -92,13 +98,3 @@ class CompiledLibrary:
         self._open.move_to_end(path)
         return file
 
-
-def _is_version(version: str, wanted: str) -> bool:
-    # SNOMED CT names an edition by its URI, which means its newest version.
-    return version == wanted or version.startswith(f"{wanted}/version/")
-
-
-def _order(version: str) -> tuple[tuple[int, int | str], ...]:
-    """Returns what sorts versions by their numbers: 2.9 before 2.80."""
-    parts = re.findall(r"\d+|[^\d]+", version)
-    return tuple((1, int(part)) if part.isdigit() else (0, part) for part in parts)

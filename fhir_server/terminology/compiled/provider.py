@@ -13,6 +13,7 @@ from fhir_server.terminology.code_systems.content import versioned
 from fhir_server.terminology.code_systems.filters import Filter, has_words
 from fhir_server.terminology.compiled.conditions import Condition, conditions, words_condition
 from fhir_server.terminology.compiled.file import CompiledFile, Row
+from fhir_server.terminology.compiled.layout import ABSTRACT
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
     "boolean": lambda text: text == "true",
@@ -80,8 +81,9 @@ class CompiledCodeSystem:
             self._file.parents(row),
             properties,
             tuple(_designation(*each) for each in self._file.designations(row)),
+            status=next((value.text for value in properties.get("status", ())), ""),
             is_inactive=not row.is_active,
-            is_abstract=any(value.text == "true" for value in properties.get("notSelectable", ())),
+            is_abstract=any(value.text == "true" for value in properties.get(ABSTRACT, ())),
         )
         for extra in self._extras.get(row.code, ()):
             concept.display = concept.display or extra.display

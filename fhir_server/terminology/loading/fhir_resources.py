@@ -13,14 +13,14 @@ from typing import Any
 
 import msgspec
 
+from fhir_server.terminology.code_systems.concept import Concept, Roles, read_concept, roles_of
 from fhir_server.terminology.compiled import CompiledBuilder, DuplicateCode, Header, UnknownParent
+from fhir_server.terminology.compiled.layout import ABSTRACT
 from fhir_server.terminology.loading.failures import SourceFault
 from fhir_server.terminology.loading.request import LoadRequest
 from fhir_server.terminology.loading.sources import SourceFile, Sources, not_utf8
 
 _LOADABLE = frozenset({"complete", "fragment"})
-_PARENTS = frozenset({"parent", "subsumedBy"})
-_INACTIVE = frozenset({"retired", "inactive", "withdrawn"})
 _NOT_RESOURCES = frozenset({"package.json", ".index.json"})
 
 
@@ -86,9 +86,8 @@ def _load(request: LoadRequest, file: SourceFile, resource: Mapping[str, Any], f
     if not isinstance(url, str) or not url:
         raise SourceFault(file.name, "the CodeSystem has no `url`.", "le CodeSystem n’a pas d’`url`.")
     with CompiledBuilder(request.directory) as builder:
-        count = 0
         try:
-            count = _add(builder, resource.get("concept", ()), None, 0)
+            _add(builder, resource.get("concept", ()), None, roles_of(resource))
             header = Header(
                 url,
                 request.version or str(resource.get("version", "")),
@@ -116,50 +115,42 @@ def _load(request: LoadRequest, file: SourceFile, resource: Mapping[str, Any], f
         except (KeyError, TypeError, AttributeError) as error:
             raise SourceFault(
                 file.name,
-                f"`{url}` is not a valid CodeSystem: a concept behind the {count}th is malformed ({error!r}).",
+                f"`{url}` is not a valid CodeSystem: a concept is malformed ({error!r}).",
                 f"`{url}` n’est pas un CodeSystem valide : un concept est mal formé ({error!r}).",
             ) from None
     request.on_loaded(finished)
 
 
-def _add(builder: CompiledBuilder, concepts: Any, parent: str | None, count: int) -> int:
-    for concept in concepts:
-        code = concept["code"]
-        properties = concept.get("property", ())
+def _add(builder: CompiledBuilder, concepts: Any, parent: str | None, roles: Roles) -> int:
+    """Adds the concepts and those below them; returns how many."""
+    count = 0
+    for entry in concepts:
+        concept, children = read_concept(entry, roles)
         builder.add_concept(
-            code, concept.get("display", ""), active=_is_active(properties), definition=concept.get("definition", "")
+            concept.code, concept.display, active=not concept.is_inactive, definition=concept.definition
         )
-        count += 1
-        if parent is not None:
-            builder.add_parent(code, parent)
-        for row in properties:
-            _add_property(builder, code, row)
-        for row in concept.get("designation", ()):
-            use = row.get("use", {})
+        for above in [*([] if parent is None else [parent]), *concept.parents]:
+            builder.add_parent(concept.code, above)
+        for below in children:
+            builder.add_parent(below, concept.code)
+        _add_properties(builder, concept)
+        for designation in concept.designations:
+            use = designation.use or {}
             named = f"{use.get('system', '')}|{use['code']}" if "code" in use else ""
-            builder.add_designation(code, row["value"], language=row.get("language", ""), use=named)
-        count = _add(builder, concept.get("concept", ()), code, count)
+            builder.add_designation(concept.code, designation.value, language=designation.language, use=named)
+        count += 1 + _add(builder, entry.get("concept", ()), concept.code, roles)
     return count
 
 
-def _add_property(builder: CompiledBuilder, code: str, row: Mapping[str, Any]) -> None:
-    name, element = row["code"], next((key for key in row if key.startswith("value")), None)
-    if element is None:
-        return
-    value = row[element]
-    if name in _PARENTS:
-        builder.add_parent(code, value)
-    elif name == "child":
-        builder.add_parent(value, code)
-    else:
-        kind = element.removeprefix("value")
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        builder.add_property(code, name, text, kind if kind == "Coding" else kind[:1].lower() + kind[1:])
-
-
-def _is_active(properties: Any) -> bool:
-    return not any(
-        (row["code"] == "inactive" and row.get("valueBoolean") is True)
-        or (row["code"] == "status" and row.get("valueCode") in _INACTIVE)
-        for row in properties
-    )
+def _add_properties(builder: CompiledBuilder, concept: Concept) -> None:
+    for name, values in concept.properties.items():
+        for value in values:
+            kind = value.element.removeprefix("value")
+            if kind == "Coding":
+                whole = json.dumps(value.value, ensure_ascii=False)
+                builder.add_property(concept.code, name, value.text, kind, whole=whole)
+            else:
+                builder.add_property(concept.code, name, value.text, kind[:1].lower() + kind[1:])
+    # A system may say so by a property of another name, which the file does not tell apart.
+    if concept.is_abstract and ABSTRACT not in concept.properties:
+        builder.add_property(concept.code, ABSTRACT, "true", "boolean")

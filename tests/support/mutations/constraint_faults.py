@@ -12,6 +12,7 @@ from typing import Any
 from fhir_server.conformance import DefinitionRegistry, ElementNode
 from fhir_server.conformance.element_tree import choice_name
 from fhir_server.spec import primitives
+from fhir_server.spec.definitions import resource_types
 from fhir_server.terminology import Terminology
 from tests.support.mutations.constraints import broken_constraints, constraints, words
 from tests.support.mutations.mutation import Fault, at_least_two
@@ -31,6 +32,8 @@ OTHERS: Mapping[str, tuple[Any, ...]] = {
     "boolean": (True, False),
 }
 """Other values of a type, of which one may break a constraint."""
+DECISIVE = frozenset({"Bundle.type", *(f"{name}.meta" for name in resource_types())})
+"""Elements that decide what else is asked: the type of a Bundle, and the profiles in `meta`."""
 
 
 class ConstraintFaults:
@@ -42,12 +45,12 @@ class ConstraintFaults:
 
     def make(self, walker: Walker, place: Place, resource: JsonObject) -> Iterator[Fault]:
         """Yields faults that change one element of an object."""
-        if type(place.value) is not dict or not is_steady(place) or _is_bound(place):
+        if type(place.value) is not dict or place.key == "meta" or not is_steady(place) or _is_bound(place):
             return
         mentioned = self._mentioned(walker, place)
         for name, child in walker.children(place).items() if mentioned else ():
-            if name.removesuffix("[x]") not in mentioned or f"{place.type_name}.{name}" == "Bundle.type":
-                continue  # what else a Bundle must have follows from its type
+            if name.removesuffix("[x]") not in mentioned or f"{place.type_name}.{name}" in DECISIVE:
+                continue
             said = [node for node in walker.profile_children(place, name) if node.definition is not child.definition]
             if any(node.minimum or node.slices or "binding" in node.definition for node in said):
                 continue
@@ -111,7 +114,8 @@ class ConstraintFaults:
                 continue
             key = choice_name(name, codes[0]) if child.is_choice else name
             if codes[0] in primitives.CHECKS:
-                sample: Any = next(iter(self._others(child, codes[0])), None) if codes[0] == "code" else None
+                is_bound = codes[0] == "code" or (codes[0] in ("uri", "string") and "binding" in child.definition)
+                sample: Any = next(iter(self._codes(child)), None) if is_bound else None
                 sample = sample or SAMPLES.get(codes[0])
             else:
                 sample = SAMPLES.get(codes[0]) or self._least(walker, child, codes[0], depth - 1)
@@ -122,11 +126,16 @@ class ConstraintFaults:
         return found or None
 
     def _others(self, child: ElementNode, code: str) -> tuple[Any, ...]:
-        if code == "code":
-            binding = child.definition.get("binding", {})
-            code_set = self._terminology.codes(binding["valueSet"]) if "valueSet" in binding else None
-            return tuple(code_set.ordered_codes)[:40] if code_set is not None else ("x",)
-        return OTHERS.get(code, ())
+        return self._codes(child) if code == "code" else OTHERS.get(code, ())
+
+    def _codes(self, child: ElementNode) -> tuple[Any, ...]:
+        """Returns codes that an element is bound to; of systems that nobody lists, one."""
+        value_set = child.definition.get("binding", {}).get("valueSet", "")
+        for name, code in (("mimetypes", "text/plain"), ("languages", "fr")):
+            if name in value_set:
+                return (code,)
+        code_set = self._terminology.codes(value_set) if value_set else None
+        return tuple(code_set.ordered_codes)[:40] if code_set is not None else ("x",)
 
     def _judged(self, walker: Walker, place: Place, changed: JsonObject, variant: str) -> Iterator[Fault]:
         found = broken_constraints(walker, place, changed)

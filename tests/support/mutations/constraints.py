@@ -19,9 +19,9 @@ NOT_ASKED = frozenset({"ele-1", "ext-1", "txt-1", "txt-2"})
 """Constraints that hold for objects of the right shape, which has its own faults."""
 
 
-FAR_SEEING = frozenset({"descendants", "children", "resource", "rootResource", "resolve"})
+FAR_SEEING = frozenset({"descendants", "children", "%resource", "%rootResource", "resolve"})
 """Words of expressions that see more than the names in them."""
-_WORD = re.compile(r"[A-Za-z]+")
+_WORD = re.compile(r"%?[A-Za-z]+")
 
 
 def constraints(walker: Walker, place: Place) -> Iterator[Mapping[str, Any]]:
@@ -37,15 +37,12 @@ def constraints(walker: Walker, place: Place) -> Iterator[Mapping[str, Any]]:
         definitions.append(referenced_element(reference, walker.definitions).definition)
     for definition in definitions:
         for entry in definition.get("constraint", ()):
-            if (
-                "expression" not in entry
-                or is_advice(entry)
-                or entry["key"] in NOT_ASKED
-                or seen & {entry["key"], entry["expression"]}
-            ):
+            if "expression" not in entry or is_advice(entry) or entry["key"] in NOT_ASKED:
                 continue
-            seen |= {entry["key"], entry["expression"]}
-            yield entry
+            known = {entry["key"], "".join(entry["expression"].split())}
+            if not seen & known:
+                yield entry
+            seen |= known
 
 
 @cache

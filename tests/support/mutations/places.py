@@ -12,6 +12,8 @@ from typing import Any
 from fhir_server.conformance import DefinitionRegistry, ElementNode
 from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of, referenced_element
+from fhir_server.spec import primitives
+from fhir_server.spec.definitions import resource_types
 
 Path = tuple[str | int, ...]
 JsonObject = dict[str, Any]
@@ -63,7 +65,7 @@ class Place:
 
 
 class Walker:
-    """Yields the places of instances."""
+    """Yields the places of instances; what has not the JSON type of its element is left out."""
 
     def __init__(self, definitions: DefinitionRegistry) -> None:
         self.definitions = definitions
@@ -91,8 +93,10 @@ class Walker:
         self, value: JsonObject, path: Path, expression: str, parent: Place | None, root: Place | None
     ) -> Iterator[Place]:
         type_name = str(value["resourceType"])
-        claimed = value.get("meta", {}).get("profile", ())
-        profiles = tuple(self.definitions.tree(url) for url in claimed if self.definitions.find(url))
+        meta = value.get("meta")
+        claimed = meta.get("profile") if type(meta) is dict else None
+        known = [url for url in claimed if type(url) is str] if type(claimed) is list else []
+        profiles = tuple(self.definitions.tree(url) for url in known if self._is_profile_of(url, type_name))
         node = self.definitions.type_tree(type_name)
         place = Place(path, expression, node, type_name, value, profiles, True, parent, None, root)
         yield place
@@ -108,12 +112,18 @@ class Walker:
             if key not in known or f"_{key}" in place.value:
                 continue
             child, code = known[key]
+            if child.repeats is not (type(value) is list):
+                continue
             step = f".{child.name[:-3]}" if child.is_choice else f".{key}"
             said = self.profile_children(place, child.name)
             for index, one in enumerate(value) if type(value) is list else ((None, value),):
                 at = "" if index is None else f"[{index}]"
                 where = (*place.path, key) if index is None else (*place.path, key, index)
+                if (type(one) is dict) is (code in primitives.CHECKS) or type(one) is list:
+                    continue
                 if code == "Resource":
+                    if str(one.get("resourceType")) not in resource_types():
+                        continue
                     inner = root if key == "contained" else None
                     yield from self._resource(one, where, place.expression + step + at, place, inner)
                     continue
@@ -133,8 +143,12 @@ class Walker:
     def _extension_definition(self, type_name: str, value: Any) -> list[ElementNode]:
         """Returns what the definition of an extension says about it, where that is known."""
         url = value.get("url") if type_name == "Extension" and type(value) is dict else None
-        is_known = type(url) is str and url.startswith("http") and self.definitions.find(url) is not None
+        is_known = type(url) is str and url.startswith("http") and self._is_profile_of(url, "Extension")
         return [self.definitions.tree(str(url))] if is_known else []
+
+    def _is_profile_of(self, canonical: str, type_name: str) -> bool:
+        found = self.definitions.find(canonical) or {}
+        return found.get("type") == type_name and "kind" in found
 
     def _speaks(self, said: ElementNode, known: ElementNode, type_name: str) -> bool:
         """Says whether a profile's node says more than R4's."""

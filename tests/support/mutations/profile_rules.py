@@ -193,7 +193,7 @@ def code_for_profile(walker: Walker, place: Place, resource: JsonObject) -> Iter
     for profile in said_here(place):
         binding, known = profile.definition.get("binding", {}), place.node.definition.get("binding", {})
         strength = binding.get("strength")
-        if binding == known or strength not in ("required", "extensible"):
+        if binding == known or strength not in ("required", "extensible") or known.get("strength") == "extensible":
             continue
         if place.type_name == "code":
             continue  # the codes that R4 itself requires are another kind

@@ -42,11 +42,21 @@ def wrong_primitive(walker: Walker, place: Place, resource: JsonObject) -> Itera
         return  # the profile that it no longer names would be missed too
     for wrong in WRONG[place.type_name]:
         # A code of a value set that is no code at all would break two rules at once.
-        if type(wrong) is str and "binding" in place.node.definition and place.type_name in ("code", "string", "uri"):
+        if type(wrong) is str and place.type_name in ("code", "string", "uri") and is_of_binding(place):
             continue
         broken = with_value(resource, place.path, wrong)
         variant = f"{place.type_name} {wrong!r:.40}"
         yield Fault(broken, f"primitive-{place.type_name.lower()}", place.expression, variant)
+
+
+def is_of_binding(place: Place) -> bool:
+    """Says whether a place, or the concept that it is a code of, is bound to a value set."""
+    current: Place | None = place
+    for _ in range(3):
+        if current is not None and any("binding" in node.definition for node in (current.node, *current.profiles)):
+            return True
+        current = current.parent if current is not None else None
+    return False
 
 
 def wrong_code(walker: Walker, place: Place, resource: JsonObject) -> Iterator[Fault]:

@@ -15,6 +15,7 @@ Row = tuple[str, dict[str, Any], Edits, str]
 UCUM = "http://unitsofmeasure.org"
 VER_STATUS = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 ALLERGY = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
+RESTRICTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}
 PATIENT = {"reference": "Patient/1"}
 TEXT = {"text": "x"}
 PNG = {"coding": [{"system": "http://example.org/s", "code": "1"}]}
@@ -172,7 +173,7 @@ ROWS: list[Row] = [
     ("dom-3", CONTAINED, {"subject": GONE}, "Basic"),
     ("dom-4", CONTAINED, {"contained/0/meta": {"versionId": "1"}}, "Basic"),
     ("dom-4", CONTAINED, {"contained/0/meta": {"lastUpdated": "2024-01-01T00:00:00Z"}}, "Basic"),
-    ("dom-5", CONTAINED, {"contained/0/meta": {"security": [{"code": "R"}]}}, "Basic"),
+    ("dom-5", CONTAINED, {"contained/0/meta": {"security": [RESTRICTED]}}, "Basic"),
     ("ait-2", {"resourceType": "AllergyIntolerance", "patient": PATIENT,
                "verificationStatus": {"coding": [{"system": ALLERGY, "code": "entered-in-error"}]}},
      {"clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical",

@@ -11,6 +11,7 @@ from fhir_server.validation.twins import TWINS
 
 CONTAINED: list[dict[str, Any]] = [
     {"contained": [{"resourceType": "Device", "id": "a"}]},
+    {"contained": [{"resourceType": "Device"}]},
     {"contained": [{"resourceType": "Device", "id": "a"}], "device": {"reference": "#a"}},
     {"contained": [{"resourceType": "Device", "id": "a", "patient": {"reference": "#"}}]},
     {"contained": [{"resourceType": "Device", "id": "a", "meta": {"versionId": "1"}}]},
@@ -35,6 +36,9 @@ BUNDLES: list[dict[str, Any]] = [
     {"type": "collection", "entry": [{"request": {"method": "POST", "url": "Patient"}}]},
     {"type": "batch-response", "entry": [{"response": {"status": "200"}}]},
     {"type": "collection", "entry": [{"response": {"status": "200"}}]},
+    {"entry": [{"request": {"method": "POST", "url": "Patient"}}]},
+    {"entry": [{"resource": {"resourceType": "Patient"}}]},
+    {"total": 1},
     {"type": "collection", "entry": [{"fullUrl": "urn:a"}, {"fullUrl": "urn:a"}]},
     {"type": "history", "entry": [{"fullUrl": "urn:a"}, {"fullUrl": "urn:a"}]},
     {"type": "collection", "entry": [{"fullUrl": "urn:a"}, {"fullUrl": "urn:b"}, {}]},
