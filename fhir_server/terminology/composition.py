@@ -301,8 +301,10 @@ def _listed(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]
 
 
 def _leaves_out(part: Part, member: Member) -> bool:
-    if part.system and part.provider is None and part.rows is None and not part.filters and not part.imports:
-        return part.system == member.system
+    if part.system == member.system and part.provider is None and part.rows is None:
+        if part.filters or part.imports:
+            raise unknown_code_system(part.system, part.version)
+        return True
     found = part.find(member.system, member.code)
     return found is not None and (not part.version or found.version == member.version)
 

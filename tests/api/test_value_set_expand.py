@@ -161,6 +161,7 @@ async def test_context_names_the_value_set_of_a_binding(server: Client) -> None:
 
 async def test_expansions_are_valid_resources(server: Client) -> None:
     for params in (
+        {"url": GENDER},
         {"url": f"{VALUE_SET}-all", "includeDesignations": "true", "includeDefinition": "true", "property": "parent"},
         {"url": EXIT_REASON, "count": "2", "filter": "d", "exclude-system": "urn:x"},
     ):
