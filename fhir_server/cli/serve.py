@@ -105,12 +105,21 @@ def wrong_setting(settings: Settings) -> str:
         return f"{variable_name('time_zone')} : fuseau inconnu · unknown time zone `{settings.time_zone}`."
     if settings.log_level not in ("debug", "info", "warning", "error"):
         return f"{variable_name('log_level')} : niveau inconnu · unknown level `{settings.log_level}`."
+    return _wrong_validation(settings)
+
+
+def _wrong_validation(settings: Settings) -> str:
+    choices = {name: getattr(settings, name) for name in ("best_practice", "unknown_extensions", "identifiers")}
+    for name, choice in choices.items():
+        try:
+            ValidationOptions(**{name: choice})
+        except ValueError as error:
+            return f"{variable_name(name)} : {error}"
     try:
-        ValidationOptions(settings.best_practice, settings.unknown_extensions, settings.identifiers)
         if settings.validation_policy:
             policy_of(settings, definitions_of(settings))
     except ValueError as error:
-        return str(error)
+        return f"{variable_name('validation_policy')} : {error}"
     return ""
 
 

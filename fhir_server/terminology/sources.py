@@ -167,7 +167,9 @@ def by_key(resources: Iterable[Resource]) -> dict[Key, list[Resource]]:
 @cache
 def core_code_systems(url: str) -> Sequence[CodeSystemContent]:
     """Returns a code system of R4's tables, in every version that they have of it."""
-    return [CodeSystemContent(row) for row in _core("code_systems").get(url, ()) if row.get("content") != "supplement"]
+    rows = [row for row in _core("code_systems").get(url, ()) if row.get("content") != "supplement"]
+    # R4 is written in English, and half of its code systems do not say so.
+    return [CodeSystemContent({"language": "en", **row}) for row in rows]
 
 
 @cache

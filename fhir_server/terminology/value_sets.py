@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from functools import cached_property
+from itertools import islice
 
 from fhir_server.conformance import DefinitionRegistry, SnapshotError, split_canonical
-from fhir_server.errors import FhirError
+from fhir_server.errors import FhirError, TooCostly
 from fhir_server.terminology.code_systems import CodeSystemProvider
 from fhir_server.terminology.code_systems.own_rules import OWN_RULES
 from fhir_server.terminology.composition import Composition
 from fhir_server.terminology.scope import Scope
 from fhir_server.terminology.sources import ContentSource, CoreSource, PackageSource, Source, SystemsSource
 
-MOST_CODES = 50_000
-"""Codes of a value set that are kept at hand; one with more is asked code by code."""
+MOST_CODES = 20_000
+"""Codes of a value set that are kept at hand; one with more is asked code by code. Also the most codes that a search
+looks for by a hierarchy.
+"""
 
 
 class CodeSet:
@@ -146,13 +149,21 @@ class Terminology:
         return None if codes is None else {system: frozenset(codes.in_system(system)) for system in codes.systems}
 
     def related(self, system: str, code: str, *, above: bool) -> frozenset[str] | None:
-        """Returns `code` and all codes above, or else below it; None where the system or the code is not known."""
+        """Returns `code` and all codes above, or else below it; None where the system or the code is not known.
+
+        Raises TooCostly for more than MOST_CODES.
+        """
         provider = self.code_system(system)
         if provider is None or (known := provider.find(code)) is None:
             return None
-        if above:
-            return frozenset({known, *provider.ancestors(known)})
-        return frozenset({known, *provider.descendants(known)})
+        related = frozenset({known, *(provider.ancestors(known) if above else provider.descendants(known))})
+        if len(related) > MOST_CODES:
+            raise TooCostly(
+                f"`{code}` has {len(related)} codes below it, more than {MOST_CODES}: take a narrower one.",
+                f"`{code}` a {len(related)} codes au-dessous de lui, plus de {MOST_CODES} : prenez-en un plus étroit.",
+                rule="codes-too-many",
+            )
+        return related
 
     def _canonical_of(self, id_: str) -> str:
         own = (row["url"] for row in self._registry.resources("ValueSet") if row.get("id") == id_ and "url" in row)
@@ -178,9 +189,11 @@ def list_codes(composition: Composition) -> dict[str, dict[str, str]] | None:
         return None
     codes: dict[str, dict[str, str]] = {}
     try:
-        for number, member in enumerate(composition.members()):
-            if number >= MOST_CODES:
-                return None
+        # The displays of a loaded system are read one by one: only once it is clear that all codes are kept.
+        members = list(islice(composition.members(), MOST_CODES + 1))
+        if len(members) > MOST_CODES:
+            return None
+        for member in members:
             codes.setdefault(member.system, {}).setdefault(member.code, member.display)
     except FhirError:
         return None

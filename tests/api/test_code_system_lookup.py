@@ -9,6 +9,7 @@ import pytest_asyncio
 from tests.api.conftest import Client
 
 GENDER = "http://hl7.org/fhir/administrative-gender"
+ROLE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActClass"
 EXIT_REASON = "https://cnrms.fr/ig/fhir/msma/CodeSystem/msma-exit-reason"
 SYSTEM = "https://example.org/CodeSystem/beds"
@@ -83,6 +84,9 @@ async def test_all_that_is_known_of_a_code(server: Client) -> None:
     ("params", "expected"),
     [
         ({"system": GENDER, "code": "male"}, {"display": "Male", "version": "4.0.1", "code": "male"}),
+        ({"system": GENDER, "code": "male", "displayLanguage": "fr"}, {"name": "AdministrativeGender"}),
+        ({"system": ROLE, "code": "TWIN"}, {"display": "twin", "abstract": False, "name": "v3.RoleCode"}),
+        ({"system": ROLE, "code": "_PersonalRelationshipRoleType"}, {"abstract": True}),
         ({"system": ACT, "code": "OBS"}, {"display": "observation"}),
         ({"system": EXIT_REASON, "code": "death"}, {"display": "Death", "name": "MsmaExitReason"}),
         ({"system": EXIT_REASON, "code": "death", "displayLanguage": "fr-FR"}, {"display": "Décès"}),

@@ -26,6 +26,7 @@ from tests.benchmarks.lines import NAMES, TARGETS, Line, format_table, to_json
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.preparation import PATHWAYS, Stored, prepare
 from tests.benchmarks.processes import ServerProcess, bare_server, command_line, fhir_server, resident_mb
+from tests.benchmarks.terminology import Expand, Lookup
 from tests.benchmarks.workloads import (
     ConditionalCreate,
     Create,
@@ -110,6 +111,8 @@ def build_workloads(stored: Stored, fhir: int, bare: int, first: dict[str, int])
         "update": Update(fhir, stored.changeable, first=first["update"]),
         "conditional-create": ConditionalCreate(fhir, templates, first=first["conditional-create"]),
         "validate": Validate(fhir, templates, first=first["validate"]),
+        "expand": Expand(fhir),
+        "lookup": Lookup(fhir),
         "pathway": pathways,
     }
 

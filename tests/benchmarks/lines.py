@@ -29,6 +29,8 @@ TARGETS = (
     Target("update", "update with If-Match", RATE, 0.5, "bare-create"),
     Target("conditional-create", "create with If-None-Exist", RATE, 0.5, "bare-create"),
     Target("validate", "$validate with mode=create", RATE, 950),
+    Target("expand", "$expand of 1,000 codes", RATE, 100),
+    Target("lookup", "$lookup of one code", RATE, 0.6, "bare-read"),
     Target("pathway", "pathway bundles, in resources", RATE, 4000),
     Target("index-keys", "index keys per Observation", COUNT, 40, at_most=True),
     Target("memory", "resident memory per process", MEGABYTES, 300, at_most=True),

@@ -11,6 +11,7 @@ import msgspec
 from fhir_server.synthetic import network_bundle, pathway_bundle
 from tests.benchmarks.client import Answer, encode_request, run_round
 from tests.benchmarks.observations import Template
+from tests.benchmarks.terminology import definitions
 from tests.benchmarks.workloads import Create, first_errors
 
 PATHWAYS = 24
@@ -43,6 +44,7 @@ async def exchange(port: int, requests: Sequence[bytes], *, connections: int = 4
 async def prepare(fhir_port: int, bare_port: int) -> Stored:
     """Returns what the timed rounds work on, after loading it through the public API of both servers."""
     await exchange(fhir_port, [encode_request("POST", "/fhir", _encode(network_bundle()))], connections=1)
+    await exchange(fhir_port, definitions(), connections=1)
     bundles = [_encode(pathway_bundle(seed)) for seed in range(PATHWAYS)]
     answers = await exchange(fhir_port, [encode_request("POST", "/fhir", bundle) for bundle in bundles])
     observations = await _observations(fhir_port, answers)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.benchmarks.client import Answer
 from tests.benchmarks.observations import Template
+from tests.benchmarks.terminology import Expand, Lookup
 from tests.benchmarks.workloads import (
     ConditionalCreate,
     Create,
@@ -45,6 +46,15 @@ def outcome(rule: str) -> bytes:
     return msgspec.json.encode({"issue": [{"details": {"coding": [{"code": rule}]}}]})
 
 
+def expansion(groups: int, total: int) -> bytes:
+    group = {"code": "g", "contains": [{"code": "c"}] * 9}
+    return msgspec.json.encode({"expansion": {"total": total, "contains": [group] * groups}})
+
+
+def looked_up(code: str) -> bytes:
+    return msgspec.json.encode({"parameter": [{"name": "property"}, {"name": "code", "valueCode": code}]})
+
+
 VALIDATE = Validate(0, [TEMPLATE], first=0)
 CREATE = Create(0, [TEMPLATE], first=0, bare=False)
 BARE_CREATE = Create(0, [TEMPLATE], first=0, bare=True)
@@ -73,6 +83,12 @@ UPDATE = Update(0, [("a", TEMPLATE)], first=0)
         (VALIDATE, answer(200, outcome("all-ok")), True),
         (VALIDATE, answer(200, outcome("profile-unknown")), False),
         (VALIDATE, answer(422, outcome("all-ok")), False),
+        (Expand(0), answer(200, expansion(100, 1000)), True),
+        (Expand(0), answer(200, expansion(99, 1000)), False),
+        (Expand(0), answer(403, b"{}"), False),
+        (Lookup(0), answer(200, looked_up("c0-0")), True),
+        (Lookup(0), answer(200, looked_up("c0-1")), False),
+        (Lookup(0), answer(404, b"{}"), False),
         (pathways(), answer(200, bundle(MADE, MADE)), True),
         (pathways(), answer(200, bundle(MADE)), False),
         (pathways(), answer(200, bundle(MADE, {"response": {"status": "404"}})), False),

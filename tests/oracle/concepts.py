@@ -15,7 +15,8 @@ from fhir_server.spec.definitions import table
 def lines_of_descent(system: str) -> Iterator[tuple[str, ...]]:
     """Yields for each code of a system the path to it, the uppermost code first."""
     row = _systems().get(system)
-    yield from _descend(row["concept"] if row else (), ())
+    if row:
+        yield from _descend(row["concept"], (), {_code(each): each for each in _listed(row["concept"])})
 
 
 def below(system: str, code: str) -> frozenset[str]:
@@ -68,12 +69,24 @@ def _value_sets() -> Mapping[str, Mapping[str, Any]]:
     return {row["url"]: row for row in table("value_sets") if "compose" in row}
 
 
-def _descend(concepts: Any, above_them: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _listed(concepts: Any) -> Iterator[Any]:
+    for concept in concepts:
+        yield concept
+        yield from _listed(_children(concept))
+
+
+def _descend(concepts: Any, above_them: tuple[str, ...], every: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for concept in concepts:
         line = (*above_them, _code(concept))
         yield line
-        if isinstance(concept, list) and len(concept) > 2:
-            yield from _descend(concept[2], line)
+        # Some concepts name children that stand elsewhere, below another one.
+        named = concept[3].get("child", ()) if isinstance(concept, list) and len(concept) > 3 else ()
+        further = [every[code] for code in named if code in every and code not in line]
+        yield from _descend([*_children(concept), *further], line, every)
+
+
+def _children(concept: Any) -> Any:
+    return concept[2] or () if isinstance(concept, list) and len(concept) > 2 else ()
 
 
 def _code(concept: Any) -> str:

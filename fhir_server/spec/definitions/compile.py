@@ -30,6 +30,8 @@ KEPT_EXTENSIONS = {
     "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet",
 }
 """Extensions of constraints and bindings that say a rule; all others explain."""
+DEFINITION_FACTS = ("url", "version", "name", "title", "status", "experimental", "language")
+CODE_SYSTEM_FACTS = ("caseSensitive", "content", "supplements", "hierarchyMeaning")
 
 
 def resources(package: Path) -> Iterator[dict[str, Any]]:
@@ -97,32 +99,51 @@ def structure(source: dict[str, Any]) -> dict[str, Any]:
 
 
 def concepts(entries: list[dict[str, Any]]) -> list[Any]:
-    """Returns concepts as `[code, display, children]`, shortened from the right."""
+    """Returns concepts as `[code, display, children, more]`, shortened from the right; see `_more`."""
     result: list[Any] = []
     for entry in entries:
-        children = concepts(entry.get("concept", []))
-        row = [entry["code"], entry.get("display"), children]
+        row = [entry["code"], entry.get("display"), concepts(entry.get("concept", [])), _more(entry)]
         while row and not row[-1]:
             row.pop()
         result.append(row if len(row) > 1 else row[0])
     return result
 
 
+def _more(entry: dict[str, Any]) -> dict[str, Any]:
+    """Returns what else is a fact: `notSelectable`, `status`, further children, and names in other languages."""
+    more: dict[str, Any] = {}
+    for row in entry.get("property", []):
+        value = next(row[name] for name in row if name.startswith("value"))
+        if row["code"] in ("notSelectable", "abstract") and value is True:
+            more["notSelectable"] = True
+        elif row["code"] == "status":
+            more["status"] = value
+        elif row["code"] == "child":
+            more.setdefault("child", []).append(value)
+    for row in entry.get("designation", []):
+        if "language" in row and row.get("use", {}).get("code") == "display":
+            more.setdefault("names", []).append([row["language"], row["value"]])
+    return more
+
+
 def code_system(source: dict[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {n: source[n] for n in ("url", "version", "caseSensitive", "content") if n in source}
-    kept["concept"] = concepts(source.get("concept", []))
-    return kept
+    return {**_facts(source, (*DEFINITION_FACTS, *CODE_SYSTEM_FACTS)), "concept": concepts(source.get("concept", []))}
 
 
 def value_set(source: dict[str, Any]) -> dict[str, Any]:
-    compose: dict[str, list[dict[str, Any]]] = {}
+    stated = source.get("compose", {})
+    compose: dict[str, Any] = {"inactive": stated["inactive"]} if "inactive" in stated else {}
     for part in ("include", "exclude"):
-        for entry in source.get("compose", {}).get(part, []):
+        for entry in stated.get(part, []):
             row = {k: entry[k] for k in ("system", "version", "valueSet", "filter") if k in entry}
             if "concept" in entry:
                 row["concept"] = [{"code": c["code"]} for c in entry["concept"]]
             compose.setdefault(part, []).append(row)
-    return {"url": source["url"], "version": source.get("version"), "compose": compose}
+    return {**_facts(source, DEFINITION_FACTS), "compose": compose}
+
+
+def _facts(source: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: source[name] for name in names if name in source}
 
 
 def search_parameter(source: dict[str, Any]) -> dict[str, Any]:

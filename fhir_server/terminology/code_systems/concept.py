@@ -11,6 +11,8 @@ CONCEPT_PROPERTIES = frozenset(
 )
 INACTIVE_STATUSES = frozenset({"retired", "inactive", "withdrawn"})
 
+_DISPLAY = {"system": "http://terminology.hl7.org/CodeSystem/designation-usage", "code": "display"}
+
 # Properties that mean something by their codes alone; v3 has `subsumedBy`, and older systems `abstract`.
 _ROLES = {
     "parent": "parent",
@@ -140,6 +142,30 @@ def read_concept(entry: Mapping[str, Any], roles: Roles, source: str = "") -> tu
     if properties:
         concept.properties = properties
     return concept, children
+
+
+def read_row(row: str | list[Any]) -> tuple[Concept, list[str], Sequence[Any]]:
+    """Returns a concept of R4's tables, the codes that it names as its children, and the rows of those below it.
+
+    A row is a code, or `[code, display, children, more]` shortened from the right; `more` has `notSelectable`, `status`,
+    `child` (codes that stand elsewhere) and `names` (pairs of language and display).
+    """
+    if isinstance(row, str):
+        return Concept(row), [], ()
+    code, display, children, more = (*row, None, None, None)[:4]
+    concept = Concept(code, display or "")
+    if more:
+        properties: dict[str, list[PropertyValue]] = {}
+        if more.get("notSelectable"):
+            concept.is_abstract = True
+            properties["notSelectable"] = [PropertyValue("valueBoolean", True)]
+        if status := more.get("status"):
+            concept.status = status
+            concept.is_inactive = status in INACTIVE_STATUSES
+            properties["status"] = [PropertyValue("valueCode", status)]
+        concept.properties = properties
+        concept.designations = tuple(Designation(name, language, _DISPLAY) for language, name in more.get("names", ()))
+    return concept, list(more.get("child", ())) if more else [], children or ()
 
 
 def read_designation(row: Mapping[str, Any], source: str = "") -> Designation:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from fhir_server.terminology.code_systems.concept import Concept, Roles, read_concept, roles_of
+from fhir_server.terminology.code_systems.concept import Concept, Roles, read_concept, read_row, roles_of
 from fhir_server.terminology.code_systems.filters import (
     HIERARCHICAL,
     Filter,
@@ -191,19 +191,10 @@ def _concepts(
 ) -> Iterator[tuple[Concept, list[str]]]:
     for entry in entries:
         if isinstance(entry, str | list):
-            concept, below = _row(entry)
-            named: list[str] = []
+            concept, named, below = read_row(entry)
         else:
             (concept, named), below = read_concept(entry, roles, source), entry.get("concept", ())
         if parent is not None and parent not in concept.parents:
             concept.parents.insert(0, parent)
         yield concept, named
         yield from _concepts(below, concept.code, roles, source)
-
-
-def _row(row: str | list[Any]) -> tuple[Concept, list[Any]]:
-    """Reads a concept of the tables: a code, or `[code, display, children]` shortened from the right."""
-    if isinstance(row, str):
-        return Concept(row), []
-    code, display, children = (*row, None, None)[:3]
-    return Concept(code, display or ""), children or []

@@ -18,13 +18,13 @@ from fhir_server.outcome import Issue
 from fhir_server.settings import Settings
 from fhir_server.spec.json_format import decode, encode
 from fhir_server.synthetic import broken_pathway_bundle, pathway_bundle
+from fhir_server.synthetic.resources.elements import COUNTRY
 from fhir_server.validation import Validator
 from tests.support.network import pathway
 from tests.support.suites import SUITES, official_examples
 
 PACKAGE = SUITES.parent / "hl7.fhir.fr.core-2.2.0.tgz"
 FR_PATIENT = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient"
-COUNTRIES = "TRE_R20-Pays"
 ANY = "any rule"
 Judge = Callable[[Any], list[Issue]]
 
@@ -168,7 +168,7 @@ def fr_core_workload(validator: Validator, patients: int) -> Workload:
     Those born abroad are left out: FR Core requires a code of a French commune where ours have that of a country.
     """
     found = (resource for seed in range(patients) for resource in pathway(seed))
-    people = [one for one in found if one["resourceType"] == "Patient" and COUNTRIES not in str(one)]
+    people = [one for one in found if one["resourceType"] == "Patient" and COUNTRY not in str(one.get("extension"))]
     claimed = [{**one, "meta": {**one["meta"], "profile": [*one["meta"]["profile"], FR_PATIENT]}} for one in people]
     return Workload("fr-core-patients", "FR Core Patients", claimed, judge_write(validator))
 

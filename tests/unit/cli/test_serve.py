@@ -35,6 +35,10 @@ def test_option_out_of_range(options: list[str], capsys: pytest.CaptureFixture[s
         ("FHIR_LANGUAGE", "de"),
         ("FHIR_LOG_LEVEL", "loud"),
         ("FHIR_MAX_BODY_BYTES", "x"),
+        ("FHIR_BEST_PRACTICE", "maybe"),
+        ("FHIR_UNKNOWN_EXTENSIONS", "ask"),
+        ("FHIR_IDENTIFIERS", "sometimes"),
+        ("FHIR_VALIDATION_POLICY", "/absent/policy.toml"),
     ],
 )
 def test_wrong_setting(

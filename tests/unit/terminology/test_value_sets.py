@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from fhir_server.conformance import DefinitionRegistry
+from fhir_server.errors import TooCostly
 from fhir_server.terminology import Terminology
+from fhir_server.terminology.value_sets import MOST_CODES
 
 SYSTEM, OTHER = "https://example.org/cs", "https://example.org/other"
 VALUE_SET = "https://example.org/vs"
@@ -125,3 +127,48 @@ def test_code_set_compares_system_and_code() -> None:
 def test_value_sets_of_r4(canonical: str, count: int | None) -> None:
     found = Terminology(DefinitionRegistry()).codes(canonical)
     assert (None if found is None else len(found)) == count
+
+
+def test_codes_of_r4_that_stand_elsewhere_are_below_who_names_them() -> None:
+    found = Terminology(DefinitionRegistry()).related(
+        "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "TWIN", above=True
+    )
+    assert found is not None
+    assert {"TWIN", "SIB", "NSIB"} <= found
+
+
+def test_codes_of_r4_have_names_in_other_languages_and_a_state() -> None:
+    terminology = Terminology(DefinitionRegistry())
+    types, roles = (
+        terminology.code_system(f"http://{name}")
+        for name in ("hl7.org/fhir/resource-types", "terminology.hl7.org/CodeSystem/v3-RoleCode")
+    )
+    assert types is not None
+    assert roles is not None
+    patient, group = types.concept("Patient"), roles.concept("_PersonalRelationshipRoleType")
+    assert patient is not None
+    assert group is not None
+    assert "fr" in {each.language for each in patient.designations}
+    assert (types.language, types.name, group.is_abstract, group.is_inactive) == ("en", "ResourceType", True, False)
+    retired = terminology.code_system("http://terminology.hl7.org/CodeSystem/v3-ActClass")
+    assert retired is not None
+    assert {each.status for code in retired.select() if (each := retired.concept(code)) and each.is_inactive} <= {"retired"}
+
+
+def test_what_is_too_much_to_list_is_asked_code_by_code() -> None:
+    names = [f"c{number}" for number in range(MOST_CODES)]
+    registry = DefinitionRegistry()
+    large = {"resourceType": "CodeSystem", "url": SYSTEM, "content": "complete"}
+    registry.add({**large, "concept": [{"code": "root", "concept": [{"code": name} for name in names]}]})
+    registry.add({"resourceType": "ValueSet", "url": VALUE_SET, "compose": {"include": [{"system": SYSTEM}]}})
+    below = with_filter("concept", "descendent-of", "root")
+    registry.add({"resourceType": "ValueSet", "url": f"{VALUE_SET}-below", "compose": {"include": below}})
+    known = Terminology(registry)
+    assert known.codes(VALUE_SET) is None
+    assert [known.has_code(VALUE_SET, SYSTEM, code) for code in ("root", "c7", "absent")] == [True, True, False]
+    listed = known.codes(f"{VALUE_SET}-below")
+    assert listed is not None
+    assert len(listed) == MOST_CODES
+    assert known.related(SYSTEM, "c7", above=True) == frozenset({"c7", "root"})
+    with pytest.raises(TooCostly):
+        known.related(SYSTEM, "root", above=False)
