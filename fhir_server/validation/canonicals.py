@@ -16,6 +16,8 @@ from fhir_server.validation.findings import Check, Context, Findings, all_well
 from fhir_server.validation.quick import with_writer
 
 ANY_RESOURCE = "Resource"
+USED_BY_HL7 = frozenset({"http://terminology.hl7.org/CodeSystem/processpriority"})
+"""A code system that R4's own ExplanationOfBenefit binds to as if it were a value set: a warning."""
 _MOST_REMEMBERED = 2048
 _PARTS_OF_TYPES = {"kind": "StructureDefinition", "compose": "ValueSet", "concept": "CodeSystem"}
 """What tells the rows of R4's tables apart, which do not say what they are."""
@@ -36,7 +38,8 @@ def canonical_check(allowed: Collection[str], definitions: DefinitionRegistry) -
         definition = definitions.find(value)
         found = _type_of(definition) if definition is not None else None
         if found is not None and found not in types:
-            return [messages.target_type(value, sorted(types))]
+            severity = "warning" if value in USED_BY_HL7 else "error"
+            return [messages.target_type(value, sorted(types), severity)]
         if len(sound) >= _MOST_REMEMBERED:
             sound.clear()
         sound.add(value)
