@@ -121,6 +121,8 @@ def installed_packages(settings: Settings) -> list[InstalledPackage]:
 def build_terminology(settings: Settings, definitions: DefinitionRegistry) -> Terminology:
     """Returns what answers about codes: the content, R4's tables, systems with rules of their own, loaded files."""
     library = CompiledLibrary(Path(settings.terminology_dir) if settings.terminology_dir else None)
+    for fault in library.unreadable():
+        logging.getLogger(__name__).warning("A code system is not used; load it again: %s", fault)
     return Terminology(definitions, [CompiledSource(library)])
 
 

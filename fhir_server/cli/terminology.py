@@ -7,6 +7,7 @@ sets that it has listed already: it is started anew to check by a new version.
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import sys
 import time
 import tomllib
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
         return _fail("\n".join((fault.render("fr"), fault.render("en"))), EXIT_UNREADABLE)
     except OSError as error:
         return _fail(f"{error.filename or directory} : {error.strerror}.", EXIT_UNREADABLE)
+    except sqlite3.Error as error:
+        return _fail(f"{directory} : {error}.", EXIT_UNREADABLE)
     except KeyboardInterrupt:
         return _fail("Interrompu ; rien n’a été chargé · interrupted; nothing was loaded.", EXIT_UNREADABLE)
 

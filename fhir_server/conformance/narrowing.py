@@ -42,12 +42,34 @@ def check_element(node: ElementNode, differential: dict[str, Any], id_: str) -> 
     """Raises SnapshotError, naming the element and the reason, where a differential widens what its base allows."""
     _check_cardinality(node, differential, id_)
     _check_types(node, differential, id_)
+    _check_values(node, differential, id_)
     strength = differential.get("binding", {}).get("strength")
     base = node.definition.get("binding", {}).get("strength")
     if base == "required" and strength in _STRENGTHS[:-1]:
         raise SnapshotError(
             f"Element `{id_}`: the binding is required in the base and cannot be {strength}.",
             f"Élément `{id_}` : le binding est required dans la base et ne peut être {strength}.",
+        )
+
+
+def _check_values(node: ElementNode, differential: dict[str, Any], id_: str) -> None:
+    """A fixed value stays, a longest length does not grow, a modifier stays one."""
+    for name, value in node.definition.items():
+        if name.startswith("fixed") and differential.get(name, value) != value:
+            raise SnapshotError(
+                f"Element `{id_}`: `{name}` is fixed in the base and cannot be another.",
+                f"Élément `{id_}` : `{name}` est fixé dans la base et ne peut changer.",
+            )
+    longest = node.definition.get("maxLength")
+    if longest is not None and differential.get("maxLength", longest) > longest:
+        raise SnapshotError(
+            f"Element `{id_}`: maxLength {differential['maxLength']} is more than the base allows, {longest}.",
+            f"Élément `{id_}` : maxLength {differential['maxLength']} dépasse ce que la base permet, {longest}.",
+        )
+    if node.definition.get("isModifier") and differential.get("isModifier") is False:
+        raise SnapshotError(
+            f"Element `{id_}`: what modifies in the base modifies in a profile.",
+            f"Élément `{id_}` : ce qui modifie le sens dans la base le modifie aussi dans un profil.",
         )
 
 

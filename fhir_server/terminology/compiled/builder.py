@@ -17,6 +17,8 @@ from fhir_server.index.words import words_of
 from fhir_server.terminology.compiled.layout import FORMAT, INDEXES, SCHEMA, Header, file_name
 
 _BATCH = 5000
+_LOADING = ".loading-"
+"""What the names of files begin with that are being written; the process follows."""
 _CACHE = "PRAGMA {}.cache_size = -32000"
 
 # CROSS JOIN keeps SQLite from going through all concepts for each waiting row: nothing is indexed there.
@@ -67,6 +69,7 @@ class CompiledBuilder:
 
     def __enter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(self._directory)
         self._written, self._waiting = (self._temporary() for _ in range(2))
         self._database = sqlite3.connect(self._written, isolation_level=None)
         self._database.execute("ATTACH ? AS waiting", (str(self._waiting),))
@@ -86,7 +89,7 @@ class CompiledBuilder:
         self._waiting.unlink(missing_ok=True)
 
     def _temporary(self) -> Path:
-        handle, name = tempfile.mkstemp(prefix=".loading-", dir=self._directory)
+        handle, name = tempfile.mkstemp(prefix=f"{_LOADING}{os.getpid()}-", dir=self._directory)
         os.close(handle)
         return Path(name)
 
@@ -178,6 +181,24 @@ class CompiledBuilder:
             counts[name] = self._database.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608
         counts["inactive"] = self._database.execute("SELECT count(*) FROM concept WHERE NOT active").fetchone()[0]
         return counts
+
+
+def _remove_leftovers(directory: Path) -> None:
+    """Removes what processes that were killed while they loaded have left."""
+    for path in directory.glob(f"{_LOADING}*"):
+        process = path.name.removeprefix(_LOADING).partition("-")[0]
+        if process.isdigit() and not _is_alive(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _folded(text: str) -> str:

@@ -275,6 +275,27 @@ def test_differential_that_does_not_narrow_is_refused_with_element_and_reason(
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ({"fixedString": "a"}, {"fixedString": "b"}, "`fixedString` is fixed in the base"),
+        ({"maxLength": 10}, {"maxLength": 11}, "maxLength 11 is more than the base allows, 10"),
+        ({}, {"isModifier": False, "path": "Patient.active"}, "what modifies in the base modifies in a profile"),
+        ({"fixedString": "a", "maxLength": 10}, {"fixedString": "a", "maxLength": 9}, ""),
+    ],
+)
+def test_profile_on_a_profile_narrows_too(before: dict[str, Any], after: dict[str, Any], sentence: str) -> None:
+    registry = DefinitionRegistry()
+    registry.add(definition([{"path": "Patient.name.family", **before}]))
+    registry.add(definition([{"path": "Patient.name.family", **after}], url=f"{URL}2", base=URL))
+    if not sentence:
+        assert registry.snapshot(f"{URL}2")
+        return
+    with pytest.raises(SnapshotError, match=sentence) as refusal:
+        registry.snapshot(f"{URL}2")
+    assert refusal.value.french.startswith("Élément `Patient.")
+
+
+@pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"baseDefinition": "https://example.org/nothing"}, "`https://example.org/nothing` is not known"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fhir_server.cli import terminology
 from fhir_server.terminology.compiled import CompiledCodeSystem, CompiledFile, CompiledLibrary
+from fhir_server.terminology.loading import LoadRequest, Sources
+from fhir_server.terminology.loading import load as load_source
 
 SYSTEM = "https://example.org/codes"
 GOOD = """code;display;parent;display:en;active;colour;definition
@@ -139,3 +144,32 @@ def test_without_a_folder_the_command_asks_for_one(
     monkeypatch.delenv("FHIR_TERMINOLOGY_DIR", raising=False)
     assert terminology.main(["list"]) == 2
     assert "FHIR_TERMINOLOGY_DIR" in capsys.readouterr().err
+
+
+def test_what_a_killed_load_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    folder = tmp_path / "terminology"
+    folder.mkdir()
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    left, other = folder / f".loading-{int(ended.stdout)}-abc", folder / f".loading-{os.getpid()}-def"
+    left.write_bytes(b"x")
+    other.write_bytes(b"x")
+    load(tmp_path, GOOD)
+    assert not left.exists()
+    assert other.exists()
+
+
+def test_an_interrupted_load_leaves_nothing(tmp_path: Path) -> None:
+    def interrupt(_count: int) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "codes.csv").write_text(GOOD, encoding="utf-8")
+    request = LoadRequest(Sources([tmp_path / "codes.csv"], interrupt), tmp_path / "loaded", SYSTEM)
+    with pytest.raises(KeyboardInterrupt):
+        load_source("csv", request)
+    assert list((tmp_path / "loaded").iterdir()) == []
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "terminology").write_text("a file")
+    assert load(tmp_path, GOOD) == 2
+    assert str(tmp_path / "terminology") in capsys.readouterr().err

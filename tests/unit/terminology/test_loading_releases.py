@@ -311,6 +311,34 @@ def test_a_bad_release_is_refused_with_its_place(
     assert not directory.exists() or list(directory.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("snomed", f"the edition is not known; give `--version {SNOMED}/<module>/version/<YYYYMMDD>`"),
+        ("loinc", "the release does not say its version; give `--version`"),
+        ("cim10", "`Title` has neither `version` nor `date`; give `--version`"),
+    ],
+)
+def test_a_version_that_nobody_tells_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, sentence: str
+) -> None:
+    source = tmp_path / "source"
+    if kind == "snomed":
+        (snomed_release(source) / "Snapshot/Terminology/sct2_Concept_Snapshot_INT_20260101.txt").rename(
+            source / "sct2_Concept_Snapshot_XX_20260101.txt"
+        )
+    elif kind == "loinc":
+        changed("Loinc.csv", "VersionLastChanged", "Version")(loinc_release(source))
+    else:
+        source.mkdir()
+        text = CLAML.replace('date="2026-01-01" name="CIM-inventée" version="2026"', "")
+        (source / "cim.xml").write_text(text, encoding="utf-8")
+    assert load(tmp_path, kind, source) == 2
+    assert sentence in capsys.readouterr().err
+    assert load(tmp_path, kind, source, "--version", "mine") == 0
+    assert "|mine (" in capsys.readouterr().out
+
+
 CODE_SYSTEM: dict[str, Any] = {
     "resourceType": "CodeSystem",
     "url": "https://example.org/animals",
