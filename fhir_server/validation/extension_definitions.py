@@ -16,6 +16,8 @@ ALSO_AT = {
     "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type": frozenset({"ElementDefinition.type"})
 }
 """Where HL7's own snapshots carry extensions, beside the contexts that R4 gives them."""
+MOST_UNKNOWN = 2048
+"""URLs that are remembered as unknown; clients may send any."""
 _SLICE = re.compile(r":[^.]+")
 
 
@@ -45,13 +47,19 @@ class ExtensionDefinitions:
     def __init__(self, definitions: DefinitionRegistry) -> None:
         self._definitions = definitions
         self._read: dict[str, ExtensionDefinition] = {}
+        self._unknown: set[str] = set()
 
     def find(self, url: str) -> ExtensionDefinition | None:
         """Returns the definition of an extension; None where it is not known here."""
         known = self._read.get(url)
         if known is None:
+            if url in self._unknown:
+                return None
             source = self._definitions.find(url) if "|" not in url else None
             if source is None or source.get("type") != "Extension" or source.get("derivation") != "constraint":
+                if len(self._unknown) >= MOST_UNKNOWN:
+                    self._unknown.clear()
+                self._unknown.add(url)
                 return None
             known = self._read[url] = self._definition(source)
         return known

@@ -27,7 +27,7 @@ def target_profile_check(profiles: Mapping[str, Sequence[str]], find_check: Call
         if type(literal) is not str or (target := context.resolve(literal)) is None:
             return None
         urls = profiles.get(str(target.get("resourceType")))
-        if not urls or not _claimed(target).isdisjoint(urls):
+        if not urls or _claims_one(target, urls):
             return None
         if any(_fits(target, url, find_check, literal, context) for url in urls):
             return None
@@ -36,11 +36,13 @@ def target_profile_check(profiles: Mapping[str, Sequence[str]], find_check: Call
     return check_target_profile
 
 
-def _claimed(target: dict[str, Any]) -> set[str]:
-    """Returns the profiles that a resource claims, without versions."""
+def _claims_one(target: dict[str, Any], urls: Sequence[str]) -> bool:
+    """True where a resource claims one of the profiles, with or without a version."""
     meta = target.get("meta")
     claimed = meta.get("profile") if type(meta) is dict else None
-    return {split_canonical(one)[0] for one in claimed if type(one) is str} if type(claimed) is list else set()
+    if type(claimed) is not list:
+        return False
+    return any(one in urls or (type(one) is str and split_canonical(one)[0] in urls) for one in claimed)
 
 
 def _fits(target: dict[str, Any], url: str, find_check: Callable[[str], Check], literal: str, context: Context) -> bool:

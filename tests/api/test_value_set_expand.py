@@ -153,6 +153,18 @@ async def test_what_clients_change_counts_at_once(server: Client) -> None:
     assert (await server.get("ValueSet/$expand", params=params)).status_code == 404
 
 
+async def test_value_sets_import_each_other_to_a_depth(server: Client) -> None:
+    deep = [value_set(f"deep-{number}", {"valueSet": [f"{VALUE_SET}-deep-{number + 1}"]}) for number in range(40)]
+    deep[20]["compose"] = {"include": [{"system": SYSTEM}]}
+    entries = [{"resource": one, "request": {"method": "PUT", "url": f"ValueSet/{one['id']}"}} for one in deep]
+    assert (await server.bundle(*entries)).status_code == 200
+    assert len(codes(await server.get("ValueSet/$expand", params={"url": f"{VALUE_SET}-deep-0"}))) == 3
+    further = value_set("deep-20", {"valueSet": [f"{VALUE_SET}-deep-21"]})
+    assert (await server.update(further)).status_code == 200
+    answer = await server.get("ValueSet/$expand", params={"url": f"{VALUE_SET}-deep-0"})
+    assert (answer.status_code, answer.json()["issue"][0]["code"]) == (403, "too-costly")
+
+
 async def test_context_names_the_value_set_of_a_binding(server: Client) -> None:
     context = "http://hl7.org/fhir/StructureDefinition/Patient#Patient.gender"
     answer = await server.get("ValueSet/$expand", params={"context": context, "contextDirection": "incoming"})

@@ -19,6 +19,7 @@ from fhir_server.outcome import Issue
 from fhir_server.settings import Settings
 from fhir_server.spec.json_format import decode, encode
 from fhir_server.synthetic import broken_pathway_bundle, pathway_bundle
+from fhir_server.synthetic.resources.elements import COUNTRY
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 from tests.support.network import pathway
@@ -174,7 +175,8 @@ def example_workload(validator: Validator) -> Workload:
 def fr_core_workload(validator: Validator, patients: int) -> Workload:
     """Returns the line about Patients checked against FR Core beside our own profiles; its package must be loaded."""
     found = (resource for seed in range(patients) for resource in pathway(seed))
-    people = [one for one in found if one["resourceType"] == "Patient"]
+    # FR Core binds the place of birth to French communes: who was born abroad cannot fulfil it.
+    people = [one for one in found if one["resourceType"] == "Patient" and COUNTRY not in str(one.get("extension"))]
     claimed = [{**one, "meta": {**one["meta"], "profile": [*one["meta"]["profile"], FR_PATIENT]}} for one in people]
     return Workload("fr-core-patients", "FR Core Patients", claimed, judge_write(validator))
 

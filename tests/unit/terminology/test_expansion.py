@@ -162,6 +162,11 @@ def test_display_is_in_the_language_asked_for(languages: str, expected: str) -> 
     assert next(entry["display"] for entry in answer["contains"] if entry["code"] == "region") == expected
 
 
+def test_display_is_in_the_language_of_the_value_set_where_none_is_asked_for() -> None:
+    answer = expanded(FLAT, ALL | {"language": "en"})
+    assert next(entry["display"] for entry in answer["contains"] if entry["code"] == "region") == "Region"
+
+
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
