@@ -44,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
         return int(options.run(store, options))
     except PackageError as error:
         return _fail(f"{error.french}\n{error.english}")
+    except KeyboardInterrupt:
+        return _fail("Interrompu ; le paquet en cours n'est pas installé · interrupted; that package is not installed.")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -145,6 +147,8 @@ def _list(store: PackageStore, _options: argparse.Namespace) -> int:
         print(f"{package.manifest.key}  {count} définitions · definitions  {package.manifest.title}".rstrip())
         if unmet:
             print(f"  absents · missing: {', '.join(unmet)}")
+    for name in store.broken():
+        print(f"{name}  abîmé, ignoré : réinstallez-le · broken, ignored: install it again")
     if not packages:
         print(f"Aucun paquet · no package: {store.folder.resolve()}")
     return 0

@@ -29,6 +29,9 @@ SYSTEM_INTERACTIONS = ("transaction", "batch", "search-system", "history-system"
 _COMPARTMENT = "http://hl7.org/fhir/CompartmentDefinition/"
 GUIDE = "https://cnrms.fr/ig/fhir/msma/ImplementationGuide/fr.cnrms.msma"
 """The guide that `fhir-server content-build` makes of the content."""
+TERMINOLOGY_SERVER = "http://hl7.org/fhir/CapabilityStatement/terminology-server"
+"""What HL7 asks of terminology servers: `$expand`, `$validate-code`, `$lookup`, `$subsumes`, `$translate`, `$closure`.
+"""
 FORMATS = ["application/fhir+json", "application/fhir+xml", "json", "xml"]
 
 
@@ -55,6 +58,7 @@ def build_capabilities(
         "date": started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "publisher": "CNRMS",
         "kind": "instance",
+        "instantiates": [TERMINOLOGY_SERVER],
         "software": {"name": "MSMA FHIR server", "version": __version__},
         "implementation": {"description": "Serveur FHIR R4 des microstructures médicales addictions (MSMA)"},
         "fhirVersion": "4.0.1",

@@ -15,6 +15,7 @@ from fhir_server.errors import InvalidContent
 from fhir_server.terminology.code_systems import Concept
 from fhir_server.terminology.code_systems.concept import read_designation
 
+_PARAMETER = "/valueset-expansion-parameter"
 _PREFERRED = "preferredForLanguage"
 STANDARDS_STATUS = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
 _WITHDRAWN = frozenset({"withdrawn", "deprecated"})
@@ -58,6 +59,20 @@ def display_languages(text: str) -> Languages:
                 rule="display-language",
             )
     return parse_languages(text)
+
+
+def value_set_languages(value_set: Mapping[str, Any]) -> Languages:
+    """Returns the languages in which a value set wants its codes to be shown: its parameter, or its own language."""
+    for extension in value_set.get("compose", {}).get("extension", ()):
+        if extension.get("url", "").endswith(_PARAMETER):
+            parts = {part["url"]: part for part in extension.get("extension", ())}
+            if _text(parts.get("name", {})) == "displayLanguage":
+                return parse_languages(_text(parts.get("value", {})))
+    return parse_languages(value_set.get("language", ""))
+
+
+def _text(extension: Mapping[str, str]) -> str:
+    return next((value for name, value in extension.items() if name.startswith("value")), "")
 
 
 def _ranges(text: str) -> Iterable[tuple[str, float | None]]:

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/valueset-operation-expand.html
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from time import monotonic
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from fhir_server.conformance import split_canonical
 from fhir_server.errors import TooCostly
 from fhir_server.terminology.composition import Composition
-from fhir_server.terminology.displays import Languages
+from fhir_server.terminology.displays import Languages, value_set_languages
 from fhir_server.terminology.expansion_entries import Entries
 from fhir_server.terminology.expansion_tree import nest
 from fhir_server.terminology.member import Member
@@ -68,6 +68,8 @@ def expand(
     Raises TooCostly for more than MOST_AT_ONCE codes without pages, or a page behind MOST_PASSED, and what Composition
     raises.
     """
+    if not request.languages:
+        request = replace(request, languages=value_set_languages(value_set))
     composition = Composition(scope, value_set)
     members, total = _page_source(composition, request)
     page = members[request.offset :] if request.count is None else members[request.offset :][: request.count]

@@ -15,12 +15,13 @@ from fhir_server.outcome import Issue
 from fhir_server.terminology import code_findings as findings
 from fhir_server.terminology.code_systems import CodeSystemProvider
 from fhir_server.terminology.code_systems.content import versioned
-from fhir_server.terminology.composition import Composition, Part
+from fhir_server.terminology.composition import Composition
 from fhir_server.terminology.member import Member
-from fhir_server.terminology.displays import Languages, names_of, parse_languages
+from fhir_server.terminology.displays import Languages, names_of, value_set_languages
 from fhir_server.terminology.given_code import CodeRules, GivenCode
 from fhir_server.terminology.judged_code import JudgedCode, judge_concept, look_up
 from fhir_server.terminology.problems import UnknownValueSet, WrongVersion
+from fhir_server.terminology.part import Part
 from fhir_server.terminology.scope import Scope
 from fhir_server.terminology.sources import Resource
 from fhir_server.terminology.versions import version_matches
@@ -29,7 +30,6 @@ UNIDENTIFIED = "(unidentified)"
 """How messages call a value set without a URL."""
 
 _WITH_CODES = frozenset({"complete", "fragment"})
-_PARAMETER = "/valueset-expansion-parameter"
 _DEPRECATED = "http://hl7.org/fhir/StructureDefinition/valueset-deprecated"
 
 
@@ -241,20 +241,6 @@ class _Asked:
             judged.issues.append(findings.unknown_version(part.system, part.version, versions, place))
         elif not any(issue.is_error for issue in judged.issues):
             judged.issues.append(findings.unknown_system(part.system, place))
-
-
-def value_set_languages(value_set: Resource) -> Languages:
-    """Returns the languages in which a value set wants its codes to be shown: its parameter, or its own language."""
-    for extension in value_set.get("compose", {}).get("extension", ()):
-        if extension.get("url", "").endswith(_PARAMETER):
-            parts = {part["url"]: part for part in extension.get("extension", ())}
-            if _value(parts.get("name", {})) == "displayLanguage":
-                return parse_languages(_value(parts.get("value", {})))
-    return parse_languages(value_set.get("language", ""))
-
-
-def _value(extension: dict[str, str]) -> str:
-    return next((value for name, value in extension.items() if name.startswith("value")), "")
 
 
 def _systems(composition: Composition) -> Iterator[str]:

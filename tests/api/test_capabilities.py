@@ -51,6 +51,19 @@ async def test_terminology_capabilities_list_systems_and_inputs(client: Client) 
     assert {issue["severity"] for issue in outcome["issue"]} == {"information"}, outcome
 
 
+async def test_all_that_a_terminology_server_does_is_offered(client: Client) -> None:
+    statement = (await client.get("metadata")).json()
+    assert statement["instantiates"] == ["http://hl7.org/fhir/CapabilityStatement/terminology-server"]
+    [rest] = statement["rest"]
+    named = {
+        f"{resource['type']}/{operation['name']}"
+        for resource in (*rest["resource"], {"type": "", "operation": rest["operation"]})
+        for operation in resource.get("operation", ())
+    }
+    asked = {f"CodeSystem/{each}" for each in ("lookup", "validate-code", "subsumes")}
+    assert named >= asked | {"ValueSet/expand", "ValueSet/validate-code", "ConceptMap/translate", "/closure"}
+
+
 async def test_metadata_knows_its_modes(client: Client) -> None:
     assert (await client.get("metadata?mode=normative")).json()["resourceType"] == "CapabilityStatement"
     elements = (await client.get("metadata?mode=terminology&_elements=codeSearch")).json()

@@ -12,6 +12,8 @@ from fhir.resources.R4B import get_fhir_model_class
 from fhir_server.cli import main
 from fhir_server.cli.content import Problem
 from fhir_server.cli.content_check import BASE, FOLDERS, POINTS, check_content
+from fhir_server.conformance.packages import PackageStore, open_source
+from tests.support.packages import profile, write_package
 
 ROOT = Path(__file__).parents[2]
 DEFINITIONS = sorted(
@@ -174,3 +176,19 @@ def test_command_prints_each_point_and_ends_with_1_on_a_fault(
 def test_command_ends_with_0_on_our_content(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["content-check"]) == 0
     assert "✗" not in capsys.readouterr().out
+
+
+def test_package_may_define_what_the_content_names(
+    small_content: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = profile()["url"]
+    edit(EXAMPLE, lambda goal: goal["meta"]["profile"].append(url))(small_content)
+    arguments = ["content-check", "--content", str(small_content), "--data-dir", str(tmp_path / "data")]
+    assert main(arguments) == 1
+    assert f"`{url}` is not known" in capsys.readouterr().out
+    package = profile(type="Goal", baseDefinition="http://hl7.org/fhir/StructureDefinition/Goal")
+    package["differential"] = {"element": [{"id": "Goal.subject", "path": "Goal.subject", "min": 1}]}
+    archive = write_package(tmp_path / "a.tgz", {"p.json": package})
+    PackageStore(tmp_path / "data/packages").install(open_source(archive))
+    main(arguments)
+    assert url not in capsys.readouterr().out

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,7 @@ class CompiledFile:
     """One such file, opened for its index; definitions are read from it one by one."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ValueError for a file of another format, OSError for one that cannot be read."""
+        """Raises ValueError for a file of another format or a damaged index, OSError for one that cannot be read."""
         self.path = path
         with path.open("rb") as file:
             head = file.read(_HEAD)
@@ -105,12 +104,11 @@ class CompiledFile:
                 raise ValueError(f"{path} is not in format {FORMAT.decode()}.")
             size = int.from_bytes(head[len(FORMAT) :], "big")
             self._start = _HEAD + size
-            self._packed_index = file.read(size)
-
-    @cached_property
-    def entries(self) -> list[Entry]:
-        """The index; raises msgspec.DecodeError where it is damaged."""
-        return _index_decoder.decode(self._packed_index)
+            packed_index = file.read(size)
+        try:
+            self.entries = _index_decoder.decode(packed_index)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     def read(self, entry: Entry) -> dict[str, Any]:
         """Returns a definition of the index, decimals kept."""

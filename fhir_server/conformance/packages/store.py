@@ -81,6 +81,10 @@ class PackageStore:
             return ()
         return (path for path in self.folder.iterdir() if "#" in path.name and not path.name.startswith("."))
 
+    def broken(self) -> list[str]:
+        """Returns the names of folders that look like packages and are not whole: they are not loaded."""
+        return sorted(path.name for path in self._folders() if _read_package(path) is None)
+
     def find(self, name: str, wanted: str) -> InstalledPackage | None:
         """Returns the newest installed package that meets a dependency; None where none does."""
         packages = {

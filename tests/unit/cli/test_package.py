@@ -14,7 +14,7 @@ import pytest
 from fhir_server.app import installed_packages
 from fhir_server.cli import main
 from fhir_server.conformance import DefinitionRegistry
-from fhir_server.conformance.packages import PackageStore, source
+from fhir_server.conformance.packages import PackageStore, Source, source
 from fhir_server.settings import Settings, with_folders
 from tests.support.packages import FR_CORE, manifest, needs_fr_core, profile, write_package
 
@@ -254,6 +254,33 @@ def test_archive_that_swells_is_refused(run: Install, tmp_path: Path, monkeypatc
     monkeypatch.setattr(source, "MAX_BYTES", 1_000_000)
     code, printed = run("install", archive)
     assert (code, "unpacks to more than" in printed) == (1, True)
+
+
+def test_interruption_leaves_nothing_behind(
+    run: Install, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = write_package(tmp_path / "a.tgz", {"p.json": profile()})
+    real = PackageStore.install
+
+    def interrupted(store: PackageStore, source: Source, _progress: object) -> bool:
+        def stop(_name: str) -> None:
+            raise KeyboardInterrupt
+
+        return real(store, source, stop)
+
+    monkeypatch.setattr(PackageStore, "install", interrupted)
+    code, printed = run("install", archive)
+    assert (code, "interrupted" in printed) == (1, True)
+    assert list(folder.iterdir()) == []
+
+
+def test_broken_folder_is_told_of(run: Install, folder: Path, tmp_path: Path) -> None:
+    archive = write_package(tmp_path / "a.tgz", {"p.json": profile()})
+    assert run("install", archive)[0] == 0
+    (folder / "example.fhir.a#1.0.0/installed.json").unlink()
+    assert "example.fhir.a#1.0.0  abîmé" in run("list")[1]
+    assert run("install", archive)[0] == 0
+    assert "abîmé" not in run("list")[1]
 
 
 def test_unknown_package_is_not_removed(run: Install) -> None:

@@ -83,13 +83,15 @@ def test_start_reads_nothing_but_the_compiled_index(tmp_path: Path) -> None:
         registry.find(VALUE_SET["url"])
 
 
-@pytest.mark.parametrize("damage", ["older format", "absent"])
+@pytest.mark.parametrize("damage", ["older format", "damaged index", "absent"])
 def test_what_another_version_compiled_is_compiled_anew(tmp_path: Path, damage: str) -> None:
     store = installed(tmp_path, {"p.json": profile()})
     compiled = store.installed()[0].folder / "definitions.bin"
     sound = compiled.read_bytes()
     if damage == "absent":
         compiled.unlink()
+    elif damage == "damaged index":
+        compiled.write_bytes(sound[:16] + b"\xc1" + sound[17:])
     else:
         compiled.write_bytes(b"fhirpkg0" + sound[8:])
     assert DefinitionRegistry(packages=store.installed()).find(URL) is not None
@@ -118,6 +120,7 @@ def test_half_a_package_is_none(tmp_path: Path) -> None:
     shutil.copytree(store.installed()[0].folder, store.folder / "b#1.0.0")
     (store.folder / "b#1.0.0" / "installed.json").unlink()
     assert [package.manifest.key for package in store.installed()] == ["example.fhir.a#1.0.0"]
+    assert store.broken() == ["b#1.0.0"]
 
 
 def test_what_a_killed_installation_left_is_removed_later(tmp_path: Path) -> None:
