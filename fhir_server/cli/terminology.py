@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="fichiers, dossiers, zip, tgz ; sans eux, le dossier que nomme external.toml · files, folders, archives;"
         " without them, the folder that external.toml names",
     )
-    loading.add_argument("--system", default="", help="URL du système, si la source ne la dit pas · URL of the system")
+    loading.add_argument("--system", type=_url, help="URL du système, si la source ne la dit pas · URL of the system")
     loading.add_argument("--version", default="", help="version, si la source ne la dit pas · version of the system")
     loading.add_argument("--language", default="fr", help="langue des libellés · language of displays (%(default)s)")
     listing = actions.add_parser("list", help="montre ce qui est chargé · shows what is loaded")
@@ -80,6 +80,12 @@ def build_parser() -> argparse.ArgumentParser:
             help="celui de `serve`, sans FHIR_TERMINOLOGY_DIR · that of `serve`, where it is unset",
         )
     return parser
+
+
+def _url(text: str) -> str:
+    if ":" not in text or any(sign.isspace() or sign == "|" for sign in text):
+        raise argparse.ArgumentTypeError(f"une URL absolue, sans version · an absolute URL without version: {text!r}")
+    return text
 
 
 def _load(options: argparse.Namespace, directory: Path) -> int:

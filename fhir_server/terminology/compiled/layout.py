@@ -28,6 +28,9 @@ SUFFIX = ".sqlite"
 ABSTRACT = "notSelectable"
 """The property of a code that only groups others, whatever the source calls it."""
 
+# Letters that SQLite's tokenizer takes for separators: a word is to be one token, as it is for `index.words`.
+_LETTERS_TOO = "".join(map(chr, range(0x19B0, 0x19CA)))
+
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE concept (
@@ -38,8 +41,8 @@ CREATE TABLE property (concept INTEGER NOT NULL, code TEXT NOT NULL, type TEXT N
 CREATE TABLE parent (child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY (child, parent)) WITHOUT ROWID;
 CREATE TABLE member (name TEXT NOT NULL, concept INTEGER NOT NULL, PRIMARY KEY (name, concept)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(
-  text, content='', detail=none, columnsize=0, tokenize="unicode61 remove_diacritics 0");
-"""
+  text, content='', detail=none, columnsize=0, tokenize="unicode61 remove_diacritics 0 tokenchars 'LETTERS'");
+""".replace("LETTERS", _LETTERS_TOO)
 
 INDEXES = """
 CREATE INDEX property_of ON property (concept);

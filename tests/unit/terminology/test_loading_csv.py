@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fhir_server.cli import terminology
+from fhir_server.index.words import words_of
 from fhir_server.terminology.compiled import CompiledCodeSystem, CompiledFile, CompiledLibrary
 from fhir_server.terminology.loading import LoadRequest, Sources
 from fhir_server.terminology.loading import load as load_source
@@ -57,6 +58,12 @@ def test_a_table_becomes_a_code_system(tmp_path: Path) -> None:
     provider = CompiledCodeSystem(file)
     found = [list(provider.select(words=text.split())) for text in ("coeur", "arb he", "tree", "b", "zzz")]
     assert found == [["B"], ["B"], ["B"], ["A", "B", "C"], []]
+
+
+@pytest.mark.parametrize("word", ["œdème", "ﬁèvre", "a\u19b0b", "東京", "\U00010400x", "5²"])
+def test_words_of_any_script_are_found(tmp_path: Path, word: str) -> None:
+    load(tmp_path, f"code,display\nA,un {word} grave\nB,autre\n")
+    assert list(CompiledCodeSystem(loaded(tmp_path)).select(words=words_of(word))) == ["A"]
 
 
 def test_the_source_is_stated_with_its_checksum(tmp_path: Path) -> None:
