@@ -78,6 +78,11 @@ def restful_base(full_url: str) -> str:
     return f"{parts[0]}/" if is_restful else ""
 
 
+def contained_resource(resource: dict[str, Any], id_: str) -> dict[str, Any] | None:
+    """Returns the contained resource with an id; the resource itself for an empty id."""
+    return contained_resources(resource).get(id_) if id_ else resource
+
+
 def contained_resources(resource: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns the contained resources by id, of two with the same id the first."""
     contained = resource.get("contained")
