@@ -35,6 +35,12 @@ class ElementNode:
         return ElementNode(self.name, self.definition, self.slice_name, children, slices, self.repeats)
 
     @property
+    def size(self) -> int:
+        """How many elements there are from here on."""
+        inside = [*(self.children or {}).values(), *self.slices.values()]
+        return 1 + sum(node.size for node in inside)
+
+    @property
     def type_codes(self) -> tuple[str, ...]:
         """The different types of this element, in their order."""
         return tuple(dict.fromkeys(entry["code"] for entry in self.definition.get("type", ())))

@@ -7,6 +7,7 @@ that names a choice by its type (`Observation.valueQuantity`) makes a slice of t
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from fhir_server.conformance.element_tree import ElementNode, choice_name
@@ -18,6 +19,8 @@ EXTENSION_SLICING = {"discriminator": [{"type": "value", "path": "url"}], "order
 OPEN_TYPE_SLICING = {"discriminator": [{"type": "type", "path": "$this"}], "ordered": False, "rules": "open"}
 TYPE_SLICING = {**OPEN_TYPE_SLICING, "rules": "closed"}
 """How a choice is sliced whose types a profile names (`valueQuantity`), without slicing it itself."""
+DEEPEST, MOST_ELEMENTS = 64, 50_000
+"""How deep and how large a snapshot may become; the largest of FR Core has 240 elements. More is an attack."""
 _EXTENSIONS = frozenset({"extension", "modifierExtension"})
 _SEGMENT = re.compile(r"(?P<name>[^.:]+(?:\[x\])?)(?::(?P<slice>[^.:]+))?")
 
@@ -52,6 +55,7 @@ class SnapshotBuilder:
     def __init__(self, trees: Trees) -> None:
         self._trees = trees
         self._closed: list[ElementNode] = []
+        self._size = 0
 
     def build(self, definition: dict[str, Any]) -> ElementNode:
         """Returns the tree of a profile.
@@ -78,8 +82,10 @@ class SnapshotBuilder:
                     f"Element `{id_}` is not one of `{root.name}`.",
                     f"L'élément `{id_}` n'est pas de `{root.name}`.",
                 )
+            segments = id_.split(".")[1:]
+            self._grow(1 if len(segments) + id_.count("/") <= DEEPEST else MOST_ELEMENTS + 1, id_)
             node, inside_slice = root, False
-            for segment in id_.split(".")[1:]:
+            for segment in segments:
                 node = self._walk(node, segment, id_, inside_slice)
                 inside_slice = inside_slice or bool(node.slice_name)
             check_element(node, element, id_)
@@ -99,25 +105,38 @@ class SnapshotBuilder:
         if match["slice"]:
             parts = match["slice"].split("/")
             for end in range(1, len(parts) + 1):
-                child = self._slice(child, "/".join(parts[:end]))
+                child = self._slice(child, "/".join(parts[:end]), id_)
         return child
+
+    def _grow(self, count: int, id_: str) -> None:
+        self._size += count
+        if self._size > MOST_ELEMENTS:
+            raise SnapshotError(
+                f"Element `{id_[:200]}`: the snapshot becomes deeper than {DEEPEST} or larger than {MOST_ELEMENTS}"
+                " elements.",
+                f"Élément `{id_[:200]}` : le snapshot dépasse {DEEPEST} niveaux ou {MOST_ELEMENTS} éléments.",
+            )
+
+    def _copied(self, children: Mapping[str, ElementNode], id_: str) -> dict[str, ElementNode]:
+        self._grow(sum(child.size for child in children.values()), id_)
+        return {name: child.clone() for name, child in children.items()}
 
     def _child(self, node: ElementNode, name: str, id_: str, inside_slice: bool) -> ElementNode:
         if node.children is None:
-            node.children = {key: child.clone() for key, child in children_of(node, self._trees).items()}
+            node.children = self._copied(children_of(node, self._trees), id_)
         if name in node.children:
             return node.children[name]
         for child in node.children.values():
             if child.is_choice:
                 for code in child.type_codes:
                     if choice_name(child.name, code) == name:
-                        return self._named_by_type(child, code, inside_slice)
+                        return self._named_by_type(child, code, id_, inside_slice)
         raise SnapshotError(
             f"Element `{id_}` does not exist in the base: `{name}` is not a child there.",
             f"L'élément `{id_}` n'existe pas dans la base : `{name}` n'y est pas un enfant.",
         )
 
-    def _named_by_type(self, choice: ElementNode, code: str, inside_slice: bool) -> ElementNode:
+    def _named_by_type(self, choice: ElementNode, code: str, id_: str, inside_slice: bool) -> ElementNode:
         """Returns what `valueQuantity` stands for: a slice, inside other slices the choice itself, of that type.
 
         As in HL7's own snapshots no other type is left to a choice that is not sliced otherwise.
@@ -129,14 +148,14 @@ class SnapshotBuilder:
         if "slicing" not in choice.definition:
             choice.definition = {**choice.definition, "slicing": TYPE_SLICING}
             self._closed.append(choice)
-        return self._slice(choice, name)
+        return self._slice(choice, name, id_)
 
-    def _slice(self, node: ElementNode, name: str) -> ElementNode:
+    def _slice(self, node: ElementNode, name: str, id_: str) -> ElementNode:
         if name not in node.slices:
             facts = {key: value for key, value in node.definition.items() if key != "slicing"}
             part = ElementNode(node.name, {**facts, "min": 0, "sliceName": name}, name, repeats=node.repeats)
             if node.children is not None:
-                part.children = {key: child.clone() for key, child in node.children.items()}
+                part.children = self._copied(node.children, id_)
             node.slices[name] = part
             self._type_slice_facts(part)
             if "slicing" not in node.definition and (node.is_choice or node.name in _EXTENSIONS):

@@ -112,7 +112,7 @@ class Composition:
         return any(part.leaves_out(member) for part in self.excludes)
 
     def _part(self, definition: Mapping[str, Any]) -> Part:
-        imports = [self._import(canonical) for canonical in definition.get("valueSet", ())]
+        imports = [self._import(canonical) for canonical in definition.get("valueSet", ()) if canonical]
         return Part(definition, self.scope, imports)
 
     def _import(self, canonical: str) -> Composition:
@@ -168,5 +168,5 @@ def _keys(parts: Sequence[Mapping[str, Any]]) -> Iterator[Key]:
         if "system" in part:
             yield "CodeSystem", split_canonical(part["system"])[0]
         for canonical in part.get("valueSet", ()):
-            if not canonical.startswith("#"):
+            if canonical and not canonical.startswith("#"):
                 yield "ValueSet", split_canonical(canonical)[0]

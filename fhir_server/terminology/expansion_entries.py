@@ -161,7 +161,7 @@ def _values_of(member: Member, code: str) -> Iterator[PropertyValue]:
 
 def _uri_of(member: Member, code: str) -> str:
     rows = member.provider.header.get("property", ()) if member.provider else ()
-    declared = next((row.get("uri", "") for row in rows if row["code"] == code), "")
+    declared = next((row.get("uri", "") for row in rows if row.get("code") == code), "")
     return declared or (_CONCEPT_PROPERTIES + _FHIR_PROPERTIES[code] if code in _FHIR_PROPERTIES else "")
 
 

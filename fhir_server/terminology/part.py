@@ -43,11 +43,13 @@ class Part:
         if "concept" not in self.definition:
             return None
         provider = self.provider
+        # R4 lets an extension stand in the place of any value, of a code too.
+        rows = [row for row in self.definition["concept"] if "code" in row]
         if provider is None:
-            return {row["code"]: row for row in self.definition["concept"]}
+            return {row["code"]: row for row in rows}
         is_complete = provider.content == "complete"
         found: dict[str, Mapping[str, Any]] = {}
-        for row in self.definition["concept"]:
+        for row in rows:
             code = provider.find(row["code"])
             if code is not None or not is_complete:
                 found.setdefault(code or row["code"], row)

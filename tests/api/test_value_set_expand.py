@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from fhir_server.interactions import stored_definitions
 from tests.api.conftest import Client
 from tests.support.refusals import assert_refused
 
@@ -163,6 +164,17 @@ async def test_value_sets_import_each_other_to_a_depth(server: Client) -> None:
     assert (await server.update(further)).status_code == 200
     answer = await server.get("ValueSet/$expand", params={"url": f"{VALUE_SET}-deep-0"})
     assert (answer.status_code, answer.json()["issue"][0]["code"]) == (403, "too-costly")
+
+
+async def test_definitions_that_are_too_much_to_keep_are_read_each_time(
+    server: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(server.build_request("POST", "ValueSet", json=STORED[1]).content)
+    monkeypatch.setattr(stored_definitions, "MOST_BYTES_KEPT", 2 * size)
+    for _ in range(2):
+        for name, expected in (("all", 3), ("visits", 2), ("both", 3)):
+            answer = await server.get("ValueSet/$expand", params={"url": f"{VALUE_SET}-{name}"})
+            assert len(codes(answer)) == expected
 
 
 async def test_context_names_the_value_set_of_a_binding(server: Client) -> None:

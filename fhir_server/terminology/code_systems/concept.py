@@ -100,7 +100,7 @@ def roles_of(header: Mapping[str, Any]) -> Roles:
     roles = dict(_ROLES)
     for row in header.get("property", ()):
         base, _, role = row.get("uri", "").partition("#")
-        if base in CONCEPT_PROPERTIES and role in _ROLES:
+        if base in CONCEPT_PROPERTIES and role in _ROLES and "code" in row:
             roles[row["code"]] = _ROLES[role]
     return roles
 
@@ -121,7 +121,7 @@ def read_concept(entry: Mapping[str, Any], roles: Roles, source: str = "") -> tu
     children: list[str] = []
     for row in entry.get("property", ()):
         element = next((key for key in row if key.startswith("value")), None)
-        if element is None:
+        if element is None or "code" not in row:
             continue
         value = PropertyValue(element, row[element])
         match roles.get(row["code"]):

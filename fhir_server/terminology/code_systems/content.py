@@ -192,6 +192,10 @@ def _concepts(
     for entry in entries:
         if isinstance(entry, str | list):
             concept, named, below = read_row(entry)
+        elif "code" not in entry:
+            # R4 lets an extension stand in the place of any value, of a code too.
+            yield from _concepts(entry.get("concept", ()), parent, roles, source)
+            continue
         else:
             (concept, named), below = read_concept(entry, roles, source), entry.get("concept", ())
         if parent is not None and parent not in concept.parents:

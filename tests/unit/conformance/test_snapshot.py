@@ -264,6 +264,8 @@ def test_base_is_where_the_element_was_first_defined(id_: str, path: str, least:
         ),
         ({"path": "Observation.code", "min": 1}, "Element `Observation.code` is not one of `Patient`."),
         ({"id": "Patient.name::a", "path": "Patient.name"}, "Element id `Patient.name::a` is not a path."),
+        ({"id": f"Patient{'.extension' * 65}", "path": "Patient"}, "Element `Patient.extension.extension"),
+        ({"id": f"Patient.name:a{'/a' * 65}", "path": "Patient.name"}, "Element `Patient.name:a/a/a"),
     ],
 )
 def test_differential_that_does_not_narrow_is_refused_with_element_and_reason(
@@ -313,6 +315,15 @@ def test_profile_without_a_fitting_base_is_refused(changes: dict[str, Any], sent
     registry.add({key: value for key, value in merged.items() if value is not None})
     with pytest.raises(SnapshotError, match=sentence):
         registry.snapshot(URL)
+
+
+def test_snapshot_that_grows_without_end_is_refused() -> None:
+    slices = [
+        {"id": f"Patient.contact:s{n}.name.period.start", "path": "Patient.contact.name.period.start"}
+        for n in range(4_000)
+    ]
+    with pytest.raises(SnapshotError, match="larger than 50000 elements"):
+        snapshot(slices)
 
 
 def test_age_may_take_the_place_of_a_quantity() -> None:

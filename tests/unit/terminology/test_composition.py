@@ -56,7 +56,8 @@ PETS = value_set("pets", {"system": SYSTEM, "concept": [{"code": "dog", "display
 
 def codes(*include: dict[str, Any], **compose: Any) -> list[str]:
     """Returns the codes of a value set, having checked that those, and no others, are found one by one."""
-    scope = Scope([ResourceSource([ANIMALS, PETS])])
+    below = value_set("below", where("concept", "child-of", "Animal"))
+    scope = Scope([ResourceSource([ANIMALS, PETS, below])])
     composition = Composition(scope, value_set("tried", *include, **compose))
     listed = [member.code for member in composition.members()]
     asked = ["Animal", "Dog", "Dodo", "Pet", "cat"]
@@ -88,6 +89,12 @@ def where(property_: str, operator: str, value: str) -> dict[str, Any]:
         ([{"system": SYSTEM, "valueSet": [VALUE_SET + "-pets"]}], {}, ["Dog"]),
         ([{"system": SYSTEM}], {"exclude": [{"valueSet": [VALUE_SET + "-pets"]}]}, ["Animal", "Dodo", "Pet"]),
         ([{"system": SYSTEM}], {"exclude": [{"system": SYSTEM}]}, []),
+        ([{"valueSet": [VALUE_SET + "-pets", VALUE_SET + "-below"]}], {}, ["Dog"]),
+        ([{"valueSet": [VALUE_SET + "-below"]}], {"inactive": False}, ["Dog"]),
+        ([{"system": SYSTEM}], {"exclude": [{"valueSet": [VALUE_SET + "-below", VALUE_SET + "-pets"]}]},
+         ["Animal", "Dodo", "Pet"]),
+        ([{"system": SYSTEM}], {"exclude": [{"system": SYSTEM, "version": "9", "concept": [{"code": "Dog"}]}]},
+         ["Animal", "Dog", "Dodo", "Pet"]),
         ([{"system": SYSTEM}, {"system": SYSTEM}], {}, ["Animal", "Dog", "Dodo", "Pet"]),
     ],
 )  # fmt: skip
@@ -246,3 +253,16 @@ def test_a_value_set_that_has_only_an_expansion_is_what_that_lists() -> None:
     listed = {"resourceType": "ValueSet", "url": VALUE_SET, "expansion": {"timestamp": "2026-01-01", "contains": contains}}
     composition = Composition(Scope([ResourceSource([ANIMALS])]), listed)
     assert [(member.code, member.display) for member in composition.members()] == [("Dog", "Chien")]
+
+
+def test_an_exclude_of_a_system_that_is_not_known_takes_it_out_whole_or_is_refused() -> None:
+    other = "https://example.org/unknown"
+    named = {"system": other, "concept": [{"code": "x"}]}
+    for exclude, expected in (({"system": other}, []), (where("code", "=", "x") | {"system": other}, None)):
+        composition = Composition(Scope([ResourceSource([])]), value_set("tried", named, exclude=[exclude]))
+        try:
+            listed = [member.code for member in composition.members()]
+        except FhirError as error:
+            assert (expected, error.rule) == (None, "code-system-unknown")
+        else:
+            assert listed == expected

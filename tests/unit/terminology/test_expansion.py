@@ -11,14 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_server.errors import FhirError
-from fhir_server.terminology import Composition, Scope
+from fhir_server.terminology import Composition, Scope, expansion
 from fhir_server.terminology.displays import parse_languages
 from fhir_server.terminology.expansion import MOST_AT_ONCE, MOST_PASSED, ExpansionRequest, expand
 from fhir_server.terminology.expansion_entries import PROPERTY_DECLARED, PROPERTY_OF_CODE
+from fhir_server.terminology.given_code import CodeRules, GivenCode
 from fhir_server.terminology.sources import ResourceSource
+from fhir_server.terminology.validate_code import validate_in_value_set
 
 SYSTEM, MANY = "https://example.org/cs", "https://example.org/many"
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
+STATUS = "structuredefinition-standards-status"
 USE = {"system": "http://snomed.info/sct", "code": "900000000000013009"}
 
 PLACES: dict[str, Any] = {
@@ -81,12 +84,12 @@ FLAT = ExpansionRequest(exclude_nested=True)
 def expanded(request: ExpansionRequest, value_set: dict[str, Any] = ALL) -> dict[str, Any]:
     scope = Scope([ResourceSource([PLACES, NUMBERS])])
     answer = expand(scope, value_set, request, identifier="urn:uuid:x", timestamp="2026-01-01T00:00:00Z")
-    expansion: dict[str, Any] = answer["expansion"]
-    return expansion
+    listed: dict[str, Any] = answer["expansion"]
+    return listed
 
 
-def codes(expansion: dict[str, Any]) -> list[str]:
-    return [entry["code"] for entry in expansion.get("contains", ())]
+def codes(listed: dict[str, Any]) -> list[str]:
+    return [entry["code"] for entry in listed.get("contains", ())]
 
 
 def tree(entries: list[dict[str, Any]]) -> list[Any]:
@@ -208,6 +211,37 @@ def test_properties_come_in_extensions() -> None:
     assert properties(answer, PROPERTY_DECLARED) == {**own, "size": "https://example.org/size"}
 
 
+def test_properties_that_every_system_has_can_be_asked_for() -> None:
+    answer = expanded(replace(FLAT, properties=("inactive", "child")))
+    by_code = {entry["code"]: properties(entry, PROPERTY_OF_CODE) for entry in answer["contains"]}
+    assert by_code["country"] == {"inactive": False, "child": "sea"}
+    assert by_code["region"] == {"status": "retired", "inactive": True, "child": "town"}
+
+
+@pytest.mark.parametrize(
+    ("state", "own", "warning"),
+    [
+        ({"status": "draft"}, {"status": "draft"}, None),
+        ({"status": "retired"}, {}, "warning-retired"),
+        ({"status": "active", "experimental": True}, {"experimental": True}, None),
+        ({"status": "active", "extension": [{"url": f"{HL7}{STATUS}", "valueCode": "withdrawn"}]}, {}, "warning-withdrawn"),
+        ({"status": "draft", "extension": [{"url": f"{HL7}{STATUS}", "valueCode": "deprecated"}]}, {}, "warning-deprecated"),
+    ],
+)
+def test_weak_definitions_are_warned_of(state: dict[str, Any], own: dict[str, Any], warning: str | None) -> None:
+    scope = Scope([ResourceSource([PLACES | state])])
+    answer = expand(scope, ALL | own, FLAT, identifier="urn:uuid:x", timestamp="2026-01-01T00:00:00Z")
+    told = [each["name"] for each in answer["expansion"]["parameter"] if each["name"].startswith("warning")]
+    assert told == ([warning] if warning else [])
+
+
+def test_an_expansion_that_takes_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expansion, "MOST_SECONDS", -1)
+    with pytest.raises(FhirError) as caught:
+        expanded(FLAT)
+    assert (caught.value.rule, caught.value.issue_code) == ("expansion-slow", "too-costly")
+
+
 def test_extensions_that_say_how_to_show_a_code_are_kept() -> None:
     town = next(entry for entry in expanded(FLAT)["contains"] if entry["code"] == "town")
     assert [each["url"] for each in town["extension"] if each["url"] != PROPERTY_OF_CODE] == [f"{HL7}rendering-style"]
@@ -281,5 +315,21 @@ def test_a_code_is_in_the_expansion_if_and_only_if_it_is_found(
     scope = Scope([ResourceSource([PLACES, ALL])])
     answer = expand(scope, value_set, FLAT, identifier="urn:uuid:x", timestamp="2026-01-01T00:00:00Z")
     composition = Composition(scope, value_set)
-    found = {code for code in ("country", "region", "town", "sea", "nothing") if composition.find(SYSTEM, code)}
-    assert set(codes(answer["expansion"])) == found
+    asked = ("country", "region", "town", "sea", "nothing")
+    found = {code for code in asked if composition.find(SYSTEM, code)}
+    valid = {code for code in asked if validated(scope, value_set, code)}
+    assert set(codes(answer["expansion"])) == found == valid
+
+
+def validated(scope: Scope, value_set: dict[str, Any], code: str) -> bool:
+    return validate_in_value_set(scope, value_set, [GivenCode(code, SYSTEM)], CodeRules()).result
+
+
+def test_extensions_in_the_place_of_values_are_no_values() -> None:
+    absent = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+    places = PLACES | {"property": [{"_code": absent}], "concept": [{"_code": absent, "concept": [{"code": "town"}]}]}
+    named = {"system": SYSTEM, "concept": [{"_code": absent}, {"code": "town"}]}
+    odd = ALL | {"compose": {"include": [named, {"valueSet": [None], "_valueSet": [absent]}, {"_system": absent}]}}
+    scope = Scope([ResourceSource([places])])
+    answer = expand(scope, odd, FLAT, identifier="urn:uuid:x", timestamp="2026-01-01T00:00:00Z")
+    assert codes(answer["expansion"]) == ["town"]
