@@ -45,7 +45,6 @@ LABELS = {
     "_coding_pattern_check": "pattern of a coding",
     "pattern_check": "pattern",
     "CodingRules.rules": "codings: what their systems say",
-    "unless": "bindings that a profile may restate",
     "ExtensionRules.holder_check": "extensions: place and number",
     "_both": "",
     "_all": "",
