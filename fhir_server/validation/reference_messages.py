@@ -91,3 +91,14 @@ def contained_twice(id_: str) -> Finding:
         f"`{PLACE}` is `{shown(id_)}`, as that of another contained resource; `#{shown(id_)}` must mean one.",
         f"`{PLACE}` vaut `{shown(id_)}`, comme une autre ressource incluse ; `#{shown(id_)}` doit en désigner une.",
     )
+
+
+def canonical_missing(literal: str) -> Finding:
+    """A warning: one of HL7's own examples names two contained resources that it has not."""
+    return Finding(
+        "not-found",
+        "canonical-contained",
+        f"`{PLACE}` refers to `{shown(literal)}`, but no contained resource has this id.",
+        f"`{PLACE}` désigne `{shown(literal)}`, mais aucune ressource incluse n’a cet id.",
+        "warning",
+    )

@@ -20,6 +20,7 @@ from fhir_server.terminology import Terminology
 from fhir_server.validation import messages, references
 from fhir_server.validation.bindings import bindings_check, bindings_of, unless
 from fhir_server.validation.bundles import resolver_inside
+from fhir_server.validation.canonicals import canonical_check
 from fhir_server.validation.extensions import ExtensionRules
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.invariants import Invariants
@@ -226,6 +227,9 @@ class TypeChecks:
         if type_name == "Reference":
             targets = [url.rpartition("/")[2] for entry in entries for url in entry.get("targetProfile", ())]
             found.append(references.target_check(targets, path))
+        elif type_name == "canonical":
+            targets = [url.rpartition("/")[2] for entry in entries for url in entry.get("targetProfile", ())]
+            found.append(canonical_check(targets, self._definitions))
         profiles = [url for entry in entries for url in entry.get("profile", ())]
         if len(profiles) == 1:
             found.append(self._profile_check(profiles[0]))

@@ -15,6 +15,7 @@ from tests.unit.validation.faults import GONE, edited
 
 BASE = "https://example.org/fhir/StructureDefinition/"
 LOINC = "http://loinc.org"
+BEST_PRACTICE = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice"
 Element = dict[str, Any]
 Case = tuple[str, list[Element], str, dict[str, Any], list[tuple[str, str]]]
 
@@ -151,6 +152,37 @@ ELEMENTS: list[Case] = [
         {"id": "Patient.birthDate.extension:t", "min": 1,
          "type": [{"code": "Extension", "profile": ["http://hl7.org/fhir/StructureDefinition/patient-birthTime"]}]}],
      "patient", {}, [("slice-min", "Patient.birthDate.extension")]),
+    ("below a content reference", [{"id": "Observation.component.referenceRange.text", "min": 1}], "observation",
+     {"component/0/referenceRange/0": {"low": {"value": 1}}},
+     [("cardinality-min", "Observation.component[0].referenceRange[0].text")]),
+    ("deep below a content reference", [{"id": "Questionnaire.item.item.text", "min": 1}], "questionnaire", {},
+     [("cardinality-min", "Questionnaire.item[0].item[0].text")]),
+    ("not what refers to it", [{"id": "Questionnaire.item.prefix", "min": 1}], "questionnaire", {"item/0/prefix": "1"},
+     []),
+    ("forbidden in every place", [{"id": "Patient.name.given", "max": "0"}], "patient", {},
+     [("cardinality-max", "Patient.name[0].given")]),
+    ("fixed, deep", [{"id": "Observation.code", "fixedCodeableConcept": {"text": "x"}}], "observation", {},
+     [("fixed-value", "Observation.code")]),
+    ("fixed, but more", [{"id": "Observation.code", "fixedCodeableConcept": {"coding": [
+        {"system": LOINC, "code": "85354-9"}]}}], "observation", {"code/text": "more"},
+     [("fixed-value", "Observation.code")]),
+    ("fixed, other digits", [{"id": "Observation.value[x]", "fixedQuantity": {"value": 1.5, "unit": "mg",
+        "system": "http://unitsofmeasure.org", "code": "mg"}}], "observation", {}, []),
+    ("fixed boolean", [{"id": "Patient.active", "fixedBoolean": False}], "patient", {},
+     [("fixed-value", "Patient.active")]),
+    ("pattern, all of an array", [{"id": "Observation.code", "patternCodeableConcept": {"coding": [
+        {"code": "85354-9"}, {"code": "x"}]}}], "observation", {}, [("pattern-value", "Observation.code")]),
+    ("pattern, all there", [{"id": "Observation.code", "patternCodeableConcept": {"coding": [
+        {"code": "85354-9"}, {"code": "x"}]}}], "observation",
+     {"code/coding/1": {"system": "http://x.org", "code": "x"}}, []),
+    ("pattern of a period", [{"id": "Patient.address.period", "patternPeriod": {"start": "2020", "end": "2022"}}],
+     "patient", {}, [("pattern-value", "Patient.address[0].period")]),
+    ("length of a choice", [{"id": "Observation.component.value[x]", "maxLength": 2}], "observation", {},
+     [("length-max", "Observation.component[0].value")]),
+    ("constraint that is advice", [{"id": "Patient", "constraint": [
+        {"key": "p-0", "severity": "error", "human": "h", "expression": "gender = 'male'", "extension": [
+            {"url": BEST_PRACTICE, "valueBoolean": True}]}]}],
+     "patient", {}, []),
     ("constraint", [{"id": "Patient", "constraint": [
         {"key": "p-1", "severity": "error", "human": "h", "expression": "gender = 'male'"}]}],
      "patient", {}, [("p-1", "Patient")]),
@@ -327,6 +359,14 @@ def test_entries_of_a_bundle_are_validated_with_their_own_profiles() -> None:
     registry.add(profile("Patient", [{"id": "Patient.name", "min": 1}]))
     found = Validator(registry, Terminology(registry)).validate(bundle)
     assert [issue.expression for issue in found] == ["Bundle.entry[0].resource.name"]
+
+
+def test_contained_resources_are_validated_with_their_own_profiles() -> None:
+    contained = {"resourceType": "Device", "id": "d1", "meta": {"profile": [BASE + "p"]}}
+    registry = DefinitionRegistry()
+    registry.add(profile("Device", [{"id": "Device.serialNumber", "min": 1}]))
+    found = Validator(registry, Terminology(registry)).validate(edited("observation", {"contained/0": contained}))
+    assert [issue.expression for issue in found] == ["Observation.contained[0].serialNumber"]
 
 
 @pytest.mark.parametrize(
