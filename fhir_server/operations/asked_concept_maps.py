@@ -1,8 +1,6 @@
 """Which concept maps `$translate` is about: the one it is called on, one sent with it, one by its URL, or all that fit.
 
 https://hl7.org/fhir/R4/conceptmap-operation-translate.html
-
-Of installed packages a map is found by its URL only; of what the server or its clients published, by the systems too.
 """
 
 from __future__ import annotations
@@ -92,9 +90,10 @@ async def asked_concept_maps(invocation: Invocation, systems: Collection[str], w
     if named == ["url"]:
         url, of_url = split_canonical(inputs.one("url"))
         return replace(asked, canonical=f"{url}|{version or of_url}".rstrip("|"))
-    stored_maps = await invocation.repository.definitions.concept_maps(systems, by_target=wanted.is_reverse)
     sent = [each for each in inputs.all("tx-resource") if each["resourceType"] == "ConceptMap"]
-    return replace(asked, candidates=_newest([*sent, *stored_maps]), source=source)
+    stored_maps = await invocation.repository.definitions.concept_maps(systems, by_target=wanted.is_reverse)
+    packed = invocation.repository.terminology.package_maps(systems, by_target=wanted.is_reverse)
+    return replace(asked, candidates=_first([_newest(sent), _newest(stored_maps), packed]), source=source)
 
 
 def _check_named(invocation: Invocation, named: Sequence[str], version: str) -> None:
@@ -122,6 +121,14 @@ async def _value_set(invocation: Invocation, name: str) -> str:
         return named
     stored = await read(invocation.repository.store, "ValueSet", named.removeprefix("ValueSet/"))
     return str((stored.resource or {}).get("url", ""))
+
+
+def _first(sources: Sequence[Sequence[Resource]]) -> list[Resource]:
+    """Returns each map once, from the first source that has its URL."""
+    found: dict[str, Resource] = {}
+    for number, each in enumerate(each for source in sources for each in source):
+        found.setdefault(each.get("url", f"#{number}"), each)
+    return list(found.values())
 
 
 def _newest(maps: Sequence[Resource]) -> list[Resource]:

@@ -18,7 +18,7 @@ from fhir_server.terminology.code_systems import CodeSystemProvider
 from fhir_server.terminology.code_systems.own_rules import OWN_RULES
 from fhir_server.terminology.composition import Composition
 from fhir_server.terminology.scope import Scope
-from fhir_server.terminology.sources import ContentSource, CoreSource, PackageSource, Source, SystemsSource
+from fhir_server.terminology.sources import ContentSource, CoreSource, PackageSource, Resource, Source, SystemsSource
 
 MOST_CODES = 20_000
 """Codes of a value set that are kept at hand; one with more is asked code by code. Also the most codes that a search
@@ -164,6 +164,25 @@ class Terminology:
                 rule="codes-too-many",
             )
         return related
+
+    def package_maps(self, systems: Collection[str], *, by_target: bool = False) -> list[Resource]:
+        """Returns the ConceptMaps of installed packages with a group from one of the code systems, or into one."""
+        end = 1 if by_target else 0
+        urls = [url for url, *ends in self._package_map_ends if not ends[end].isdisjoint(systems)]
+        return [row for url in urls for row in self._registry.package_versions("ConceptMap", url)[:1]]
+
+    @cached_property
+    def _package_map_ends(self) -> list[tuple[str, frozenset[str], frozenset[str]]]:
+        """URL of each ConceptMap of the packages, the systems that it goes from, those that it goes to."""
+        return [
+            (
+                row["url"],
+                frozenset(group.get("source", "") for group in row.get("group", ())),
+                frozenset(group.get("target", "") for group in row.get("group", ())),
+            )
+            for row in self._registry.package_resources("ConceptMap")
+            if "url" in row
+        ]
 
     def _canonical_of(self, id_: str) -> str:
         own = (row["url"] for row in self._registry.resources("ValueSet") if row.get("id") == id_ and "url" in row)

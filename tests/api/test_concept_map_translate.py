@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from fhir_server.cli import package
 from tests.api.conftest import Client
+from tests.support.packages import write_package
 from tests.support.refusals import assert_refused
 
 BASE = "https://cnrms.fr/ig/fhir/msma"
@@ -230,3 +233,20 @@ async def test_our_maps_translate_both_ways(
     back = {"url": url_, "system": target, "code": translated, "targetsystem": system, "reverse": "true"}
     assert translated in [found for _, found in told(await server.get("ConceptMap/$translate", params=there))[1]]
     assert code in [found for _, found in told(await server.get("ConceptMap/$translate", params=back))[1]]
+
+
+async def test_maps_of_installed_packages(
+    open_client: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = REST | {"version": "1", "url": "https://example.org/ConceptMap/packed"}
+    newer = packed | {"version": "2", "id": "newer", "group": [STORED["group"][0]]}
+    archive = write_package(tmp_path / "maps.tgz", {"ConceptMap-a.json": packed, "ConceptMap-b.json": newer})
+    monkeypatch.setenv("FHIR_PACKAGES_DIR", str(tmp_path / "packages"))
+    assert package.main(["install", str(archive)]) == 0
+    client: Client = await open_client(packages_dir=str(tmp_path / "packages"))
+    for query, expected in (
+        ({"system": OURS, "code": "y"}, (True, [("wider", "Y")])),
+        ({"system": THEIRS, "code": "Y", "reverse": "true"}, (True, [("narrower", "y")])),
+        ({"system": OURS, "code": "z", "url": packed["url"] + "|1"}, (True, [("equal", "Z")])),
+    ):
+        assert told(await client.get("ConceptMap/$translate", params=query)) == expected
