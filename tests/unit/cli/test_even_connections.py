@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
@@ -71,21 +72,30 @@ def connect(port: int) -> tuple[socket.socket, int]:
     return connection, int(connection.makefile().readline())
 
 
+def shares(held: list[tuple[socket.socket, int]]) -> Counter[int]:
+    """Returns how many of the connections each process has."""
+    return Counter(pid for _, pid in held)
+
+
 def test_connections_are_shared_evenly(port: tuple[int, list[BaseProcess]]) -> None:
+    """Nearly: a process that the machine keeps waiting for longer than the others are patient misses its turn."""
     number, processes = port
-    held = [connect(number) for _ in range(12)]
-    assert Counter(pid for _, pid in held) == {process.pid: 4 for process in processes}
-    left = processes[1].pid
+    first, left, last = (process.pid or 0 for process in processes)
+    held = [connect(number) for _ in range(30)]
+    assert min(shares(held)[pid] for pid in (first, left, last)) >= 6
     for connection, pid in held:
         if pid == left:
             connection.close()
+    time.sleep(0.1)  # until it has noticed
     # Those that come next replace what one process has lost.
-    again = [connect(number) for _ in range(4)]
-    assert {pid for _, pid in again} == {left}
+    again = [connect(number) for _ in range(9)]
+    assert shares(again)[left] >= 6
     processes[0].kill()
     processes[0].join()
     # Nobody waits for a process that is gone.
-    more = [connect(number) for _ in range(4)]
-    assert Counter(pid for _, pid in more) == {processes[1].pid: 2, processes[2].pid: 2}
+    started = time.perf_counter()
+    more = [connect(number) for _ in range(10)]
+    assert shares(more).keys() <= {left, last}
+    assert time.perf_counter() - started < 5
     for connection, _ in (*held, *again, *more):
         connection.close()
