@@ -18,7 +18,7 @@ from fhir_server.validation.quick import with_writer
 ANY_RESOURCE = "Resource"
 USED_BY_HL7 = frozenset({"http://terminology.hl7.org/CodeSystem/processpriority"})
 """A code system that R4's own ExplanationOfBenefit binds to as if it were a value set: a warning."""
-_MOST_REMEMBERED = 2048
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 2048, 400
 _PARTS_OF_TYPES = {"kind": "StructureDefinition", "compose": "ValueSet", "concept": "CodeSystem"}
 """What tells the rows of R4's tables apart, which do not say what they are."""
 
@@ -42,7 +42,8 @@ def canonical_check(allowed: Collection[str], definitions: DefinitionRegistry) -
             return [messages.target_type(value, sorted(types), severity)]
         if len(sound) >= _MOST_REMEMBERED:
             sound.clear()
-        sound.add(value)
+        if len(value) <= _LONGEST_REMEMBERED:
+            sound.add(value)
         return None
 
     def write_canonical(code: Code, value: str) -> None:

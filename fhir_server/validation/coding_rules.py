@@ -26,7 +26,7 @@ USED_BY_HL7: Mapping[str, frozenset[str]] = {
 }
 """Codes that do not exist but HL7's own R4 examples use: a warning, so that those can be stored."""
 QUANTITIES = ("Quantity", "Age", "Count", "Distance", "Duration")
-_MOST_REMEMBERED = 8192
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 8192, 400
 _MOST_COMPARED = 2000
 """Codes of a system among which near ones are looked for."""
 
@@ -63,9 +63,10 @@ class CodingRules:
             if problem is not None:
                 is_about_display = problem.steps == [".display"]
                 return [problem] if not is_about_display or _has_names_in(_language(context), code, provider) else None
-        if len(self._sound) >= _MOST_REMEMBERED:
-            self._sound.clear()
-        self._sound.add((system, code, display))
+        if len(system) + len(code) + len(display or "") <= _LONGEST_REMEMBERED:
+            if len(self._sound) >= _MOST_REMEMBERED:
+                self._sound.clear()
+            self._sound.add((system, code, display))
         return None
 
     def _write(self, code: Code, value: str) -> None:

@@ -16,8 +16,8 @@ ALSO_AT = {
     "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type": frozenset({"ElementDefinition.type"})
 }
 """Where HL7's own snapshots carry extensions, beside the contexts that R4 gives them."""
-MOST_UNKNOWN = 2048
-"""URLs that are remembered as unknown; clients may send any."""
+MOST_UNKNOWN, LONGEST_UNKNOWN = 2048, 400
+"""How many URLs are remembered as unknown, and of how many characters; clients may send any."""
 _SLICE = re.compile(r":[^.]+")
 
 
@@ -57,12 +57,16 @@ class ExtensionDefinitions:
                 return None
             source = self._definitions.find(url) if "|" not in url else None
             if source is None or source.get("type") != "Extension" or source.get("derivation") != "constraint":
-                if len(self._unknown) >= MOST_UNKNOWN:
-                    self._unknown.clear()
-                self._unknown.add(url)
+                self._remember(url)
                 return None
             known = self._read[url] = self._definition(source)
         return known
+
+    def _remember(self, unknown: str) -> None:
+        if len(self._unknown) >= MOST_UNKNOWN:
+            self._unknown.clear()
+        if len(unknown) <= LONGEST_UNKNOWN:
+            self._unknown.add(unknown)
 
     def _definition(self, source: Mapping[str, Any]) -> ExtensionDefinition:
         contexts = [entry for entry in source.get("context", ()) if type(entry) is dict and "expression" in entry]

@@ -60,10 +60,10 @@ class StatedCodes:
             return False
         if stated(node.definition, "fixed") or stated(node.definition, "pattern"):
             return True
-        return "binding" in node.definition and node.definition["binding"] is not self._base_binding(path)
+        return "binding" in node.definition and node.definition["binding"] != self._base_binding(path)
 
     def _base_binding(self, path: str) -> Any:
-        """Returns the binding of an element of R4: the same object where a profile left it as it is."""
+        """Returns the binding of an element of R4."""
         try:
             node = self._definitions.type_tree(path.partition(".")[0])
         except SnapshotError:

@@ -8,7 +8,7 @@ from fhir_server.conformance import split_canonical
 from fhir_server.terminology import CodeSet, Terminology
 from fhir_server.validation import messages
 
-_MOST_ANSWERS = 4096
+_MOST_ANSWERS, _LONGEST_CODE = 4096, 400
 MIME_TYPES = "http://hl7.org/fhir/ValueSet/mimetypes"
 FORMATS = frozenset({"json", "ttl", "xml"})
 """Short names of FHIR's formats, which R4 allows beside MIME types. https://hl7.org/fhir/R4/http.html#parameters"""
@@ -31,6 +31,8 @@ class ValueSetTest:
         """
         if self.code_set is not None:
             return self.code_set.contains(system, code)
+        if len(system or "") + len(code) > _LONGEST_CODE:
+            return self._ask(system, code)
         key = (system, code)
         if key not in self._answers:
             if len(self._answers) >= _MOST_ANSWERS:
