@@ -25,20 +25,28 @@ class Resolver:
     `base` is that of the Bundle's entry which the resource is, with a `/` at its end; empty without one.
     """
 
-    __slots__ = ("_base", "_bundle", "_outside", "_resource")
+    __slots__ = ("_base", "_bundle", "_contained", "_outside", "_resource")
 
     def __init__(self, resource: dict[str, Any], outside: Resolve = nothing_at_hand, base: str = "") -> None:
         self._resource = resource
         self._outside = outside
         self._base = base
+        self._contained: dict[str, dict[str, Any]] | None = None
         self._bundle = BundleEntries(resource) if resource.get("resourceType") == "Bundle" else None
 
     def __call__(self, literal: str) -> dict[str, Any] | None:
         if self._bundle is not None and (found := self._bundle.find(literal)) is not None:
             return found
         if literal[:1] == "#":
-            return contained_resource(self._resource, literal[1:])
+            return self._inner(literal[1:])
         return self._outside(absolute(literal, self._base))
+
+    def _inner(self, id_: str) -> dict[str, Any] | None:
+        if not id_:
+            return self._resource
+        if self._contained is None:
+            self._contained = contained_resources(self._resource)
+        return self._contained.get(id_)
 
     @property
     def is_in_bundle(self) -> bool:
@@ -72,14 +80,17 @@ def restful_base(full_url: str) -> str:
 
 def contained_resource(resource: dict[str, Any], id_: str) -> dict[str, Any] | None:
     """Returns the contained resource with an id; the resource itself for an empty id."""
-    if not id_:
-        return resource
+    return contained_resources(resource).get(id_) if id_ else resource
+
+
+def contained_resources(resource: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns the contained resources by id, of two with the same id the first."""
     contained = resource.get("contained")
+    found: dict[str, dict[str, Any]] = {}
     for one in contained if type(contained) is list else ():
-        if type(one) is dict and one.get("id") == id_ and type(one.get("resourceType")) is str:
-            found: dict[str, Any] = one
-            return found
-    return None
+        if type(one) is dict and type(one.get("id")) is str and type(one.get("resourceType")) is str:
+            found.setdefault(one["id"], one)
+    return found
 
 
 class BundleEntries:

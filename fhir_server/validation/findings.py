@@ -66,10 +66,23 @@ class Context:
     finds the target of a literal reference at hand (contained, or in the same Bundle). `verdicts` are those about
     targets that profiles were asked about, by identity and canonical: each is checked once. `profiles` are those that
     the caller asks for, beside those that `resource` claims. `untyped` are the identities of the objects with a value
-    inside that has not the JSON type of its element: what their constraints say is judged with care.
+    inside that has not the JSON type of its element: what their constraints say is judged with care. `looks_first` lets
+    the entries of a Bundle that is not well have their quick look before their checks. `contained_ids` are those of the
+    resources that a `root` contains, by its identity, as far as references asked for them.
     """
 
-    __slots__ = ("_environment", "depth", "profiles", "resolve", "resource", "root", "untyped", "verdicts")
+    __slots__ = (
+        "_environment",
+        "contained_ids",
+        "depth",
+        "looks_first",
+        "profiles",
+        "resolve",
+        "resource",
+        "root",
+        "untyped",
+        "verdicts",
+    )
 
     extension = None
     """A Context answers what FHIRPath asks of an Environment; `%extension` is set only where a rule is about one."""
@@ -85,6 +98,8 @@ class Context:
         self.root = root
         self.resolve = resolve
         self.depth = depth
+        self.looks_first = False
+        self.contained_ids: dict[int, frozenset[str]] = {}
         self.profiles: Sequence[str] = ()
         self.untyped: set[int] = set()
         self.verdicts: dict[tuple[int, str], bool] = {}
@@ -95,7 +110,7 @@ class Context:
     ) -> Context:
         """Returns the context of a resource inside this one, or of one that it refers to."""
         inner = Context(resource, root, resolve, self.depth)
-        inner.verdicts, inner.untyped = self.verdicts, self.untyped
+        inner.verdicts, inner.untyped, inner.contained_ids = self.verdicts, self.untyped, self.contained_ids
         return inner
 
     @property

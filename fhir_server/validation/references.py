@@ -154,4 +154,10 @@ with_writer(check_contained_ids, _write_contained_ids)
 
 def _is_contained(id_: str, context: Context) -> bool:
     contained = context.root.get("contained")
-    return type(contained) is list and any(type(one) is dict and one.get("id") == id_ for one in contained)
+    if type(contained) is not list:
+        return False
+    ids = context.contained_ids.get(id(context.root))
+    if ids is None:
+        found = (one.get("id") for one in contained if type(one) is dict)
+        ids = context.contained_ids[id(context.root)] = frozenset(one for one in found if type(one) is str)
+    return id_ in ids

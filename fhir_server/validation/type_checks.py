@@ -128,7 +128,15 @@ class TypeChecks:
     def _entry(self, value: Any, context: Context) -> Findings | None:
         if type(value) is not dict:
             return [messages.wrong_object(value)]
+        if context.looks_first and self._looks_well(value, context):
+            return None
         return self.resource_check(value, _in_entry(value, context))
+
+    def _looks_well(self, value: dict[str, Any], context: Context) -> bool:
+        try:
+            return self._is_entry_well(value, context)
+        except Exception:  # content of any shape comes here, and the checks themselves have words for it
+            return False
 
     def _is_entry_well(self, value: Any, context: Context) -> bool:
         return self.is_well(value, _in_entry(value, context))

@@ -62,7 +62,7 @@ class Validator:
 
         Checked are R4's rules, the profiles in `meta.profile` and those in `profiles`; warnings are among the findings.
         """
-        return [] if self.is_well(resource, profiles) else self.examine(resource, profiles)
+        return [] if self.is_well(resource, profiles) else self._examined(resource, profiles, looks_first=True)
 
     def is_well(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> bool:
         """True where `examine` would find nothing; False says nothing yet."""
@@ -77,8 +77,11 @@ class Validator:
 
     def examine(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
         """Returns what `validate` does, without the quick look that spares it the work where all is well."""
+        return self._examined(resource, profiles, looks_first=False)
+
+    def _examined(self, resource: dict[str, Any], profiles: Sequence[str], *, looks_first: bool) -> list[Issue]:
         context = Context(resource, resource, Resolver(resource) if type(resource) is dict else _nothing)
-        context.profiles = profiles
+        context.profiles, context.looks_first = profiles, looks_first
         found = self._types.resource_check(resource, context)
         if type(resource) is dict:
             for canonical in profiles:

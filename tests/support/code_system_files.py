@@ -102,39 +102,17 @@ def loinc_release(folder: Path) -> Path:
     table.parent.mkdir(parents=True)
     columns = (
         "LOINC_NUM COMPONENT PROPERTY TIME_ASPCT SYSTEM SCALE_TYP METHOD_TYP CLASS VersionLastChanged STATUS SHORTNAME"
+        " LONG_COMMON_NAME EXTERNAL_COPYRIGHT_NOTICE"
     )
+    serum = ("1111-1", "Inventol", "MCnc", "Pt", "Ser/Plas", "Qn", "", "CHEM", "2.9", "ACTIVE", "Inventol SerPl")
+    urine = ("2222-2", "Inventol", "MRat", "24H", "Urine", "Qn", "", "CHEM", "2.80", "ACTIVE", "")
+    survey = ("3333-3", "Fictin", "Prid", "Pt", "^Patient", "Nom", "", "SURVEY", "2.70", "DEPRECATED", "")
     rows = [
-        [
-            "1111-1",
-            "Inventol",
-            "MCnc",
-            "Pt",
-            "Ser/Plas",
-            "Qn",
-            "",
-            "CHEM",
-            "2.9",
-            "ACTIVE",
-            "Inventol SerPl",
-            "Inventol [Mass/volume]",
-        ],
-        [
-            "2222-2",
-            "Inventol",
-            "MRat",
-            "24H",
-            "Urine",
-            "Qn",
-            "",
-            "CHEM",
-            "2.80",
-            "ACTIVE",
-            "",
-            'Inventol "free", 24 hour',
-        ],
-        ["3333-3", "Fictin", "Prid", "Pt", "^Patient", "Nom", "", "SURVEY", "2.70", "DEPRECATED", "", "Fictin, old"],
+        (*serum, "Inventol [Mass/volume]", ""),
+        (*urine, 'Inventol "free", 24 hour', ""),
+        (*survey, "Fictin, old", "Copyright of another owner"),
     ]
-    _write_commas(table, (*columns.split(), "LONG_COMMON_NAME"), rows)
+    _write_commas(table, columns.split(), rows)
     extra = folder / "AccessoryFiles"
     _write_commas(
         extra / "ComponentHierarchyBySystem" / "ComponentHierarchyBySystem.csv",

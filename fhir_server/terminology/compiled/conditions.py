@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from fhir_server.terminology.code_systems.filters import HIERARCHICAL, Filter, unknown_filter
 from fhir_server.terminology.compiled.file import CompiledFile
+from fhir_server.terminology.compiled.own_filters import MEMBERS, plain_filter
 
 _DOWN = """concept.id IN (WITH RECURSIVE down(id) AS (
   SELECT child FROM parent WHERE parent = ? UNION SELECT p.child FROM down JOIN parent p ON p.parent = down.id)
@@ -51,7 +52,8 @@ def conditions(file: CompiledFile, filters: Iterable[Filter], *, lists: bool) ->
 
     Raises UnknownFilter for an operator that is not known or a pattern that is none.
     """
-    return [_condition(file, each, lists=lists) for each in filters]
+    plain = (plain_filter(each, file.header) for each in filters)
+    return [_condition(file, each, lists=lists) for each in plain if each is not None]
 
 
 def words_condition(words: Sequence[str]) -> Condition:
@@ -63,11 +65,9 @@ def words_condition(words: Sequence[str]) -> Condition:
 def _condition(file: CompiledFile, filter_: Filter, *, lists: bool) -> Condition:
     if filter_.operator in HIERARCHICAL:
         return _hierarchical(file, filter_, lists=lists)
-    if filter_.operator == "in" and filter_.property_code == "concept" and filter_.value in file.set_names:
-        return Condition(
-            "concept.id IN (SELECT m.concept FROM member m WHERE m.name = ?)",
-            (filter_.value,),
-        )
+    names_set = filter_.operator == "in" and filter_.property_code == "concept" and filter_.value in file.set_names
+    if names_set or filter_.operator == MEMBERS:
+        return Condition("concept.id IN (SELECT m.concept FROM member m WHERE m.name = ?)", (filter_.value,))
     values = sorted(filter_.values)
     marks = ", ".join("?" * len(values))
     match filter_.operator:

@@ -20,12 +20,14 @@ from tqdm import tqdm
 from tests.benchmarks.machine import describe_python
 from tests.benchmarks.spread import spread
 from tests.benchmarks.validation.costs import Costs, format_costs, measure
+from tests.benchmarks.validation.startup import format_starts, start
 from tests.benchmarks.validation.workloads import (
     PACKAGE,
     Workload,
     as_json,
     example_workload,
     fr_core_workload,
+    install,
     judge_write,
     msma_validator,
     msma_workloads,
@@ -33,6 +35,7 @@ from tests.benchmarks.validation.workloads import (
 )
 from tests.support.suites import SUITES
 
+STARTS = 3
 NAMES = (
     "observations",
     "observations-json",
@@ -93,7 +96,8 @@ def build_lines(options: argparse.Namespace, folder: Path) -> list[Line]:
     if (SUITES / "r4-examples").is_dir():
         workloads.append(example_workload(validator))
     if options.package.is_file():
-        workloads.append(fr_core_workload(msma_validator(options.package, folder), options.patients))
+        install(options.package, folder)
+        workloads.append(fr_core_workload(msma_validator(folder), options.patients))
     return [Line(workload) for workload in workloads if workload.name in wanted]
 
 
@@ -168,7 +172,9 @@ def main(arguments: Sequence[str]) -> int:
         if wrong:
             return 2
         run(lines, options)
-    say("\n" + format_table(lines))
+        say("\n" + format_table(lines))
+        if options.package.is_file():
+            say("\n" + format_starts([start(Path(folder)) for _ in range(STARTS)]))
     if options.rows:
         say("\nWhat the rules cost in MSMA Observations:\n\n" + cost_table(options))
     if options.json_file:

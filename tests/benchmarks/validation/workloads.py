@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import copy
 import json
-import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fhir_server.app import content_folders
-from fhir_server.conformance import DefinitionRegistry
+from fhir_server.app import build_terminology, definitions_of, validation_options
+from fhir_server.conformance.packages import PackageStore, open_source
 from fhir_server.outcome import Issue
 from fhir_server.settings import Settings
 from fhir_server.spec.json_format import decode, encode
 from fhir_server.synthetic import broken_pathway_bundle, pathway_bundle
 from fhir_server.synthetic.resources.elements import COUNTRY
-from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
 from tests.support.network import pathway
 from tests.support.suites import SUITES, official_examples
@@ -83,24 +81,16 @@ def broken(observation: dict[str, Any], fault: Fault) -> dict[str, Any]:
     return one
 
 
-def msma_validator(package: Path | None = None, folder: Path | None = None) -> Validator:
-    """Returns the validator that the server makes of its content; with a package unpacked into `folder` beside it."""
-    folders = content_folders(Settings())
-    if package is not None and folder is not None:
-        unpack(package, folder)
-        folders.append(folder)
-    definitions = DefinitionRegistry(folders)
-    return Validator(definitions, Terminology(definitions))
+def msma_validator(packages: Path | None = None) -> Validator:
+    """Returns the validator that the server makes of its content, and of the packages installed in a folder."""
+    settings = Settings(packages_dir=str(packages or ""))
+    definitions = definitions_of(settings)
+    return Validator(definitions, build_terminology(settings, definitions), validation_options(settings, definitions))
 
 
-def unpack(package: Path, folder: Path) -> None:
-    """Writes the definitions of a FHIR package into a folder."""
-    with tarfile.open(package) as archive:
-        for member in archive.getmembers():
-            parts = Path(member.name).parts
-            if len(parts) == 2 and parts[1].startswith(("StructureDefinition-", "ValueSet-", "CodeSystem-")):
-                content = archive.extractfile(member)
-                (folder / parts[1]).write_bytes(content.read() if content else b"")
+def install(package: Path, folder: Path) -> None:
+    """Installs a FHIR package as `fhir-server package install` does."""
+    PackageStore(folder).install(open_source(package))
 
 
 def judge_write(validator: Validator) -> Judge:
@@ -173,9 +163,11 @@ def example_workload(validator: Validator) -> Workload:
 
 
 def fr_core_workload(validator: Validator, patients: int) -> Workload:
-    """Returns the line about Patients checked against FR Core beside our own profiles; its package must be loaded."""
+    """Returns the line about Patients checked against FR Core beside our own profiles; its package must be installed.
+
+    Those born abroad are left out: FR Core requires a code of a French commune where ours have that of a country.
+    """
     found = (resource for seed in range(patients) for resource in pathway(seed))
-    # FR Core binds the place of birth to French communes: who was born abroad cannot fulfil it.
     people = [one for one in found if one["resourceType"] == "Patient" and COUNTRY not in str(one.get("extension"))]
     claimed = [{**one, "meta": {**one["meta"], "profile": [*one["meta"]["profile"], FR_PATIENT]}} for one in people]
     return Workload("fr-core-patients", "FR Core Patients", claimed, judge_write(validator))

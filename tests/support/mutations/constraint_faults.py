@@ -22,7 +22,7 @@ from tests.support.mutations.profile_rules import SAMPLES, is_steady
 OTHERS: Mapping[str, tuple[Any, ...]] = {
     "string": ("x y-1",),
     "uri": ("http://example.org/x#y", "#x", "urn:x"),
-    "canonical": ("https://example.org/x",),
+    "canonical": ("http://example.org/x",),
     "date": ("1800-01-01", "2999-01-01"),
     "dateTime": ("1800-01-01", "2999-01-01"),
     "integer": (-1, 0, 1000),

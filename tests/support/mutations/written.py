@@ -92,11 +92,45 @@ EXTENSIONS: list[Row] = [
     ("extension-context", PATIENT, {"name/0/extension": [{"url": NATIONALITY, "extension": [
         {"url": "code", "valueCodeableConcept": {"text": "x"}}]}]}, "Patient.name[0].extension[0]"),
 ]  # fmt: skip
+IDENTIFIERS: list[Row] = [
+    (rule, {**PATIENT, "identifier": [{"system": system, "value": value}]},
+     {"identifier/0/value": wrong}, "Patient.identifier[0].value")
+    for rule, system, value, wrong in (
+        ("identifier-idnps-key", "urn:oid:1.2.250.1.71.4.2.1", "899700218896", "899700218897"),
+        ("identifier-rpps-key", "https://rpps.esante.gouv.fr", "10005173140", "10005173141"),
+        ("identifier-rpps-key", "https://rpps.esante.gouv.fr", "10005173140", "10005137140"),
+        ("identifier-finess-key", "https://finess.esante.gouv.fr", "350005179", "350005178"),
+        ("identifier-siren-key", "https://sirene.fr", "732829320", "732829321"),
+        ("identifier-siret-key", "https://sirene.fr", "73282932000074", "73282932000075"),
+        ("identifier-nir-key", "urn:oid:1.2.250.1.213.1.4.8", "255081416802538", "255081416802539"),
+        ("identifier-nir-key", "urn:oid:1.2.250.1.213.1.4.8", "255081416802538", "255081416820538"),
+    )
+]  # fmt: skip
+CODES: list[Row] = [
+    ("code-unknown", OBSERVATION, {"valueQuantity/code": "mgg"}, "Observation.value.code"),
+    ("code-unknown", OBSERVATION, {"valueQuantity/code": "kg m"}, "Observation.value.code"),
+    ("code-unknown", OBSERVATION, {"valueQuantity/code": "mg/"}, "Observation.value.code"),
+    ("binding-maximum", OBSERVATION, {"language": "xx-notalanguage"}, "Observation.language"),
+    ("binding-maximum", OBSERVATION, {"language": "français"}, "Observation.language"),
+    ("binding-maximum", PATIENT, {"communication/0/language": {"coding": [{"system": "urn:ietf:bcp:47",
+                                                                            "code": "x_y"}]}},
+     "Patient.communication[0].language"),
+    ("binding-required", SOUND["attachment"], {"content/0/attachment/contentType": "text"},
+     "DocumentReference.content[0].attachment.contentType"),
+    ("binding-maximum", SOUND["attachment"], {"content/0/attachment/language": "francais!"},
+     "DocumentReference.content[0].attachment.language"),
+    ("contained-id", OBSERVATION, {"contained/1": {"resourceType": "Device", "id": "d1"}},
+     "Observation.contained[1].id"),
+]  # fmt: skip
+WARNED = frozenset({"identifier"})
+"""Kinds of faults that are warnings where no profile asks for more."""
 TABLES: dict[str, list[Row]] = {
     "narrative": NARRATIVES,
     "containment and depth": CONTAINMENT,
     "bundle": BUNDLES,
     "extension": EXTENSIONS,
+    "identifier": IDENTIFIERS,
+    "code of a system with rules, id of a contained resource": CODES,
     "constraint, written": CONSTRAINT_ROWS,
     "profile: limits, closed and ordered slices": TRIAL_ROWS,
 }
@@ -107,7 +141,8 @@ def written_mutations() -> Iterator[Mutation]:
     for kind, rows in TABLES.items():
         for number, (rule, resource, edits, expression) in enumerate(rows):
             broken = edit(resource, edits)
-            yield Mutation(kind, str(resource["resourceType"]), f"{rule} {number}", resource, broken, rule, expression)
+            of, severity = str(resource["resourceType"]), "warning" if kind in WARNED else "error"
+            yield Mutation(kind, of, f"{rule} {number}", resource, broken, rule, expression, severity)
 
 
 def edit(resource: JsonObject, edits: Edits) -> JsonObject:

@@ -15,6 +15,7 @@ import pytest
 from fhir_server.cli import terminology
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.terminology import CodeSystemProvider, Terminology
+from fhir_server.terminology.code_systems import Filter, UnknownFilter
 from fhir_server.terminology.compiled import CompiledLibrary, CompiledSource
 from tests.support.code_system_files import CLAML, IS_A, loinc_release, snomed_release
 
@@ -131,6 +132,12 @@ def test_cim10_has_blocks_inclusions_and_what_modifiers_make(data_dir: Path) -> 
         (SNOMED, [("parent", "=", "12")], ["13"]),
         (SNOMED, [("child", "=", "13")], ["11", "12"]),
         (SNOMED, [("sufficientlyDefined", "=", "true")], ["13"]),
+        (SNOMED, [("expressions", "=", "false"), ("concept", "is-a", "12")], ["12", "13"]),
+        (LOINC, [("ancestor", "=", "LP1")], ["1111-1", "2222-2", "LP10"]),
+        (LOINC, [("LIST", "=", "LL1-1")], ["LA1-1", "LA2-2"]),
+        (LOINC, [("LIST", "=", "LL9-9")], []),
+        (LOINC, [("copyright", "=", "3rdParty")], ["3333-3"]),
+        (LOINC, [("copyright", "=", "LOINC"), ("CLASS", "exists", "true")], ["1111-1", "2222-2"]),
         (LOINC, [("SYSTEM", "regex", "Ser.*|Urine")], ["1111-1", "2222-2"]),
         (LOINC, [("CLASS", "not-in", "CHEM,SURVEY")], ["LP10", "LL1-1", "LA1-1", "LA2-2", "LL2-2", "LP1"]),
         (LOINC, [("COMPONENT", "=", "Inventol"), ("TIME_ASPCT", "=", "24H")], ["2222-2"]),
@@ -158,6 +165,22 @@ def test_filters_list_and_test_alike(
     assert list(found.in_system(url)) == expected
     tested = [code for code in provider.select() if whole.has_code("https://example.org/vs", url, code)]
     assert tested == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "filter_"),
+    [
+        (SNOMED, ("constraint", "=", "<< 11")),
+        (LOINC, ("copyright", "=", "nobody")),
+        (CIM10, ("code", "regex", "(")),
+        (CIM10, ("code", "like", "X")),
+    ],
+)
+def test_a_filter_that_cannot_be_evaluated_is_refused(data_dir: Path, url: str, filter_: tuple[str, str, str]) -> None:
+    with pytest.raises(UnknownFilter):
+        list(system(data_dir, url).select([Filter(*filter_)]))
+    with pytest.raises(UnknownFilter):
+        system(data_dir, url).matcher([Filter(*filter_)])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from fhir_server.spec.ucum_units import BASES, METRIC, OTHERS, PREFIXES
 from fhir_server.terminology import Terminology
 from fhir_server.terminology.code_systems import CodeSystemProvider, Filter
 from fhir_server.terminology.code_systems.filters import UnknownFilter
+from fhir_server.terminology.code_systems.unit_names import NAMES
 from fhir_server.terminology.code_systems.units import _parses, is_unit
 
 UCUM, BCP47, BCP13 = "http://unitsofmeasure.org", "urn:ietf:bcp:47", "urn:ietf:bcp:13"
@@ -127,6 +128,10 @@ def test_a_supplement_names_units() -> None:
         ("mois synodique", "https://example.org/units-fr|1")
     ]
     assert provider.supplements == ("https://example.org/units-fr|1",)
+
+
+def test_every_named_unit_is_one() -> None:
+    assert [code for code in NAMES if not is_unit(code)] == []
 
 
 def test_every_common_unit_of_r4_is_known() -> None:

@@ -46,7 +46,10 @@ def _edit_each(node: Any, look: Callable[[], None]) -> None:
 
 
 def _agree(validator: Validator, resource: dict[str, Any]) -> None:
-    assert not (validator.is_well(resource) and validator.examine(resource)), resource
+    found = validator.examine(resource)
+    assert not (validator.is_well(resource) and found), resource
+    if resource.get("resourceType") == "Bundle":
+        assert validator.validate(resource) == found, resource
 
 
 def test_it_is_never_content_with_what_the_checks_refuse(r4_validator: Validator) -> None:
