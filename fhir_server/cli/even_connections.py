@@ -161,11 +161,6 @@ class EvenServer:
         task.add_done_callback(self._arriving.discard)
 
 
-def new_loop() -> EvenLoop:
-    """Returns the event loop of one process."""
-    return EvenLoop()
-
-
 def _is_running(pid: int) -> bool:
     if not pid:
         return False

@@ -155,7 +155,7 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
                 host=host,
                 port=port,
                 workers=workers,
-                loop="fhir_server.cli.even_connections:new_loop" if is_shared else "uvloop",
+                loop="fhir_server.cli.even_connections:EvenLoop" if is_shared else "uvloop",
                 http=CountedProtocol,
                 access_log=False,
                 server_header=False,

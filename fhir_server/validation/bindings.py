@@ -81,9 +81,9 @@ def unless(is_said: Callable[[Context], bool], check: Check) -> Check:
         return None if is_said(context) else check(value, context)
 
     def write_unless(code: Code, value: str) -> None:
-        # What is found is put into words only where nobody has said otherwise.
-        test = f"{code.constant(quick_test(check))}({value}, c)"
-        code.put(f"if not {test} and not {code.constant(is_said)}(c): return False")
+        # Asked first, for the test puts into words what it finds.
+        test = f"{code.constant(is_said)}(c) or {code.constant(quick_test(check))}({value}, c)"
+        code.put(f"if not ({test}): return False")
 
     return with_writer(check_unless, write_unless)
 

@@ -16,8 +16,6 @@ from fhir_server.validation import reference_messages as messages
 from fhir_server.validation.bundles import Resolver, resolver_inside
 from fhir_server.validation.findings import MAX_DEPTH, Check, Context, Findings
 
-AGGREGATIONS = ("contained", "referenced", "bundled")
-
 
 def target_profile_check(profiles: Mapping[str, Sequence[str]], find_check: Callable[[str], Check]) -> Check:
     """Returns the check that a target fulfils one of the `profiles` for its type; types without any are passed over."""

@@ -12,7 +12,7 @@ from multiprocessing.synchronize import Event
 
 import pytest
 
-from fhir_server.cli.even_connections import EvenLoop, new_loop, shared_counts
+from fhir_server.cli.even_connections import EvenLoop, shared_counts
 
 _spawn = multiprocessing.get_context("spawn")
 
@@ -45,7 +45,7 @@ async def _listen(listener: socket.socket, ready: Event) -> None:
 
 def serve(listener: socket.socket, ready: Event) -> None:
     """What each process runs, until it is ended."""
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    with asyncio.Runner(loop_factory=EvenLoop) as runner:
         runner.run(_listen(listener, ready))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from stdnum.fr import nir
 
 from fhir_server.synthetic import (
     Size,
@@ -17,7 +18,6 @@ from fhir_server.synthetic import (
     network_bundle,
     pathway_bundle,
 )
-from fhir_server.synthetic.identifiers import is_nir
 
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -139,7 +139,7 @@ def test_pathway_is_a_transaction_of_forty_posts(seed: int) -> None:
 def test_pathway_finds_its_patient_by_the_ins() -> None:
     entry = pathway_bundle(7)["entry"][0]
     ins = entry["resource"]["identifier"][0]["value"]
-    assert is_nir(ins)
+    assert nir.is_valid(ins)
     assert entry["request"]["ifNoneExist"] == f"identifier=urn:oid:1.2.250.1.213.1.4.10|{ins}"
 
 
@@ -163,4 +163,4 @@ def test_broken_pathway_has_no_social_worker_and_a_wrong_key() -> None:
     team = resources(bundle, "CareTeam")[0]
     roles = [participant["role"][0]["coding"][0]["code"] for participant in team["participant"]]
     assert roles == ["gp", "psychologist"]
-    assert not is_nir(resources(bundle, "Patient")[0]["identifier"][0]["value"])
+    assert not nir.is_valid(resources(bundle, "Patient")[0]["identifier"][0]["value"])

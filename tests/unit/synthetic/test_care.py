@@ -4,10 +4,10 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from stdnum.fr import nir
 
 from fhir_server.synthetic import distributions as figures
 from fhir_server.synthetic.course import Course
-from fhir_server.synthetic.identifiers import is_nir
 from fhir_server.synthetic.summary import has_meeting_every_quarter
 
 
@@ -87,7 +87,7 @@ def test_a_minor_has_a_guardian(courses: list[Course]) -> None:
 
 def test_only_a_qualified_identity_has_an_ins(courses: list[Course]) -> None:
     numbers = [course.person.ins for course in courses if course.person.ins]
-    assert all(map(is_nir, numbers))
+    assert all(map(nir.is_valid, numbers))
     assert len(set(numbers)) == len(numbers)
     assert {course.person.identity for course in courses} == {"qualified", "provisional", "anonymous"}
     assert all((course.person.identity == "qualified") == bool(course.person.ins) for course in courses)

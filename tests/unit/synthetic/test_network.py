@@ -1,9 +1,9 @@
 from collections import Counter
 
 import pytest
+from stdnum import luhn
 
 from fhir_server.synthetic import distributions as figures
-from fhir_server.synthetic.identifiers import is_luhn
 from fhir_server.synthetic.network import Network, Size, plan_networks
 from fhir_server.synthetic.territory import NETWORKS
 
@@ -60,5 +60,5 @@ def test_identifiers_have_keys_and_are_unique(networks: list[Network]) -> None:
         numbers += [number for structure in structures for number in (structure.finess, structure.siren) if number]
         doctors = [doctor for place in network.microstructures for doctor in place.doctors]
         numbers += [professional.rpps for professional in (*network.staff, *doctors) if professional.rpps]
-    assert all(map(is_luhn, numbers))
+    assert all(map(luhn.is_valid, numbers))
     assert len(set(numbers)) == len(numbers)
