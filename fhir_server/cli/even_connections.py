@@ -143,7 +143,9 @@ class EvenServer:
         self._loop.call_later(seconds, self._listen)
 
     def _accept(self) -> None:
-        if self._arriving or (self._pauses < MOST_PAUSES and self._loop.counts.is_ahead()):
+        if self._arriving:
+            return  # it will be counted in a turn or two of the loop, which comes back here
+        if self._pauses < MOST_PAUSES and self._loop.counts.is_ahead():
             self._pauses += 1
             self._pause(PAUSE_S)
             return
