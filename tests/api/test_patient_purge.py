@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fhir_server.store import ResourceStore
+from fhir_server.store import PostingsBuild, ResourceStore
 from tests.api.conftest import Client
 from tests.support.jobs import answer_of
 from tests.support.own_server import client, database, store
@@ -80,6 +80,36 @@ async def test_nothing_is_left_of_the_record_but_that_it_was_erased(
     assert (await client.get(f"AuditEvent?entity=Patient/{id_}")).json()["total"] == 1
     again = await client.create(patient, If_None_Exist=f"identifier={system}|1")
     assert again.status_code == 201
+
+
+async def make_postings(store: ResourceStore, *resource_types: str) -> None:
+    build = PostingsBuild(store.database, store.collections, margin_s=0)
+    for resource_type in resource_types:
+        stored = await store.database[resource_type].find_one({}, {"i": 1})
+        assert stored is not None
+        assert await build.catch_up(resource_type, stored["i"])
+
+
+async def test_nothing_is_left_in_the_postings(client: Client, store: ResourceStore, unique: str) -> None:
+    created = await client.create({"resourceType": "Patient", "name": [{"family": unique}]})
+    id_ = created.json()["id"]
+    moved, other = f"{id_}.moved", f"other-{unique[:8]}"
+    await client.update(about(id_, f"{id_}.o", valueString=unique))
+    await client.update(about(id_, f"{id_}.gone", valueString=unique))
+    await client.update(about(id_, moved, valueString=unique))
+    await client.update(about(other, f"{id_}.other", valueString="stays"))
+    await make_postings(store, "Patient", "Observation")
+    assert {"Patient.postings", "Observation.postings"} <= {*await traces(store, unique)}
+    await client.update(about(other, moved))
+    await client.delete(f"Observation/{id_}.gone")
+    await purge(client, id_)
+    # Of a resource that is there, as somebody else's, older words leave with the next that are made.
+    await make_postings(store, "Patient", "Observation")
+    assert await traces(store, unique) == []
+    for name in (f"Observation?value-string:contains={unique[3:9]}", f"Patient?family:contains={unique[3:9]}"):
+        assert (await client.get(name)).json()["total"] == 0
+    assert (await client.get("Observation?value-string:contains=tay")).json()["total"] == 1
+    assert (await client.get(f"Observation?code:text=x&_id={moved}")).json()["total"] == 1
 
 
 async def test_what_is_about_others_stays(client: Client, unique: str) -> None:
