@@ -48,6 +48,8 @@ class RelationLimits:
     `keys`: most resources that a chain becomes keys of; MongoDB still reads so many ranges of an index in order.
     `referring`: most resources on the other side of `_has`. `counting` and `counting_referring`: the same, where all is
     counted and no order is needed, and where joining finds hardly anything among the first `patience` documents.
+    `candidates`: most resources that the terms of a text lead to, of which a page is found by looking at all of them;
+    `counting_candidates`: the same, where all is counted.
     `definitions`: most resources that a chain leads to by their URL; there is no joining beyond.
     """
 
@@ -57,6 +59,8 @@ class RelationLimits:
     counting_referring: int = 2_000
     patience: int = 1_000
     definitions: int = 10_000
+    candidates: int = 2_000
+    counting_candidates: int = 50_000
 
 
 RELATION_LIMITS = RelationLimits()
@@ -226,6 +230,10 @@ class Reader:
             return await self.store.count(query.resource_type, condition, limit=limit, max_time_ms=budget)
         except TooCostly:
             raise too_costly(_costly(planned, ())) from None
+
+    def time_left(self) -> int:
+        """Returns the milliseconds that are left of the budget. Raises TooCostly where there are none."""
+        return self._budget(None)
 
     def _budget(self, max_time_ms: int | None) -> int:
         """Returns the milliseconds that are left, or `max_time_ms` of them."""

@@ -20,6 +20,7 @@ from fhir_server.store.job_contents import JobContents
 from fhir_server.store.jobs import Jobs
 from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
+from fhir_server.store.postings import Postings
 from fhir_server.store.queries import MAX_TIME_MS, run
 from fhir_server.store.reindexing import replace_index
 from fhir_server.store.resources import Resources
@@ -63,6 +64,7 @@ class ResourceStore:
         self.job_contents = JobContents(self.database, self.collections)
         self.closures = Closures(self.database, self.collections)
         self.erasure = Erasure(self.database, known)
+        self.postings = Postings(self.find)
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""
