@@ -2,8 +2,7 @@
 
 While a round trip of a kind is under way, further requests of that kind gather, and go as one batch when it is back.
 An idle store sends at the end of the event loop's turn in which the request arrived. A busy one may linger, where that
-is asked for, until half of the crowd waits: of those that are known to be coming, else of those that were about last
-time. Requests that share a key never travel at the same time, and keep their order.
+is asked for, until the crowd waits: those that are known to be coming, else as many as were about last time. Requests that share a key never travel at the same time, and keep their order.
 """
 
 from __future__ import annotations
@@ -53,9 +52,9 @@ class Batches(Generic[Request, Answer]):
     order.
 
     At most `in_flight` batches travel at a time, each of at most `max_requests` requests and of `max_weight` together
-    (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch of less than half
-    of the `crowd` waits for more up to `linger_s`, in seconds; without a crowd, one of less than half of the requests
-    that waited or travelled when the one before it left.
+    (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch of less than the
+    `crowd` waits for more up to `linger_s`, in seconds; without a crowd, one of less than the requests that waited or
+    travelled when the one before it left.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Batches(Generic[Request, Answer]):
         self._crowd = crowd
         self._linger_s = linger_s
         self._lingering: asyncio.TimerHandle | None = None
-        self._enough = 0
+        self._last_crowd = 0
         self._on_the_way = 0
         self._in_flight = in_flight
         self._max_requests = max_requests
@@ -95,7 +94,6 @@ class Batches(Generic[Request, Answer]):
         if self._lingering is None:
             self._wake()
         elif self._are_enough():
-            self._lingering.cancel()
             self._depart_now()
         return waiting.answer
 
@@ -107,23 +105,26 @@ class Batches(Generic[Request, Answer]):
 
     def _depart(self) -> None:
         self._is_woken = False
-        if self._linger_s and self._waiting and not self._are_enough():
-            self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._depart_now)
-        else:
+        if not self._linger_s or not self._waiting or self._are_enough():
             self._depart_now()
+        elif self._lingering is None:
+            self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._depart_now)
 
     def _are_enough(self) -> bool:
-        # Half of the crowd travels while the other half is prepared: all at once would leave one side idle in turn.
-        half = self._enough if self._crowd is None else self._crowd.count // 2
-        return len(self._waiting) >= min(half, self._max_requests)
+        # All that are about: MongoDB's cost is per command more than per request, and other processes are at work while
+        # this one waits for its batch.
+        crowd = self._last_crowd if self._crowd is None else self._crowd.count
+        return len(self._waiting) >= min(crowd, self._max_requests)
 
     def _depart_now(self) -> None:
-        self._lingering = None
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         batch = self._next_batch()
         if not batch:
             return
         self._on_the_way += len(batch)
-        self._enough = (self._on_the_way + len(self._waiting)) // 2
+        self._last_crowd = self._on_the_way + len(self._waiting)
         for waiting in batch:
             self._busy |= waiting.keys
         task = asyncio.get_running_loop().create_task(self._travel(batch))
