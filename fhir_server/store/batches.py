@@ -2,7 +2,8 @@
 
 While a round trip of a kind is under way, further requests of that kind gather, and go as one batch when it is back.
 An idle store sends at the end of the event loop's turn in which the request arrived. A busy one may linger, where that
-is asked for, until the crowd waits: those that are known to be coming, else as many as were about last time. Requests that share a key never travel at the same time, and keep their order.
+is asked for, until the crowd waits: those that are known to be coming, else as many as were about last time. Requests
+that share a key never travel at the same time, and keep their order.
 """
 
 from __future__ import annotations

@@ -45,8 +45,9 @@ _EVICTION = ",".join(
     for what in ("dirty", "updates")
     for when, percent in (("target", 40), ("trigger", 60))
 )
-"""By itself WiredTiger writes changed pages out from 5 % of its cache on, which is 50 MB here: pages of indexes, changed
-again at once, are written over and over. The journal keeps what is not written yet; a checkpoint a minute writes it."""
+"""By itself WiredTiger writes changed pages out from 5 % of its cache on, which is 50 MB here: pages of indexes are
+written over and over, as they change again at once. The journal keeps what is not written yet; a checkpoint does so each
+minute."""
 _LOG_NAME = "mongod.log"
 
 
