@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -40,12 +39,14 @@ class Crowd:
         self.count -= 1
 
 
-@dataclass(slots=True)
 class _Waiting(Generic[Request, Answer]):
-    request: Request
-    keys: frozenset[Hashable]
-    weight: int
-    answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    __slots__ = ("answer", "keys", "request", "weight")
+
+    def __init__(self, request: Request, keys: frozenset[Hashable], weight: int) -> None:
+        self.request = request
+        self.keys = keys
+        self.weight = weight
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
 
 class Batches(Generic[Request, Answer]):

@@ -46,8 +46,8 @@ _EVICTION = ",".join(
     for when, percent in (("target", 40), ("trigger", 60))
 )
 """By itself WiredTiger writes changed pages out from 5 % of its cache on, which is 50 MB here: pages of indexes are
-written over and over, as they change again at once. The journal keeps what is not written yet; a checkpoint does so each
-minute."""
+written over and over, as they change again at once. The journal keeps what is not written yet, until the checkpoint
+that comes each minute."""
 _LOG_NAME = "mongod.log"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from fhir_server.store import Claim, ResourceStore, Update, WriteConflict, open_store
 from fhir_server.store.batches import Batches, Crowd
