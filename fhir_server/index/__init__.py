@@ -11,6 +11,7 @@ from fhir_server.index.indexer import MONGODB_INDEXES, Indexer
 from fhir_server.index.modifiers import NEGATIONS, modifiers_of
 from fhir_server.index.parameter import SearchParameter, ValueContext
 from fhir_server.index.registry import TYPES, SearchParameterRegistry
+from fhir_server.index.terms import has_terms, sought_terms
 from fhir_server.index.token import CODED
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "ValueContext",
     "any_of",
     "check_definition",
+    "has_terms",
     "modifiers_of",
     "named_code",
+    "sought_terms",
     "usable_definitions",
 ]

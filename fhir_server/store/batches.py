@@ -56,7 +56,7 @@ class Batches(Generic[Request, Answer]):
     At most `in_flight` batches travel at a time, each of at most `max_requests` requests and of `max_weight` together
     (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch of less than the
     `crowd` waits for more up to `linger_s`, in seconds; without a crowd, one of less than the requests that waited or
-    travelled when the one before it left.
+    travelled when the one before it came back.
     """
 
     def __init__(
@@ -126,7 +126,6 @@ class Batches(Generic[Request, Answer]):
         if not batch:
             return
         self._on_the_way += len(batch)
-        self._last_crowd = self._on_the_way + len(self._waiting)
         for waiting in batch:
             self._busy |= waiting.keys
         task = asyncio.get_running_loop().create_task(self._travel(batch))
@@ -178,6 +177,7 @@ class Batches(Generic[Request, Answer]):
                 waiting.answer.exception()  # who asked for several and failed at the first does not await the rest
             else:
                 waiting.answer.set_result(answer)
+        self._last_crowd = self._on_the_way + len(self._waiting)
         self._on_the_way -= len(batch)
         task = asyncio.current_task()
         if task is not None:

@@ -20,6 +20,8 @@ from fhir_server.store.job_contents import JobContents
 from fhir_server.store.jobs import Jobs
 from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
+from fhir_server.store.postings import Postings
+from fhir_server.store.postings_erasure import PostingsErasure
 from fhir_server.store.queries import MAX_TIME_MS, run
 from fhir_server.store.reindexing import replace_index
 from fhir_server.store.resources import Resources
@@ -62,7 +64,9 @@ class ResourceStore:
         self.jobs = Jobs(self.database, self.collections)
         self.job_contents = JobContents(self.database, self.collections)
         self.closures = Closures(self.database, self.collections)
-        self.erasure = Erasure(self.database, known)
+        self.postings_erasure = PostingsErasure(self.database)
+        self.erasure = Erasure(self.database, known, self.postings_erasure)
+        self.postings = Postings(self.find)
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""
@@ -93,6 +97,7 @@ class ResourceStore:
 
     async def amend(self, version: StoredVersion, resource: Mapping[str, Any], index: Mapping[str, Any]) -> bool:
         """Changes the `meta` of a version without a new one; False where it is no longer as `version` says."""
+        await self.postings_erasure.note_late(version.resource_type, [version.id_])
         return await amend(self.database, version, resource, index)
 
     async def replace_index(
@@ -103,6 +108,11 @@ class ResourceStore:
     ) -> None:
         """Replaces the index documents of versions that are still as they say; see `reindexing`."""
         await replace_index(self.database, resource_type, documents, fields)
+
+    @property
+    def known_types(self) -> frozenset[str]:
+        """Types that are known to have a collection; `gather` learns of those that other processes have made."""
+        return self.collections.known_types
 
     async def estimate(self, resource_type: str) -> int:
         """Returns about how many current versions there are of a type, without counting them."""
@@ -226,13 +236,17 @@ class ResourceStore:
     async def gather(
         self,
         branches: Sequence[Branch],
-        projection: Mapping[str, Any],
+        fields: Mapping[str, Any],
         *,
         limit: int,
         max_time_ms: int = MAX_TIME_MS,
     ) -> Gathered:
-        """Returns documents of several types in one round trip, in the order of the branches; see `gathering`."""
-        return await gather(self.database, self.collections, branches, projection, limit=limit, max_time_ms=max_time_ms)
+        """Returns documents of several types in one round trip, in the order of the branches; see `gathering`.
+
+        `fields` is the projection of what is read beside type and body. The types that have a collection are known
+        afterwards.
+        """
+        return await gather(self.database, self.collections, branches, fields, limit=limit, max_time_ms=max_time_ms)
 
     async def explain(
         self,

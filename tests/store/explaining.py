@@ -54,10 +54,10 @@ class ExplainingStore(ResourceStore):
         await self._explain(command)
         return await super().count(resource_type, condition, **options)
 
-    async def gather(self, branches: Sequence[Branch], projection: Mapping[str, Any], **options: Any) -> Gathered:
+    async def gather(self, branches: Sequence[Branch], fields: Mapping[str, Any], **options: Any) -> Gathered:
         for branch in branches:
             await self._explain({"aggregate": branch.resource_type, "pipeline": list(branch.stages), "cursor": {}})
-        return await super().gather(branches, projection, **options)
+        return await super().gather(branches, fields, **options)
 
     async def _explain(self, command: dict[str, Any]) -> None:
         whole = {"explain": command, "verbosity": "executionStats"}
