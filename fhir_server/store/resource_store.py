@@ -21,6 +21,7 @@ from fhir_server.store.jobs import Jobs
 from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
 from fhir_server.store.postings import Postings
+from fhir_server.store.postings_erasure import PostingsErasure
 from fhir_server.store.queries import MAX_TIME_MS, run
 from fhir_server.store.reindexing import replace_index
 from fhir_server.store.resources import Resources
@@ -63,7 +64,8 @@ class ResourceStore:
         self.jobs = Jobs(self.database, self.collections)
         self.job_contents = JobContents(self.database, self.collections)
         self.closures = Closures(self.database, self.collections)
-        self.erasure = Erasure(self.database, known)
+        self.postings_erasure = PostingsErasure(self.database)
+        self.erasure = Erasure(self.database, known, self.postings_erasure)
         self.postings = Postings(self.find)
 
     async def start(self) -> str:
@@ -95,6 +97,7 @@ class ResourceStore:
 
     async def amend(self, version: StoredVersion, resource: Mapping[str, Any], index: Mapping[str, Any]) -> bool:
         """Changes the `meta` of a version without a new one; False where it is no longer as `version` says."""
+        await self.postings_erasure.note_late(version.resource_type, [version.id_])
         return await amend(self.database, version, resource, index)
 
     async def replace_index(
