@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
@@ -49,6 +49,7 @@ class Pace:
 PACE = Pace()
 _LOOK_S = 2.0
 """How often it is asked, while postings are made, whether somebody writes."""
+_CLOCKS_APART_S = 30.0
 _SHORTEST_REST_S = 0.02
 """Shorter ones do not tell what others do meanwhile."""
 
@@ -77,6 +78,7 @@ class PostingsWatch:
         self._watch = watch
         self._pace = pace
         self._waiting = PostingsWaiting(store.database)
+        self._has_warned = False
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> PostingsWatch:
@@ -91,7 +93,9 @@ class PostingsWatch:
 
     async def due(self) -> dict[str, bool]:
         """Returns the types that have enough waiting, and whether that is urgent."""
-        until = await self._waiting.now() - timedelta(seconds=self._pace.margin_s)
+        now = await self._waiting.now()
+        self._check_clock(now)
+        until = now - timedelta(seconds=self._pace.margin_s)
         states = await self._waiting.states()
         longest = timedelta(seconds=self._pace.longest_s)
         building = set(self._watch.missing_types)
@@ -139,6 +143,13 @@ class PostingsWatch:
                 logger.debug("Postings could not be looked after: %s", error)
             except Exception:
                 logger.exception("Postings could not be looked after")
+
+    def _check_clock(self, now: datetime) -> None:
+        """Warns of a clock by which writes would seem older than they are."""
+        apart_s = abs((datetime.now(UTC) - now).total_seconds())
+        if apart_s > _CLOCKS_APART_S and not self._has_warned:
+            self._has_warned = True
+            logger.warning("The clock of this process and that of MongoDB are %.0f s apart: set them.", apart_s)
 
     def _stamp(self, resource_type: str) -> str:
         return rules_stamp(self._watch.registry.stamp(resource_type))

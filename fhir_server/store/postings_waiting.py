@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = timedelta(hours=6)
 """How long a chunk is left alone before it is looked at again."""
+FIRST_LOOK = timedelta(minutes=10)
+"""The same for a new one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,19 @@ async def test_the_policy_is_joined_to_what_terms_find(
     assert not any(map(str.isdigit, plan))
 
 
+async def test_texts_of_contained_resources_are_found_by_chains(store: ResourceStore) -> None:
+    patient = {"resourceType": "Patient", "id": "p", "name": [{"family": "Noël"}]}
+    inside = {**basic("a", "tous"), "contained": [patient], "subject": {"reference": "#p"}}
+    outside = {**basic("b", "tous"), "subject": {"reference": "Patient/p1"}}
+    await put(store, inside, outside, {**patient, "id": "p1", "meta": basic("p1", "")["meta"]})
+    for resource_type in ("Basic", "Patient"):
+        assert await maker(store).catch_up(resource_type, REGISTRY.stamp(resource_type))
+    for name, found in (("oel", {"a", "b"}), ("xyz", set())):
+        request = parse_search("Basic", [("subject:Patient.family:contains", name)], REGISTRY)
+        page = await execute(request, Reader(store, REGISTRY), page_key=b"key")
+        assert {match.id_ for match in page.matches} == found
+
+
 async def test_resources_of_other_rules_are_waited_for(store: ResourceStore) -> None:
     await put(store, basic("a", "douleur"))
     assert not await maker(store).catch_up("Basic", "other")

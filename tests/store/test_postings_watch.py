@@ -130,6 +130,18 @@ async def test_many_are_taken_in_all_the_same(store: ResourceStore, parameters: 
     assert job.result == {"types": ["Basic"]}
 
 
+async def test_a_clock_that_goes_wrong_is_told_once(
+    store: ResourceStore, parameters: ParameterWatch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = PostingsWatch(store, parameters, QUIET)
+    await watch.due()
+    assert "apart" not in caplog.text
+    monkeypatch.setattr(postings_watch, "_CLOCKS_APART_S", -1)
+    await watch.due()
+    await watch.due()
+    assert caplog.text.count("apart: set them") == 1
+
+
 @pytest.mark.parametrize("error", [StoreUnavailable("x", "x"), RuntimeError("x")])
 async def test_a_look_that_fails_is_not_the_last(
     store: ResourceStore, parameters: ParameterWatch, error: Exception, monkeypatch: pytest.MonkeyPatch
