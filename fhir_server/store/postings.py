@@ -53,7 +53,7 @@ def state_key(resource_type: str) -> str:
 class Chunk:
     """One chunk: resources after `low` up to and with `high`, as (at, id), and `also` some that lie elsewhere.
 
-    `stamp` names the rules that its resources were indexed by; `seen_at` is when it was looked at again, or as if it was.
+    `stamp` names the rules that its resources were indexed by; `seen_at` is when it was looked at again.
     """
 
     number: int
