@@ -114,13 +114,18 @@ def _gather(resource: dict[str, Any], keys: frozenset[str], texts: list[str], na
             elif type(value) is list and value and type(value[0]) is not str:
                 nodes += [item for item in value if type(item) is dict]
         if not keys.isdisjoint(node):
-            for key, value in node.items():
-                if key not in keys:
-                    continue
-                if type(value) is str:
-                    (narratives if key == "div" else texts).append(value)
-                elif type(value) is list and key != "div":
-                    texts += [item for item in value if type(item) is str]
+            _take(node, keys, texts, narratives)
+
+
+def _take(node: dict[str, Any], keys: frozenset[str], texts: list[str], narratives: list[str]) -> None:
+    """Adds the texts that stand in one object itself."""
+    for key, value in node.items():
+        if key not in keys:
+            continue
+        if type(value) is str:
+            (narratives if key == "div" else texts).append(value)
+        elif type(value) is list and key != "div":
+            texts += [item for item in value if type(item) is str]
 
 
 @cache
