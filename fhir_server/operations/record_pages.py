@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Any
 
 from fhir_server.operations.record_selection import Section, Selection
@@ -97,7 +98,9 @@ async def _read_members(
     if gathered.is_whole or not members:
         return _Slice(members, None)
     final = gathered.documents[-1]
-    return _Slice(members, _Place(_section_of(final, selection, sections), (final["date"], final["_id"])))
+    return _Slice(
+        members, _Place(_section_of(final, selection, sections), (final["date"].replace(tzinfo=UTC), final["_id"]))
+    )
 
 
 def _section_of(document: dict[str, Any], selection: Selection, sections: Sequence[Section]) -> int:

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from bson.codec_options import DEFAULT_CODEC_OPTIONS
 from pymongo.errors import PyMongoError
 
 from fhir_server.errors import InvalidContent
 from fhir_server.store.changes import StoredVersion
-from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.collections import HISTORY_SUFFIX, VERSION_FIELDS, Collections, history_name
 from fhir_server.store.failures import translated
 from fhir_server.store.queries import MAX_TIME_MS, run
@@ -154,26 +154,31 @@ class History:
         The current versions are read first: what is replaced meanwhile is in history before it is gone from there. Of
         history only what may belong to the page is read.
         """
-        newest = (await run(self._database, history_find(resource_type, span, count, position), CODEC_OPTIONS))[
-            "cursor"
-        ]
-        current = newest["firstBatch"]
+        current, is_whole = await self._found(resource_type, span, count, position)
+        within = span
         if len(current) > count:
             last = current[-1]["at"]
             within = replace(span, since=last if span.since is None else max(last, span.since))
-        else:
-            within = span
-        find = history_find(history_name(resource_type), within, count, position)
-        replaced = (await run(self._database, find, CODEC_OPTIONS))["cursor"]
-        older = replaced["firstBatch"]
+        older, has_all = await self._found(history_name(resource_type), within, count, position)
         is_kept_as_json = all("json" in each or each["m"] == "DELETE" for each in (*current, *older))
-        if not is_kept_as_json or newest["id"] or replaced["id"]:  # more than one reply holds
+        if not (is_kept_as_json and is_whole and has_all):
             return await self._of_several([resource_type], span, count, position)
         for document in current:
             document |= {"t": resource_type, "i": document["_id"], "body": document["json"]}
         for document in older:
             document |= {"t": resource_type, "i": document["_id"]["id"], "body": document.get("json")}
         return sorted([*current, *older], key=itemgetter("at", "i", "v"), reverse=True)[: count + 1]
+
+    async def _found(
+        self, name: str, span: Span, count: int, position: _Position | None
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Returns what `history_find` finds, and whether one reply held it all."""
+        command = history_find(name, span, count, position)
+        # Decoding an instant as one of UTC takes the driver as long as all the rest of a version.
+        cursor = (await run(self._database, command, DEFAULT_CODEC_OPTIONS))["cursor"]
+        for document in cursor["firstBatch"]:
+            document["at"] = document["at"].replace(tzinfo=UTC)
+        return cursor["firstBatch"], not cursor["id"]
 
     async def _of_several(
         self, types: Sequence[str], span: Span, count: int, position: _Position | None

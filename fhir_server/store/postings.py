@@ -30,6 +30,7 @@ PAGE = 128
 KEY = "postings:"
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
+_MOST_NUMBERS = 100_000
 _LAST = "\U0010ffff"
 
 Place = tuple[datetime, str]
@@ -52,7 +53,7 @@ def state_key(resource_type: str) -> str:
 class Chunk:
     """One chunk: resources after `low` up to and with `high`, as (at, id), and `also` some that lie elsewhere.
 
-    `stamp` names the rules that its resources were indexed by; `seen_at` is when it was made, or looked at again.
+    `stamp` names the rules that its resources were indexed by; `seen_at` is when it was looked at again.
     """
 
     number: int
@@ -120,11 +121,11 @@ class Postings:
         self, resource_type: str, ranges: Sequence[Range], *, limit: int, **options: Any
     ) -> dict[int, int] | None:
         """Returns the members that have a term in one of the ranges, as bits, by chunk; None where reading that takes
-        more than `limit` postings.
+        more than `limit` postings, or more work than it is worth.
         """
         condition = dict(ranges[0].fields) if len(ranges) == 1 else {"$or": [dict(each.fields) for each in ranges]}
         documents = await self._find(postings_name(resource_type), condition, limit=limit + 1, **options)
-        if len(documents) > limit:
+        if len(documents) > limit or sum(len(each.get("o", "")) for each in documents) > 2 * _MOST_NUMBERS:
             return None
         found: dict[int, int] = {}
         for each in documents:

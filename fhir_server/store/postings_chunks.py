@@ -34,7 +34,7 @@ from fhir_server.store.postings import (
     state_key,
     state_of,
 )
-from fhir_server.store.postings_waiting import PostingsWaiting
+from fhir_server.store.postings_waiting import FIRST_LOOK, LOOK_AGAIN, PostingsWaiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -209,7 +209,8 @@ class Making:
         while some := list(islice(documents, _WRITTEN_AT_ONCE)):
             await self.postings.insert_many(some, ordered=False)
             await self.pause()
-        return Chunk(number, stretch.low, high, len(draft.ids), self.wanted, tuple(also), self.now)
+        seen_at = self.now - LOOK_AGAIN + FIRST_LOOK
+        return Chunk(number, stretch.low, high, len(draft.ids), self.wanted, tuple(also), seen_at)
 
     async def _walk(self, place: Place, high: Place) -> tuple[_Draft, Place]:
         """Returns the resources between two places, CHUNK at most, and the place that was reached."""

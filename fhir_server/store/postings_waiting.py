@@ -11,13 +11,15 @@ from pymongo.errors import PyMongoError
 from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.collections import BY_INSTANT, META, TYPES
 from fhir_server.store.failures import translated
-from fhir_server.store.postings import BEGINNING, state_key, state_of
+from fhir_server.store.postings import BEGINNING, PostingsState, state_key, state_of
 
 if TYPE_CHECKING:
     from fhir_server.store.collections import Database
 
 LOOK_AGAIN = timedelta(hours=6)
 """How long a chunk is left alone before it is looked at again."""
+FIRST_LOOK = timedelta(minutes=10)
+"""The same for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +59,29 @@ class PostingsWaiting:
             raise translated(error) from error
         return sorted(found["names"]) if found is not None else []
 
-    async def of_type(self, resource_type: str, stamp: str, until: datetime, limit: int) -> Waiting:
+    async def states(self) -> dict[str, PostingsState]:
+        """Returns what postings there are, by type."""
+        within = {"_id": {"$gte": state_key(""), "$lt": state_key("\U0010ffff")}}
+        try:
+            found = await self._database[META].find(within).to_list()
+        except PyMongoError as error:
+            raise translated(error) from error
+        return {each["_id"].removeprefix(state_key("")): state_of(each) for each in found}
+
+    async def of_type(
+        self, resource_type: str, state: PostingsState | None, stamp: str, *, until: datetime, limit: int
+    ) -> Waiting:
         """Returns what of a type, written before an instant, waits; at most `limit` are counted.
 
-        All of it does where the chunks are of other rules than those of `stamp`.
+        All of it does where the chunks of its `state` are of other rules than those of `stamp`.
         """
+        is_usable = state is not None and state.is_usable(stamp)
+        since = state.since if state is not None and is_usable else BEGINNING
+        within = {"at": {"$gte": since, "$lt": until}}
+        collection, order = self._database[resource_type], list(BY_INSTANT)
         try:
-            document = await self._database[META].find_one({"_id": state_key(resource_type)})
-            state = state_of(document) if document is not None else None
-            is_usable = state is not None and state.is_usable(stamp)
-            since = state.since if state is not None and is_usable else BEGINNING
-            within = {"at": {"$gte": since, "$lt": until}}
-            collection, order = self._database[resource_type], list(BY_INSTANT)
-            count = await collection.count_documents(within, limit=limit, hint=order) if since < until else 0
             oldest = await collection.find_one(within, {"at": 1}, sort=[("at", 1), ("_id", 1)], hint=order)
+            count = 0 if oldest is None else await collection.count_documents(within, limit=limit, hint=order)
         except PyMongoError as error:
             raise translated(error) from error
         lists: list[Any] = [] if state is None else [state.late, state.erased, state.dead, state.pending]

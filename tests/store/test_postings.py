@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from fhir_server.search import execute, parse_search
+from fhir_server.search.parse import parse_criterion
 from fhir_server.search.reader import Reader, RelationLimits
 from fhir_server.store import Delete, ResourceStore
 from fhir_server.store.postings import postings_name, state_key
@@ -134,6 +135,39 @@ async def test_many_are_read_in_order(store: ResourceStore) -> None:
         limits = RelationLimits(candidates=3, counting_candidates=counting)
         page = await execute(request, Reader(store, REGISTRY, relations=limits), page_key=b"key")
         assert (len(page.matches), page.total) == (2, 4)
+
+
+@pytest.mark.parametrize("candidates", [0, 100])
+@pytest.mark.parametrize("rule", [("_id", "a0,a2,a3"), ("code:text", "tous deux")])
+async def test_the_policy_is_joined_to_what_terms_find(
+    store: ResourceStore, candidates: int, rule: tuple[str, str]
+) -> None:
+    """Who may see some resources finds no others by their words, and learns nothing of their number."""
+    await put(store, *(basic(f"a{number}", "tous" if number % 2 else "tous deux", number) for number in range(5)))
+    assert await maker(store).catch_up("Basic", STAMP)
+    await put(store, basic("a9", "tous", 9))
+    allowed = parse_criterion("Basic", *rule, REGISTRY)
+    limits = RelationLimits(candidates=candidates, counting_candidates=candidates)
+    request = parse_search("Basic", [("_content", "tous"), ("_explain", "true")], REGISTRY)
+    reader = Reader(store, REGISTRY, relations=limits, policy=lambda _type: (allowed,))
+    page = await execute(request, reader, page_key=b"key")
+    assert page.total == len(page.matches) == 3
+    assert {match.id_ for match in page.matches} <= {"a0", "a2", "a3", "a4"}
+    [plan] = [issue.english for issue in page.warnings]
+    assert not any(map(str.isdigit, plan))
+
+
+async def test_texts_of_contained_resources_are_found_by_chains(store: ResourceStore) -> None:
+    patient = {"resourceType": "Patient", "id": "p", "name": [{"family": "Noël"}]}
+    inside = {**basic("a", "tous"), "contained": [patient], "subject": {"reference": "#p"}}
+    outside = {**basic("b", "tous"), "subject": {"reference": "Patient/p1"}}
+    await put(store, inside, outside, {**patient, "id": "p1", "meta": basic("p1", "")["meta"]})
+    for resource_type in ("Basic", "Patient"):
+        assert await maker(store).catch_up(resource_type, REGISTRY.stamp(resource_type))
+    for name, found in (("oel", {"a", "b"}), ("xyz", set())):
+        request = parse_search("Basic", [("subject:Patient.family:contains", name)], REGISTRY)
+        page = await execute(request, Reader(store, REGISTRY), page_key=b"key")
+        assert {match.id_ for match in page.matches} == found
 
 
 async def test_resources_of_other_rules_are_waited_for(store: ResourceStore) -> None:

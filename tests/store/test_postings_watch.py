@@ -22,6 +22,8 @@ from tests.support.texts import STAMP, START, basic, find, maker, put, state_of_
 pytestmark = pytest.mark.mongo
 
 QUIET = Pace(poll_s=0.05, quiet_s=60, margin_s=0, rest=0, busy_rest=0)
+ASKED = Pace(poll_s=0.05, quiet_s=60, margin_s=0, rest=0, busy_rest=0, idle_share=-1)
+"""As if others asked so much that nothing is left of the processor."""
 BUSY = Pace(poll_s=0.05, quiet_s=10**9, margin_s=0, rest=0, busy_rest=0)
 """Where something was written long ago, it was a moment ago."""
 
@@ -104,9 +106,13 @@ async def test_postings_are_made_when_it_is_quiet(store: ResourceStore, paramete
     assert len(await find(store, "_content=tous")) == 5
 
 
-async def test_nothing_is_made_while_somebody_writes(store: ResourceStore, parameters: ParameterWatch) -> None:
+@pytest.mark.parametrize("pace", [BUSY, ASKED])
+async def test_nothing_is_made_while_somebody_writes_or_asks(
+    store: ResourceStore, parameters: ParameterWatch, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_server.store.postings_chunks._BATCH", 2)
     await put_many(store, 5)
-    watch = PostingsWatch(store, parameters, BUSY)
+    watch = PostingsWatch(store, parameters, pace)
     async with watch:
         await asyncio.sleep(0.3)
     assert await store.jobs.find_by_key(KIND) is None
@@ -122,6 +128,18 @@ async def test_many_are_taken_in_all_the_same(store: ResourceStore, parameters: 
     await put_many(store, 9)
     job = await job_of(store, PostingsWatch(store, parameters, BUSY))
     assert job.result == {"types": ["Basic"]}
+
+
+async def test_a_clock_that_goes_wrong_is_told_once(
+    store: ResourceStore, parameters: ParameterWatch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = PostingsWatch(store, parameters, QUIET)
+    await watch.due()
+    assert "apart" not in caplog.text
+    monkeypatch.setattr(postings_watch, "_CLOCKS_APART_S", -1)
+    await watch.due()
+    await watch.due()
+    assert caplog.text.count("apart: set them") == 1
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("x", "x"), RuntimeError("x")])
