@@ -23,6 +23,7 @@ from fhir_server.search.hierarchies import is_hierarchical, widened
 from fhir_server.search.joins import join_referring, join_targets, target_ids
 from fhir_server.search.plan import paired_tokens
 from fhir_server.search.refusals import too_costly
+from fhir_server.search.units import is_converted, with_units
 from fhir_server.spec.references import parse_reference
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ async def resolve(
 
     Raises what `Reader.query` and `Reader.find` do.
     """
-    if all(type(each) is Clause and not (is_hierarchical(each) or is_coded(each, reader)) for each in criteria):
+    if all(
+        type(each) is Clause and not (is_hierarchical(each) or is_coded(each, reader) or is_converted(each))
+        for each in criteria
+    ):
         return tuple(criteria)
     lookup = _Lookup(resource_type, reader, counting, field)
     return tuple(await asyncio.gather(*(lookup.known(each) for each in criteria)))
@@ -56,10 +60,8 @@ class _Lookup:
     async def known(self, criterion: Criterion) -> Criterion:
         """Returns the criterion without relations that are not looked up."""
         match criterion:
-            case Clause() if is_hierarchical(criterion):
-                return await widened(criterion, self._reader)
-            case Clause() if is_coded(criterion, self._reader):
-                return await looked_up(criterion, self._reader)
+            case Clause():
+                return await self._clause(criterion)
             case Chain():
                 return await self._chain(criterion)
             case ReverseChain():
@@ -72,6 +74,13 @@ class _Lookup:
             case Not(inner):
                 return Not(await self.known(inner))
         return criterion
+
+    async def _clause(self, clause: Clause) -> Criterion:
+        if is_hierarchical(clause):
+            return await widened(clause, self._reader)
+        if is_coded(clause, self._reader):
+            return await looked_up(clause, self._reader)
+        return await with_units(clause, self._type, self._reader) if is_converted(clause) else clause
 
     async def _chain(self, chain: Chain) -> Criterion:
         within = inside(chain)
