@@ -183,7 +183,7 @@ def _repository(
     return Repository(
         store=store,
         conditions=Batches(look_up),
-        records=Batches(read, max_requests=16, linger_s=0.002),
+        records=Batches(read, max_requests=16, linger_s=0.005, waits_for_all=True),
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,

@@ -13,6 +13,7 @@ from fhir_server.index.modifiers import NEGATIONS, modifiers_of
 from fhir_server.index.parameter import SearchParameter, ValueContext
 from fhir_server.index.quantity import in_other_units
 from fhir_server.index.registry import TYPES, SearchParameterRegistry
+from fhir_server.index.terms import has_terms, sought_terms
 from fhir_server.index.token import CODED
 
 __all__ = [
@@ -31,9 +32,11 @@ __all__ = [
     "ValueContext",
     "any_of",
     "check_definition",
+    "has_terms",
     "in_other_units",
     "modifiers_of",
     "named_code",
     "other_units",
+    "sought_terms",
     "usable_definitions",
 ]

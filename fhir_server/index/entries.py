@@ -251,7 +251,7 @@ def fold(text: str) -> str:
         if lowered.isalnum():
             return lowered[:LONGEST_STRING]
     else:
-        lowered = unicodedata.normalize("NFKD", text.casefold().translate(LIGATURES)).casefold()
+        lowered = unicodedata.normalize("NFKD", text.casefold()).translate(LIGATURES).casefold()
     kept = "".join(filter(str.isalnum, lowered))
     return (kept or "".join(lowered.split()))[:LONGEST_STRING]
 

@@ -12,15 +12,15 @@ from typing import Any
 
 FORMATS: Mapping[str, int] = {
     "document": 2,
-    "string": 2,
-    "token": 2,
+    "string": 3,
+    "token": 3,
     "reference": 1,
     "date": 2,
     "number": 2,
     "quantity": 3,
     "uri": 1,
     "composite": 4,
-    "special": 1,
+    "special": 2,
 }
 """How entries are written, for each search parameter type, and for all (`document`): raised with every change of what
 a writer writes, so that databases of earlier servers are indexed anew."""

@@ -82,7 +82,7 @@ def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
 def words_of(text: str) -> list[str]:
     """Returns the words of a text, folded: `L'hôpital` has `l` and `hopital`."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text.casefold().translate(LIGATURES))
+        text = unicodedata.normalize("NFKD", text.casefold()).translate(LIGATURES)
         text = "".join(sign for sign in text if not unicodedata.combining(sign))
     return _WORD.findall(text.casefold())
 

@@ -1,7 +1,7 @@
 """History of a resource, a type and the whole system. https://hl7.org/fhir/R4/http.html#history"""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -11,7 +11,7 @@ from fhir_server.errors import InvalidContent, NotSupported, ResourceNotFound
 from fhir_server.interactions.repository import Repository
 from fhir_server.spec.dates import EARLIEST, LATEST, date_range, instant_text
 from fhir_server.spec.definitions import resource_types
-from fhir_server.spec.json_format import RawJson
+from fhir_server.spec.json_format import RawJson, encode
 from fhir_server.spec.primitives import check
 from fhir_server.spec.subset import WHOLE, Subset, subset_of_read
 from fhir_server.store import StoredVersion
@@ -166,21 +166,28 @@ async def history(repository: Repository, query: HistoryQuery) -> dict[str, Any]
         bundle["total"] = page.total
     bundle["link"] = links
     if page.entries:
-        bundle["entry"] = [_entry(version, query) for version in page.entries]
+        bundle["entry"] = _entries(page.entries, query)
     return bundle
 
 
-def _entry(version: StoredVersion, query: HistoryQuery) -> dict[str, Any]:
-    path = f"{version.resource_type}/{version.id_}"
-    entry: dict[str, Any] = {"fullUrl": f"{query.base_url}/{path}"}
-    if version.json is not None:
-        entry["resource"] = RawJson(version.json) if query.subset.is_whole else query.subset.of(version.resource or {})
-    url = version.resource_type if version.method == "POST" else path
-    entry["request"] = {"method": version.method, "url": url}
-    status = "201 Created" if version.version_id == 1 else STATUS[version.method]
-    entry["response"] = {
-        "status": status,
-        "etag": f'W/"{version.version_id}"',
-        "lastModified": instant_text(version.last_updated),
-    }
-    return entry
+def _entries(versions: Iterable[StoredVersion], query: HistoryQuery) -> RawJson:
+    """Returns the entries as one piece of JSON, so that their resources are copied once."""
+    begin = b',{"fullUrl":' + encode(query.base_url)[:-1]
+    pieces: list[bytes] = []
+    for version in versions:
+        # No character of a type, an id or an instant is one that JSON writes otherwise.
+        path = f"{version.resource_type}/{version.id_}"
+        url = version.resource_type if version.method == "POST" else path
+        status = "201 Created" if version.version_id == 1 else STATUS[version.method]
+        about = (
+            f'"request":{{"method":"{version.method}","url":"{url}"}},'
+            f'"response":{{"status":"{status}","etag":"W/\\"{version.version_id}\\"",'
+            f'"lastModified":"{instant_text(version.last_updated)}"}}}}'
+        )
+        if version.json is None:
+            pieces += (begin, f'/{path}",{about}'.encode())
+        else:
+            json = version.json if query.subset.is_whole else encode(query.subset.of(version.resource or {}))
+            pieces += (begin, f'/{path}","resource":'.encode(), json, f",{about}".encode())
+    pieces[0] = b"[" + pieces[0][1:]
+    return RawJson(b"".join((*pieces, b"]")))

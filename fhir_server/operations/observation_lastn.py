@@ -18,13 +18,12 @@ from fhir_server.operations.code_groups import group_by_code
 from fhir_server.operations.invocation import Invocation
 from fhir_server.operations.operation import HL7, Operation, Parameter
 from fhir_server.search import Found, Reader, parse_search
-from fhir_server.search.page import found
+from fhir_server.search.page import found_in
 from fhir_server.search.reader import Part
 from fhir_server.search.result_parameters import RESULT_PARAMETERS
 from fhir_server.search.sort import DEFAULT_ORDER
 from fhir_server.spec.dates import EARLIEST
 from fhir_server.spec.json_format import RawJson
-from fhir_server.store import BODY
 
 MOST_CONSIDERED = 20_000
 """Matching Observations that are grouped; a request that matches more is asked to say more."""
@@ -71,8 +70,8 @@ async def _read(ids: Sequence[str], reader: Reader) -> list[Found]:
     bodies: dict[str, Found] = {}
     for at in range(0, len(ids), _READ_AT_ONCE):
         part = Part("Observation", {"_id": {"$in": list(ids[at : at + _READ_AT_ONCE])}})
-        gathered = await reader.gather([part], limit=_READ_AT_ONCE, projection=BODY)
-        bodies |= {document["_id"]: found("Observation", document) for document in gathered.documents}
+        gathered = await reader.gather([part], limit=_READ_AT_ONCE)
+        bodies |= {document["_id"]: found_in(document) for document in gathered.documents}
     # What was deleted since is left out.
     return [bodies[id_] for id_ in ids if id_ in bodies]
 

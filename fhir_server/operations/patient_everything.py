@@ -17,10 +17,8 @@ from fhir_server.operations.invocation import Invocation
 from fhir_server.operations.operation import HL7, Operation
 from fhir_server.operations.record_pages import RecordPage, read_page
 from fhir_server.operations.record_selection import PARAMETERS, page_size, selection_of
-from fhir_server.search import Found, Reader, Record
-from fhir_server.spec.json_format import RawJson
+from fhir_server.search import Reader, Record, raw_entries
 
-_MATCH, _INCLUDE = {"mode": "match"}, {"mode": "include"}
 _READABLE = ":/|,$"
 
 
@@ -45,7 +43,6 @@ def _fits(record: Record, patient: str, count: int) -> bool:
 
 
 def _bundle(invocation: Invocation, page: RecordPage) -> dict[str, Any]:
-    base_url = invocation.base_url
     links = [{"relation": "self", "url": _url(invocation, invocation.inputs.texts)}]
     if page.next_page is not None:
         without = [(name, text) for name, text in invocation.inputs.texts if name != "_page"]
@@ -54,14 +51,9 @@ def _bundle(invocation: Invocation, page: RecordPage) -> dict[str, Any]:
     if page.total is not None:
         bundle["total"] = page.total
     bundle["link"] = links
-    entries = [_entry(found, base_url, _MATCH) for found in page.members]
-    entries += [_entry(found, base_url, _INCLUDE) for found in page.others]
-    return bundle | {"entry": entries} if entries else bundle
-
-
-def _entry(found: Found, base_url: str, mode: dict[str, str]) -> dict[str, Any]:
-    url = f"{base_url}/{found.resource_type}/{found.id_}"
-    return {"fullUrl": url, "resource": RawJson(found.json), "search": mode}
+    if page.members or page.others:
+        bundle["entry"] = raw_entries(invocation.base_url, page.members, page.others)
+    return bundle
 
 
 def _url(invocation: Invocation, parameters: list[tuple[str, str]]) -> str:

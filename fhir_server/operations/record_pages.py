@@ -12,7 +12,7 @@ from typing import Any
 
 from fhir_server.operations.record_selection import Section, Selection
 from fhir_server.search import Found, Place, Reader, place_of, sign
-from fhir_server.search.page import found
+from fhir_server.search.page import found_in
 from fhir_server.search.reader import Part
 from fhir_server.search.record import RECORD_FIELDS, Reference, read_others, references_in
 from fhir_server.search.sort import DEFAULT_ORDER
@@ -92,8 +92,8 @@ async def _read_members(
             condition = {**section.condition, **selection.restriction(section.resource_type)}
             last = place.values if number == place.section else None
             parts.append(Part(section.resource_type, condition, DEFAULT_ORDER, last, count + 1))
-    gathered = await reader.gather(parts, limit=count, projection=RECORD_FIELDS)
-    members = [found(document["t"], document) for document in gathered.documents]
+    gathered = await reader.gather(parts, limit=count, fields=RECORD_FIELDS)
+    members = [found_in(document) for document in gathered.documents]
     if gathered.is_whole or not members:
         return _Slice(members, None)
     final = gathered.documents[-1]

@@ -1,6 +1,6 @@
 """Search: parse → plan → query → execute → include → bundle; see `README.md` beside this file."""
 
-from fhir_server.search.bundle import build_bundle
+from fhir_server.search.bundle import build_bundle, raw_entries
 from fhir_server.search.compartment import Compartment, find_compartment
 from fhir_server.search.conditional import find_ids, find_ids_of_each, parse_condition, single_key
 from fhir_server.search.criteria import Clause
@@ -39,6 +39,7 @@ __all__ = [
     "parse_several",
     "place_of",
     "plan",
+    "raw_entries",
     "read_records",
     "restored",
     "sign",

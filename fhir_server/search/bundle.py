@@ -11,15 +11,16 @@ from urllib.parse import quote_plus
 
 from fhir_server.outcome import build_outcome
 from fhir_server.search.subset import subsetted
-from fhir_server.spec.json_format import RawJson
+from fhir_server.spec.json_format import RawJson, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fhir_server.search.page import Found, Page
     from fhir_server.search.request import SearchRequest
 
 LONGEST_LINK = 2000
 """Characters that any client, proxy and server takes in a URL."""
-_MATCH, _INCLUDE = {"mode": "match"}, {"mode": "include"}
 _READABLE = ":/|,$"
 """Characters that stay as they are in the query of a link, for those who read it."""
 _PLAIN = re.compile(r"[A-Za-z0-9_.~:/|,$-]*").fullmatch
@@ -31,7 +32,7 @@ def build_bundle(
     """Returns the searchset; `base_url` is without a slash at the end, `self_path` as in `Patient`, empty for
     the system.
 
-    Resources stand in it as `RawJson`; `json_format.unpacked` decodes them for who has to look inside.
+    Its entries are `RawJson`; `json_format.unpacked` decodes them for who has to look inside.
 
     The links hold the parameters that were understood, so a lenient client sees what was ignored.
     """
@@ -45,21 +46,29 @@ def build_bundle(
     if page.total is not None:
         bundle["total"] = page.total
     bundle["link"] = links
-    entries: list[dict[str, Any]] = [_entry(found, base_url, _MATCH) for found in page.matches]
-    entries.extend(_entry(found, base_url, _INCLUDE) for found in page.included)
-    if page.warnings:
-        entries.append({"resource": build_outcome(page.warnings, language), "search": {"mode": "outcome"}})
-    if entries:
-        bundle["entry"] = entries
+    if page.matches or page.included or page.warnings:
+        outcomes = [build_outcome(page.warnings, language)] if page.warnings else []
+        bundle["entry"] = raw_entries(base_url, page.matches, page.included, outcomes)
     return bundle
 
 
-def _entry(found: Found, base_url: str, search: dict[str, str]) -> dict[str, Any]:
-    return {
-        "fullUrl": f"{base_url}/{found.resource_type}/{found.id_}",
-        "resource": RawJson(found.json),
-        "search": search,
-    }
+def raw_entries(
+    base_url: str, matches: Iterable[Found], included: Iterable[Found], outcomes: Iterable[dict[str, Any]] = ()
+) -> RawJson:
+    """Returns the entries of a searchset as one piece of JSON, so that their resources are copied once."""
+    begin = b',{"fullUrl":' + encode(base_url)[:-1]
+    pieces: list[bytes] = []
+    for mode, resources in ((b"match", matches), (b"include", included)):
+        end = b',"search":{"mode":"' + mode + b'"}}'
+        for resource_type, id_, json in resources:
+            # Neither a type nor an id has a character that JSON writes otherwise.
+            pieces += (begin, f'/{resource_type}/{id_}","resource":'.encode(), json, end)
+    for outcome in outcomes:
+        pieces.append(b"," + encode({"resource": outcome, "search": {"mode": "outcome"}}))
+    if not pieces:
+        return RawJson(b"[]")
+    pieces[0] = b"[" + pieces[0][1:]
+    return RawJson(b"".join((*pieces, b"]")))
 
 
 def _quoted(text: str) -> str:

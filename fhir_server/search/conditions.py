@@ -47,6 +47,11 @@ class Asked:
         others = self.condition.others
         return self.narrows and not self.condition.keys and bool(others) and all(each.keys() == _ID for each in others)
 
+    @property
+    def is_by_terms(self) -> bool:
+        """True where few candidates, by their ids, answer it."""
+        return self.narrows and isinstance(self.criterion, Resolved) and isinstance(self.criterion.relation, Clause)
+
     def mongodb(self) -> dict[str, Any]:
         """Returns what is asked as a MongoDB filter."""
         found = self.condition.mongodb()
@@ -74,7 +79,8 @@ def ask(criterion: Criterion, registry: SearchParameterRegistry) -> Asked:
             return Asked(criterion, condition, narrows=criterion.operator != "ne")
         case Resolved():
             is_joined = bool(criterion.stages)
-            return Asked(criterion, criterion.condition, narrows=not is_joined, is_joined=is_joined)
+            narrows = not is_joined and criterion.condition.is_indexed
+            return Asked(criterion, criterion.condition, narrows=narrows, is_joined=is_joined)
         case Either():
             parts = [ask(each, registry) for each in criterion.criteria]
             condition = any_of(

@@ -10,7 +10,7 @@ https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.htm
 | `Member`               | `_list=42`                        | that is an entry of the list                         |
 | `Comparison`           | `_filter=family ew "ont"`         | one of whose values compares so                      |
 | `All`, `Either`, `Not` | `_filter=not (a eq 1 or b eq 2)`  | that fulfils all, one, none of its criteria          |
-| `Resolved`                | a relation after `resolve`        | that fulfils what the relation comes down to         |
+| `Resolved`             | a relation after `resolve`        | that fulfils what the relation comes down to         |
 """
 
 from __future__ import annotations
@@ -138,15 +138,17 @@ class Not:
 class Resolved:
     """A relation that was looked up: it holds where `condition` does.
 
+    A clause by its terms is one too: `is_limited` says that it would be answered otherwise where more may be looked at.
     `stages` join to a document the fields `joined`, of which `condition` asks that one is not empty; there are none
     where the index document alone tells. `note` says how it was looked up.
     """
 
-    relation: Relation
+    relation: Relation | Clause
     condition: Condition
     note: str
     stages: tuple[dict[str, Any], ...] = ()
     joined: tuple[str, ...] = ()
+    is_limited: bool = False
 
     def __str__(self) -> str:
         return str(self.relation)

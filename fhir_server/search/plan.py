@@ -3,6 +3,7 @@
 | Index (see `index.MONGODB_INDEXES`) | Taken for                                                            |
 |-------------------------------------|----------------------------------------------------------------------|
 | `_id`                               | `_id=…`, and reverse chains that few resources fulfil                |
+| `_id` and `at`                      | texts of which the postings know few candidates (`texts`)            |
 | `k, date, _id`                      | clauses with whole keys; the most telling one goes first, a patient  |
 |                                     | together with a token (`index.entries.PAIRED`) before all others     |
 | left to MongoDB                     | ranges: dates, numbers, beginnings of strings, `system|`             |
@@ -56,6 +57,12 @@ class SearchPlan:
     pair: tuple[str, ...] = ()
     hint: Hint | None = None
 
+    @property
+    def is_limited(self) -> bool:
+        """True where part of it would be answered otherwise if more might be looked at."""
+        asked = (*self.scans, *self.filters, *self.joins)
+        return bool(self.joins) or any(found.is_limited for each in asked for found in resolved_in(each.criterion))
+
     def explain(self) -> str:
         """Returns the line shown for `_explain=true`, such as `scan code; filter date, status`."""
         scans, filters = (", ".join(map(str, asked)) or "nothing" for asked in (self.scans, self.filters))
@@ -85,6 +92,9 @@ def plan_criteria(
     by_id = [each for each in narrowing if each.is_by_id]
     if by_id:
         return _plan(by_id, asked, also)
+    by_terms = [each for each in narrowing if each.is_by_terms]
+    if by_terms:
+        return _plan(by_terms, asked, also)
     whole = [each for each in narrowing if each.is_by_key]
     if whole:
         patient, contained = next((found for each in whole if (found := _patient(each, registry))), (None, ()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import TooCostly
@@ -47,6 +48,8 @@ class RelationLimits:
     `keys`: most resources that a chain becomes keys of; MongoDB still reads so many ranges of an index in order.
     `referring`: most resources on the other side of `_has`. `counting` and `counting_referring`: the same, where all is
     counted and no order is needed, and where joining finds hardly anything among the first `patience` documents.
+    `candidates`: most resources that the terms of a text lead to, of which a page is found by looking at all of them;
+    `counting_candidates`: the same, where all is counted.
     `definitions`: most resources that a chain leads to by their URL; there is no joining beyond.
     """
 
@@ -56,6 +59,8 @@ class RelationLimits:
     counting_referring: int = 2_000
     patience: int = 1_000
     definitions: int = 10_000
+    candidates: int = 2_000
+    counting_candidates: int = 50_000
 
 
 RELATION_LIMITS = RelationLimits()
@@ -175,21 +180,32 @@ class Reader:
         except TooCostly:
             raise too_costly(_costly(query.plan, order)) from None
 
-    async def gather(self, parts: Sequence[Part], *, limit: int, projection: Mapping[str, Any]) -> Gathered:
-        """Returns documents of several types in one round trip, `limit` at most, in the order of the parts.
+    async def gather(
+        self, parts: Sequence[Part], *, limit: int, fields: Mapping[str, Any] = MappingProxyType({})
+    ) -> Gathered:
+        """Returns documents of several types with their JSON in one round trip, `limit` at most, in the order of the
+        parts; `fields` is the projection of what else is read.
 
         Raises TooCostly, which names the types.
         """
-        branches = []
-        for part in parts:
-            query = await self.query(part.resource_type, order=part.order, also=part.also)
-            stages = build_pipeline(query.plan, order=part.order, last=part.last, limit=part.limit)
-            branches.append(Branch(part.resource_type, stages))
-        budget = self._budget(None)
-        try:
-            return await self.store.gather(branches, projection, limit=limit, max_time_ms=budget)
-        except TooCostly:
-            raise too_costly(", ".join(dict.fromkeys(part.resource_type for part in parts))) from None
+        while True:
+            known = self.store.known_types
+            branches = [await self._branch(part) for part in parts if part.resource_type in known]
+            budget = self._budget(None)
+            try:
+                gathered = await self.store.gather(branches, fields, limit=limit, max_time_ms=budget)
+            except TooCostly:
+                raise too_costly(", ".join(dict.fromkeys(part.resource_type for part in parts))) from None
+            if (self.store.known_types - known).isdisjoint(part.resource_type for part in parts):
+                return gathered
+
+    async def _branch(self, part: Part) -> Branch:
+        if not (part.order or part.limit or self.policy(part.resource_type)):
+            # Nothing to look up and nothing to plan: a record asks this of some twenty types at once.
+            return Branch(part.resource_type, [{"$match": dict(part.also)}])
+        query = await self.query(part.resource_type, order=part.order, also=part.also)
+        stages = build_pipeline(query.plan, order=part.order, last=part.last, limit=part.limit)
+        return Branch(part.resource_type, stages)
 
     async def bodies(self, resource_type: str, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Returns the documents of resources by id, with their bodies (`store.BODY`): those that are there and may be
@@ -214,6 +230,10 @@ class Reader:
             return await self.store.count(query.resource_type, condition, limit=limit, max_time_ms=budget)
         except TooCostly:
             raise too_costly(_costly(planned, ())) from None
+
+    def time_left(self) -> int:
+        """Returns the milliseconds that are left of the budget. Raises TooCostly where there are none."""
+        return self._budget(None)
 
     def _budget(self, max_time_ms: int | None) -> int:
         """Returns the milliseconds that are left, or `max_time_ms` of them."""

@@ -17,21 +17,23 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.search.page import Found, found
+from fhir_server.search.page import Found, found_in
 from fhir_server.search.reader import Part, Reader
 from fhir_server.spec.compartments import patient_parameters
 from fhir_server.spec.definitions import resource_types
-from fhir_server.store import BODY
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fhir_server.index import SearchParameterRegistry
 
 MOST_TOGETHER = 3000
 """Documents that one batch of records reads; where there are more, each record is read by itself, page by page."""
 
-RECORD_FIELDS: dict[str, Any] = {**BODY, "patient": 1, "date": 1}
+RECORD_FIELDS: dict[str, Any] = {"patient": 1, "date": 1}
+"""What is read of members beside their bodies."""
 
-_REFERENCE = re.compile(rb'"(?:reference|url)":"([A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64})["/]')
+_references = re.compile(rb'"(?:reference|url)":"([A-Z][A-Za-z]+/[A-Za-z0-9.\-]{1,64})["/]').findall
 
 Reference = tuple[str, str]
 """Type and id of what is referred to."""
@@ -49,7 +51,8 @@ class Record:
 
 @dataclass(slots=True)
 class _Draft:
-    documents: list[dict[str, Any]] = field(default_factory=list)
+    members: list[tuple[str, datetime, str, Found]] = field(default_factory=list)
+    """With section (the type, empty for the patient), date and id, by which they are ordered."""
     texts: set[bytes] = field(default_factory=set)
     references: set[Reference] = field(default_factory=set)
 
@@ -57,7 +60,7 @@ class _Draft:
 async def read_records(patients: Sequence[str], reader: Reader) -> list[Record | None]:
     """Returns the record of each patient, None where it has to be read by itself."""
     asked = frozenset(patients)
-    gathered = await reader.gather(_parts(asked, reader.registry), limit=MOST_TOGETHER, projection=RECORD_FIELDS)
+    gathered = await reader.gather(_parts(asked, reader.registry), limit=MOST_TOGETHER, fields=RECORD_FIELDS)
     drafts = _attributed(gathered.documents, asked) if gathered.is_whole else None
     if drafts is None:
         return [None] * len(patients)
@@ -65,7 +68,7 @@ async def read_records(patients: Sequence[str], reader: Reader) -> list[Record |
     others = await read_others(wanted, reader)
     if others is None:
         return [None] * len(patients)
-    records = {patient: _record(patient, draft, others) for patient, draft in drafts.items()}
+    records = {patient: _record(draft, others) for patient, draft in drafts.items()}
     return [records.get(patient) for patient in patients]
 
 
@@ -84,10 +87,10 @@ async def read_others(
     if not by_type:
         return {}
     parts = [Part(resource_type, {"_id": {"$in": ids}, **(also or {})}) for resource_type, ids in by_type.items()]
-    gathered = await reader.gather(parts, limit=MOST_TOGETHER, projection=BODY)
+    gathered = await reader.gather(parts, limit=MOST_TOGETHER)
     if not gathered.is_whole:
         return None
-    return {(document["t"], document["_id"]): found(document["t"], document) for document in gathered.documents}
+    return {(document["t"], document["_id"]): found_in(document) for document in gathered.documents}
 
 
 @cache
@@ -105,12 +108,13 @@ def compartment_keys(registry: SearchParameterRegistry) -> Mapping[str, tuple[st
 
 def references_in(json: bytes) -> set[Reference]:
     """Returns the resources of this server that a resource refers to, read off its JSON without building objects."""
-    return _parsed(_REFERENCE.findall(json))
+    return _parsed(_references(json))
 
 
 def _parsed(texts: Iterable[bytes]) -> set[Reference]:
+    known = resource_types()
     parts = (text.decode().partition("/") for text in texts)
-    return {(resource_type, id_) for resource_type, _, id_ in parts if resource_type in resource_types()}
+    return {(resource_type, id_) for resource_type, _, id_ in parts if resource_type in known}
 
 
 def _parts(patients: Collection[str], registry: SearchParameterRegistry) -> list[Part]:
@@ -125,33 +129,35 @@ def _attributed(documents: Sequence[dict[str, Any]], patients: Collection[str]) 
     drafts: dict[str, _Draft] = {patient: _Draft() for patient in patients}
     asked = {f"Patient/{patient}".encode(): patient for patient in patients}
     alone: set[str] = set()
-    unique = {(document["t"], document["_id"]): document for document in documents}
-    for document in unique.values():
-        one = found(document["t"], document)
-        texts = set(_REFERENCE.findall(one.json))
-        owner = document["patient"]
-        named = {asked[text] for text in texts & asked.keys()} - {owner}
-        if owner not in drafts:
+    seen: set[str] = set()
+    for document in documents:
+        one = found_in(document)
+        section, id_ = one.resource_type, one.id_
+        texts = _references(one.json)
+        draft = drafts.get(document["patient"])
+        if draft is None:
             # Found through a key of one of the patients: of the only one that it names.
+            named = {asked[text] for text in texts if text in asked}
             if len(named) != 1:
                 return None
-            [owner] = named
-        else:
-            alone |= named
-        draft = drafts[owner]
-        document["found"] = one
-        draft.documents.append(document)
-        draft.texts |= texts
-    for draft in drafts.values():
-        draft.references = _parsed(draft.texts) - {(each["t"], each["_id"]) for each in draft.documents}
+            draft = drafts[named.pop()]
+        elif section == "Patient":
+            section = ""
+            if id_ in seen:
+                continue  # who links to another patient of the batch is found in two ways
+            seen.add(id_)
+        draft.members.append((section, document["date"], id_, one))
+        draft.texts.update(texts)
+    for patient, draft in drafts.items():
+        alone.update(other for text in draft.texts if (other := asked.get(text, patient)) != patient)
+        draft.references = _parsed(draft.texts) - {member[3][:2] for member in draft.members}
     return {patient: draft for patient, draft in drafts.items() if patient not in alone}
 
 
-def _record(patient: str, draft: _Draft, others: Mapping[Reference, Found]) -> Record:
-    documents = draft.documents
-    documents.sort(key=itemgetter("_id"))
-    documents.sort(key=itemgetter("date"), reverse=True)
-    documents.sort(key=itemgetter("t"))
-    documents.sort(key=lambda document: document["_id"] != patient or document["t"] != "Patient")
-    members = tuple(map(itemgetter("found"), documents))
-    return Record(members, tuple(others[reference] for reference in sorted(draft.references) if reference in others))
+def _record(draft: _Draft, others: Mapping[Reference, Found]) -> Record:
+    members = draft.members
+    members.sort(key=itemgetter(2))
+    members.sort(key=itemgetter(1), reverse=True)
+    members.sort(key=itemgetter(0))
+    found_others = tuple(others[reference] for reference in sorted(draft.references) if reference in others)
+    return Record(tuple(map(itemgetter(3), members)), found_others)

@@ -23,6 +23,7 @@ from fhir_server.search.hierarchies import is_hierarchical, widened
 from fhir_server.search.joins import join_referring, join_targets, target_ids
 from fhir_server.search.plan import paired_tokens
 from fhir_server.search.refusals import too_costly
+from fhir_server.search.texts import found_by_terms, is_text
 from fhir_server.search.units import is_converted, with_units
 from fhir_server.spec.references import parse_reference
 
@@ -39,13 +40,29 @@ async def resolve(
 
     Raises what `Reader.query` and `Reader.find` do.
     """
-    if all(
-        type(each) is Clause and not (is_hierarchical(each) or is_coded(each, reader) or is_converted(each))
-        for each in criteria
-    ):
+    if all(type(each) is Clause and not _is_looked_up(each, reader) for each in criteria):
         return tuple(criteria)
     lookup = _Lookup(resource_type, reader, counting, field)
-    return tuple(await asyncio.gather(*(lookup.known(each) for each in criteria)))
+    # Of what leads to few, texts and units are checked: nothing is gained by looking them up.
+    is_small = any(_is_telling(each, reader) for each in criteria)
+    plain = [each for each in criteria if is_small and (is_text(each) or is_converted(each))]
+    return tuple(await asyncio.gather(*(_same(each) if each in plain else lookup.known(each) for each in criteria)))
+
+
+async def _same(criterion: Criterion) -> Criterion:
+    return criterion
+
+
+def _is_looked_up(clause: Clause, reader: Reader) -> bool:
+    return is_hierarchical(clause) or is_coded(clause, reader) or is_text(clause) or is_converted(clause)
+
+
+def _is_telling(criterion: Criterion, reader: Reader) -> bool:
+    """True for a clause that few resources fulfil: of one patient, of an id or an identifier."""
+    if not isinstance(criterion, Clause) or criterion.modifier is not None:
+        return False
+    parameter = criterion.parameter
+    return parameter.code == "_id" or parameter.types == {"Identifier"} or reader.registry.is_patient(parameter)
 
 
 class _Lookup:
@@ -80,6 +97,10 @@ class _Lookup:
             return await widened(clause, self._reader)
         if is_coded(clause, self._reader):
             return await looked_up(clause, self._reader)
+        if is_text(clause):
+            limits = self._reader.relations
+            limit = limits.counting_candidates if self._counting else limits.candidates
+            return await found_by_terms(clause, self._type, self._reader, limit=limit)
         return await with_units(clause, self._type, self._reader) if is_converted(clause) else clause
 
     async def _chain(self, chain: Chain) -> Criterion:

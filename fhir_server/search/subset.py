@@ -37,4 +37,4 @@ def subsetted(page: Page, subset: Subset) -> Page:
 
 
 def _of_each(found: tuple[Found, ...], subset: Subset) -> tuple[Found, ...]:
-    return tuple(replace(one, json=encode(subset.of(one.resource()))) for one in found)
+    return tuple(one._replace(json=encode(subset.of(one.resource()))) for one in found)

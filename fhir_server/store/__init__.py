@@ -15,6 +15,8 @@ from fhir_server.store.history import HistoryPage
 from fhir_server.store.index_state import IndexState, IndexStates
 from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
 from fhir_server.store.jobs import Job, Jobs, LeaseLost, new_job_id
+from fhir_server.store.postings import Postings, PostingsState, Range
+from fhir_server.store.postings_build import PostingsBuild, rules_stamp
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
@@ -39,6 +41,10 @@ __all__ = [
     "Key",
     "LeaseLost",
     "Link",
+    "Postings",
+    "PostingsBuild",
+    "PostingsState",
+    "Range",
     "ResourceStore",
     "StoredVersion",
     "Update",
@@ -48,4 +54,5 @@ __all__ = [
     "json_to_keep",
     "new_job_id",
     "open_store",
+    "rules_stamp",
 ]

@@ -55,10 +55,11 @@ class Batches(Generic[Request, Answer]):
     At most `in_flight` batches travel at a time, each of at most `max_requests` requests and of `max_weight` together
     (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch of less than half
     of the `crowd` waits for more up to `linger_s`, in seconds; without a crowd, one of less than half of the requests
-    that waited or travelled when the one before it left.
+    that waited or travelled when the one before it left; with `waits_for_all`, of less than all that did when it came
+    back, where what a batch costs hardly depends on its size.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- one keyword for each way of waiting
         self,
         send: Callable[[Sequence[Request]], Awaitable[Sequence[Answer | BaseException]]],
         *,
@@ -67,8 +68,10 @@ class Batches(Generic[Request, Answer]):
         max_weight: int = 1000,
         linger_s: float = 0.0,
         crowd: Crowd | None = None,
+        waits_for_all: bool = False,
     ) -> None:
         self._send = send
+        self._waits_for_all = waits_for_all
         self._crowd = crowd
         self._linger_s = linger_s
         self._lingering: asyncio.TimerHandle | None = None
@@ -175,6 +178,8 @@ class Batches(Generic[Request, Answer]):
                 waiting.answer.exception()  # who asked for several and failed at the first does not await the rest
             else:
                 waiting.answer.set_result(answer)
+        if self._waits_for_all:
+            self._enough = self._on_the_way + len(self._waiting)
         self._on_the_way -= len(batch)
         task = asyncio.current_task()
         if task is not None:

@@ -53,12 +53,26 @@ is another one each time that a table begins anew.
     {_id: {run: "5f3c0a…", version: 3}, name: "patient-problems", concepts: [["http://snomed.info/sct", "22298006"]],
      links: [["http://snomed.info/sct", "22298006", "128599005"]]}
 
+`<ResourceType>.postings`: which members of a chunk of that type's resources have a term (`postings`), and the ids of
+the members, 128 to a page, a line each. Members are numbers of two bytes (`o`) or bits (`b`).
+
+    {_id: "cdouleur\\n17", c: 17, o: BinData(0, "AwAHAA==")}
+    {_id: "#17/0", c: 17, ids: "7f3a\\n7f3b\\n…"}
+
 `meta`: the version of this very layout, the types that have a collection of current versions (a type stands there
 before its first resource is written), and what each type's resources are indexed by (`index_state`).
 
     {_id: "layout", version: 1, indexes: "9f86d081884c7d65"}
     {_id: "types", names: ["Observation", "Patient"]}
     {_id: "index", version: 10, revision: 4, types: {CareTeam: {"date": "5f3c0a…", "start": "77aa12…", …}, …}}
+
+and what postings each type has: its chunks, oldest first; `late` are resources that are looked at besides, `erased`
+those that have to leave the postings, `dead` and `pending` the chunks that do not count any more, or yet.
+
+    {_id: "postings:Observation", revision: 40, following: 18, ready: true, since: ISODate("…"),
+     chunks: [{c: 17, low: {at: ISODate("…"), id: ""}, high: {at: ISODate("…"), id: "7f3a"}, size: 30123,
+               stamp: "1.9f86d081884c", also: []}],
+     late: [{id: "7f3c", at: ISODate("…")}], erased: [], dead: [{c: 16, at: ISODate("…")}], pending: []}
 """
 
 from __future__ import annotations
@@ -89,6 +103,7 @@ CLOSURE_VERSIONS = "closures.versions"
 META = "meta"
 TYPES = "types"
 HISTORY_SUFFIX = ".history"
+POSTINGS_SUFFIX = ".postings"
 BODY: dict[str, Any] = {"body": {"$ifNull": ["$json", "$resource"]}}
 """The projection that reads a resource as JSON where it is stored as such, else as a document; see `codec.json_of`."""
 VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "marks": 1, **BODY}
@@ -160,6 +175,8 @@ class Collections:
             return [_specification(_BY_INSTANT_OF_HISTORY), deletions, _OLDER_ABOUT_A_PATIENT]
         if is_resource_collection(name):
             return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
+        if name.endswith(POSTINGS_SUFFIX):
+            return [{"key": {"c": 1}, "name": "c"}]
         return list(_INDEXES_OF_OTHERS.get(name, ()))
 
     def _is_ready(self, name: str) -> bool:

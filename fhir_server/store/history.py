@@ -35,6 +35,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 _NEWEST_FIRST = {"at": -1, "t": -1, "i": -1, "v": -1}
 _BY_INSTANT = {"at": -1, "_id": -1}
 _ENTRY = {"_id": 0, **VERSION_FIELDS}
+_VERSION_WITH_JSON = {"v": 1, "at": 1, "m": 1, "marks": 1, "json": 1}
+"""Nothing in it is computed, which costs MongoDB a quarter less; where there is no `json`, `_ENTRY` has to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +157,14 @@ class History:
                 for name in (resource_type, history_name(resource_type))
             )
         )
-        if any(reply["cursor"]["id"] for reply in replies):  # more than one reply holds
-            return await self._of_several([resource_type], span, count, position)
         current, older = (reply["cursor"]["firstBatch"] for reply in replies)
+        is_kept_as_json = all("json" in each or each["m"] == "DELETE" for each in (*current, *older))
+        if not is_kept_as_json or any(reply["cursor"]["id"] for reply in replies):  # more than one reply holds
+            return await self._of_several([resource_type], span, count, position)
         for document in current:
-            document["t"], document["i"] = resource_type, document["_id"]
+            document |= {"t": resource_type, "i": document["_id"], "body": document["json"]}
         for document in older:
-            document["t"], document["i"] = resource_type, document["_id"]["id"]
+            document |= {"t": resource_type, "i": document["_id"]["id"], "body": document.get("json")}
         return sorted([*current, *older], key=itemgetter("at", "i", "v"), reverse=True)[: count + 1]
 
     async def _of_several(
@@ -231,14 +234,14 @@ def history_pipeline(name: str, span: Span, count: int, position: _Position | No
 
 
 def history_find(name: str, span: Span, count: int, position: _Position | None) -> dict[str, Any]:
-    """Returns the command that finds what `history_pipeline` reads; `_id` tells the resource."""
+    """Returns the command that finds what `history_pipeline` reads; `_id` tells the resource, `json` is its body."""
     return {
         "find": name,
         "filter": _entries_behind(name, span, position),
         "sort": _BY_INSTANT,
         "limit": count + 1,
         "batchSize": count + 2,
-        "projection": VERSION_FIELDS,
+        "projection": _VERSION_WITH_JSON,
         "maxTimeMS": MAX_TIME_MS,
     }
 

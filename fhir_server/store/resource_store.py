@@ -20,6 +20,7 @@ from fhir_server.store.job_contents import JobContents
 from fhir_server.store.jobs import Jobs
 from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
+from fhir_server.store.postings import Postings
 from fhir_server.store.queries import MAX_TIME_MS, run
 from fhir_server.store.reindexing import replace_index
 from fhir_server.store.resources import Resources
@@ -63,6 +64,7 @@ class ResourceStore:
         self.job_contents = JobContents(self.database, self.collections)
         self.closures = Closures(self.database, self.collections)
         self.erasure = Erasure(self.database, known)
+        self.postings = Postings(self.find)
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""
@@ -103,6 +105,11 @@ class ResourceStore:
     ) -> None:
         """Replaces the index documents of versions that are still as they say; see `reindexing`."""
         await replace_index(self.database, resource_type, documents, fields)
+
+    @property
+    def known_types(self) -> frozenset[str]:
+        """Types that are known to have a collection; `gather` learns of those that other processes have made."""
+        return self.collections.known_types
 
     async def estimate(self, resource_type: str) -> int:
         """Returns about how many current versions there are of a type, without counting them."""
@@ -226,13 +233,17 @@ class ResourceStore:
     async def gather(
         self,
         branches: Sequence[Branch],
-        projection: Mapping[str, Any],
+        fields: Mapping[str, Any],
         *,
         limit: int,
         max_time_ms: int = MAX_TIME_MS,
     ) -> Gathered:
-        """Returns documents of several types in one round trip, in the order of the branches; see `gathering`."""
-        return await gather(self.database, self.collections, branches, projection, limit=limit, max_time_ms=max_time_ms)
+        """Returns documents of several types in one round trip, in the order of the branches; see `gathering`.
+
+        `fields` is the projection of what is read beside type and body. The types that have a collection are known
+        afterwards.
+        """
+        return await gather(self.database, self.collections, branches, fields, limit=limit, max_time_ms=max_time_ms)
 
     async def explain(
         self,

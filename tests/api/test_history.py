@@ -55,6 +55,24 @@ async def test_type_and_system_history_hold_all_versions_once(open_client: Calla
     assert len(set(everything)) == len(everything)
 
 
+async def test_history_of_versions_of_which_no_json_is_kept(
+    open_client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large ones, and those of older servers, are stored as documents alone; beside others, and deletions."""
+    client = await open_client()
+    await client.update({"resourceType": "Patient", "id": "p", "active": True})
+    with monkeypatch.context() as context:
+        context.setattr("fhir_server.store.codec.LARGEST_JSON", 0)
+        await client.update({"resourceType": "Patient", "id": "p", "active": False})
+    await client.update({"resourceType": "Patient", "id": "p", "birthDate": "1950"})
+    await client.delete("Patient/p")
+    entries = await walk(client, "Patient/_history")
+    assert names(entries) == [f"Patient/p/{version}" for version in (4, 3, 2, 1)]
+    assert "resource" not in entries[0]
+    assert [entry["resource"].get("active") for entry in entries[1:]] == [None, False, True]
+    assert entries == await walk(client, "Patient/p/_history")
+
+
 async def test_links_keep_how_the_answer_looks(client: Client, patient: Resource, unique: str) -> None:
     await client.update(patient | {"id": unique})
     await client.update(patient | {"id": unique, "active": True})

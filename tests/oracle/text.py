@@ -45,8 +45,8 @@ def prefix_of(text: str) -> tuple[str, str]:
 
 def folded(text: str) -> str:
     """Returns the letters and digits of a text, lower case, without accents."""
-    plain = "".join(_LIGATURES.get(each, each) for each in text.casefold())
-    apart = unicodedata.normalize("NFKD", plain).casefold()
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    apart = "".join(_LIGATURES.get(each, each) for each in parts).casefold()
     return "".join(each for each in apart if each.isalnum()) or "".join(apart.split())
 
 

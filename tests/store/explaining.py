@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from fhir_server.search import execute, parse_search
 from fhir_server.search.execute import COUNT_LIMIT
-from fhir_server.search.reader import Reader
+from fhir_server.search.reader import RELATION_LIMITS, Reader, RelationLimits
 from fhir_server.store import Branch, Gathered, ResourceStore
 from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.queries import run
@@ -59,10 +59,10 @@ class ExplainingStore(ResourceStore):
         await self._explain(command)
         return await super().count(resource_type, condition, **options)
 
-    async def gather(self, branches: Sequence[Branch], projection: Mapping[str, Any], **options: Any) -> Gathered:
+    async def gather(self, branches: Sequence[Branch], fields: Mapping[str, Any], **options: Any) -> Gathered:
         for branch in branches:
             await self._explain({"aggregate": branch.resource_type, "pipeline": list(branch.stages), "cursor": {}})
-        return await super().gather(branches, projection, **options)
+        return await super().gather(branches, fields, **options)
 
     async def _explain(self, command: dict[str, Any]) -> None:
         whole = {"explain": command, "verbosity": "executionStats"}
@@ -80,12 +80,12 @@ class ExplainingStore(ResourceStore):
         )
 
 
-async def ask(store: ExplainingStore, query: str) -> int:
+async def ask(store: ExplainingStore, query: str, limits: RelationLimits = RELATION_LIMITS) -> int:
     """Returns the number of matches, after all queries of the search were explained."""
     resource_type, _, text = query.partition("?")
     request = parse_search(resource_type, parse_qsl(text, keep_blank_values=True), REGISTRY)
     store.explained.clear()
-    page = await execute(request, Reader(store, REGISTRY), page_key=b"key")
+    page = await execute(request, Reader(store, REGISTRY, relations=limits), page_key=b"key")
     assert store.explained
     # Matches beyond the limit are not counted; they are that many at least.
     return COUNT_LIMIT if page.total is None else page.total

@@ -21,6 +21,7 @@ from fhir_server.search import (
     parse_search,
     plan,
 )
+from fhir_server.spec.json_format import unpacked
 from fhir_server.store import ResourceStore
 from tests.store.search_network import KEY, RESOURCES, ids, network, run
 from tests.support.matching import REGISTRY, search
@@ -259,13 +260,14 @@ async def test_the_bundle_says_what_was_understood(network: ResourceStore) -> No
         {"relation": "next", "url": f"{self_url}&_page={page.next_page}"},
     ]
     assert (bundle["type"], bundle["total"]) == ("searchset", 10)
-    assert [entry["search"]["mode"] for entry in bundle["entry"]] == ["match", "include", "outcome"]
-    assert [entry.get("fullUrl") for entry in bundle["entry"]] == [
+    entries = unpacked(bundle["entry"])
+    assert [entry["search"]["mode"] for entry in entries] == ["match", "include", "outcome"]
+    assert [entry.get("fullUrl") for entry in entries] == [
         "https://example.org/fhir/Observation/o37",
         "https://example.org/fhir/Patient/p1",
         None,
     ]
-    issues = bundle["entry"][2]["resource"]["issue"]
+    issues = entries[2]["resource"]["issue"]
     assert [issue["details"]["coding"][0]["code"] for issue in issues] == ["search-parameter-unknown", "search-plan"]
     assert "scan patient; filter nothing" in issues[1]["diagnostics"]
 

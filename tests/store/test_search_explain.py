@@ -2,8 +2,8 @@
 
 One query per parameter type, modifier and prefix, and per relation, order and kind of page, over the pathways of a
 synthetic network. Keys examined stay within 10 for each match and 100 besides; only what asks for the absence of
-something (`:not`, `:missing=true`), or for what no index tells (`_content`, `:text`, `:contains`), has no keys to go
-by: it reads an index in order until the page is full.
+something (`:not`, `:missing=true`) has no keys to go by: it reads an index in order until the page is full. Texts are
+looked up in postings, which are made before anything is asked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import pytest_asyncio
 
 from fhir_server.index import MONGODB_INDEXES
 from fhir_server.search import build_filter, parse_search
-from fhir_server.search.reader import Reader
+from fhir_server.search.reader import Reader, RelationLimits
+from fhir_server.store import PostingsBuild
 from fhir_server.store.connection import connect
 from tests.store.explaining import ExplainingStore, ask, assert_indexed
 from tests.support.matching import INDEXER, REGISTRY
@@ -40,6 +41,9 @@ async def network(mongodb_uri: str) -> AsyncIterator[ExplainingStore]:
         await store.client.drop_database(DATABASE)
         for changes in stored_network(PATIENTS, INDEXER):
             await store.commit(changes)
+        build = PostingsBuild(store.database, store.collections, margin_s=0)
+        for resource_type in await store.collections.existing_types():
+            assert await build.catch_up(resource_type, REGISTRY.stamp(resource_type))
         yield store
         await store.client.drop_database(DATABASE)
 
@@ -116,6 +120,31 @@ KEYED = [
     "Encounter?patient=s3-0&type=meeting",
     "Observation?subject=Patient/s3-0&_tag=HTEST&category=social-history",
 ]
+TEXTS = [
+    # words that nothing, that little, that much and that everything has
+    "Observation?_content=usage",
+    "Observation?_content=verres",
+    "Observation?_content=jour",
+    "Observation?_content=data",
+    "Observation?_content=test health zebra",
+    "Observation?_content=zebra,verres",
+    "Observation?_content=v",
+    "Observation?_text=usage",
+    "Encounter?_content=ms01&status=finished",
+    "Encounter?_content=ms01&date=ge2021",
+    "Patient?_content=noel",
+    "Observation?code:text=usage",
+    "Observation?_tag:text=test",
+    "Observation?_tag:text=other",
+    "Patient?family:contains=oel",
+    "Patient?family:contains=o",
+    "Patient?family:contains=xyz",
+    "Patient?name:contains=martin",
+    "Patient?family:contains=oel&_content=noel",
+    'Patient?_filter=family co "oel"',
+    'Patient?_filter=family co "oel" or family co "xyz"',
+    'Patient?_filter=(family co "oel") and (gender eq female)',
+]
 ORDERS = ["", "_sort=-date", "_sort=date", "_sort=_lastUpdated", "_sort=-_id"]
 RELATED = [
     f"CarePlan?subject:Patient.identifier={INS}|176113155500457&_include=CarePlan:subject",
@@ -125,6 +154,11 @@ RELATED = [
     "Patient?_has:Observation:patient:code=unknown",
     "Patient?_has:CarePlan:patient:status=active&family=noel",
     "Patient?_has:Observation:patient:_has:AuditEvent:entity:agent=x",
+    "Observation?subject:Patient.family:contains=oel",
+    "Observation?patient._content=noel&code=substance-use",
+    "Patient?_has:Goal:patient:_content=hospitalisation",
+    "Patient?_has:Observation:patient:_content=zebra",
+    "Patient?_has:Observation:patient:_content=verres&family:contains=oel",
 ]
 INCLUDED = [
     "CarePlan?patient=s3-0&_include=CarePlan:care-team&_include=CarePlan:subject&_include:iterate=CareTeam:participant",
@@ -133,10 +167,6 @@ INCLUDED = [
     "Patient?_id=s3-0&_revinclude=*",
 ]
 ABSENT = [
-    "Observation?_content=usage",
-    "Observation?_text=usage",
-    "Observation?code:text=usage",
-    "Patient?family:contains=oel",
     "Observation?status:not=final",
     "Observation?encounter:missing=true",
     "Patient?family:missing=true",
@@ -148,7 +178,7 @@ ABSENT = [
 @pytest.mark.parametrize(
     ("query", "order"),
     [
-        *((query, order) for query in KEYED for order in ("", "_sort=_lastUpdated")),
+        *((query, order) for query in (*KEYED, *TEXTS) for order in ("", "_sort=_lastUpdated")),
         *((query, order) for query in KEYED[5:8] for order in ORDERS),
     ],
 )
@@ -157,6 +187,14 @@ async def test_keys_are_few(network: ExplainingStore, query: str, order: str) ->
     assert_indexed(network)
     for each in network.explained:
         assert each.keys <= 10 * matches + 100, (each.keys, matches, each.command)
+
+
+@pytest.mark.parametrize("query", TEXTS)
+async def test_texts_of_many_are_read_in_order(network: ExplainingStore, query: str) -> None:
+    """The same with so little room that what many have is not looked up by its ids."""
+    few = RelationLimits(candidates=5, counting_candidates=PATIENTS)
+    assert await ask(network, query, few) == await ask(network, query)
+    assert_indexed(network)
 
 
 @pytest.mark.parametrize("query", RELATED)

@@ -63,6 +63,7 @@ def test_string_search_finds(query: str, found: set[str]) -> None:
         ("L'Haÿ-les-Roses", "lhaylesroses"),
         ("Cœur  de\tBœuf", "coeurdeboeuf"),
         ("Ægir Straße Łódź", "aegirstrasselodz"),
+        ("Ǽgir Ǿre", "aegirore"),
         ("e\u0301te\u0301", "ete"),
         ("ﬁn", "fin"),
         ("C++", "c"),

@@ -30,6 +30,7 @@ OBSERVATIONS: dict[str, dict[str, Any]] = {
     "extension": {"extension": [{"url": "http://x/douleur", "valueString": "Douleur du dos"}]},
     "codes": {"status": "douleur", "subject": {"reference": "Patient/douleur"}, "id": "douleur"},
     "number": {"valueString": "Taux à 12"},
+    "accented": {"valueString": "Ǽgir"},
 }
 
 
@@ -44,6 +45,7 @@ OBSERVATIONS: dict[str, dict[str, Any]] = {
         ("_content=douleur", {"narrative", "extension"}),
         ("_content=hopital", {"note"}),
         ("_content=oedeme", {"note"}),
+        ("_content=aegir", {"accented"}),
         ("_content=éval mieux", {"note"}),
         ("_content=pain sever", {"display"}),
         ("_content=lefevre anne", {"contained"}),

@@ -1,0 +1,231 @@
+"""Postings: which resources have a term, in chunks that follow behind the writes; how they are read.
+
+A chunk is a stretch of one type's resources in the order of `at, _id`, up to CHUNK of them. Its members are numbered; a
+posting lists, for one term, the numbers of those that have it. No write makes postings: `postings_build` does, when the
+server is quiet. So what they lead to is never the answer, but where the answer is looked for: a resource that was
+written since stands behind `since`, one that was changed or deleted is found wanting when its document is checked.
+
+What is *late* was committed, or changed without another `at`, behind what was read already: it is looked at each time.
+The shapes of the documents are in `collections`.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.store.collections import META, POSTINGS_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+CHUNK = 32_768
+"""Most members of a chunk, but for the late ones among them."""
+PAGE = 128
+"""Members whose ids stand in one document."""
+KEY = "postings:"
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+
+_LAST = "\U0010ffff"
+
+Find = Callable[..., Awaitable[list[dict[str, Any]]]]
+"""Reads documents, as `ResourceStore.find` does."""
+
+
+def postings_name(resource_type: str) -> str:
+    """Returns the name of the collection with the postings of a type."""
+    return resource_type + POSTINGS_SUFFIX
+
+
+def state_key(resource_type: str) -> str:
+    """Returns the `_id`, in `meta`, of the document about a type's postings."""
+    return KEY + resource_type
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk: resources after `low` up to and with `high`, as (at, id), and `also` some that lie elsewhere.
+
+    `stamp` names the rules that its resources were indexed by.
+    """
+
+    number: int
+    low: tuple[datetime, str]
+    high: tuple[datetime, str]
+    size: int
+    stamp: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PostingsState:
+    """What there is of one type: its chunks, oldest first; all resources before `since` are in one of them, or `late`.
+
+    `is_ready` is false until the first walk over the type has ended. `revision` grows with every change that a chunk
+    which is being made must not miss.
+    """
+
+    revision: int = 0
+    following: int = 1
+    is_ready: bool = False
+    since: datetime = BEGINNING
+    chunks: tuple[Chunk, ...] = ()
+    late: tuple[Mapping[str, Any], ...] = ()
+    erased: tuple[Mapping[str, Any], ...] = ()
+    dead: tuple[Mapping[str, Any], ...] = ()
+    pending: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def reached(self) -> tuple[datetime, str]:
+        """The place up to which all is in chunks."""
+        return self.chunks[-1].high if self.chunks else (BEGINNING, "")
+
+    def is_usable(self, stamp: str) -> bool:
+        """True where the chunks tell of all resources before `since`, indexed by the rules of that stamp."""
+        return self.is_ready and all(chunk.stamp == stamp for chunk in self.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Terms that begin with `start`, or this one alone where it `is_whole`."""
+
+    start: str
+    is_whole: bool = False
+    fields: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        start = f"{self.start}\n" if self.is_whole else self.start
+        object.__setattr__(self, "fields", {"_id": {"$gte": start, "$lt": start + _LAST}})
+
+
+class Postings:
+    """Reads postings; every method may raise StoreUnavailable and TooCostly."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+
+    async def state(self, resource_type: str, **options: Any) -> PostingsState | None:
+        """Returns what there is of a type, None where there is nothing."""
+        found = await self._find(META, {"_id": state_key(resource_type)}, limit=1, **options)
+        return state_of(found[0]) if found else None
+
+    async def lists(
+        self, resource_type: str, ranges: Sequence[Range], *, limit: int, **options: Any
+    ) -> dict[int, int] | None:
+        """Returns the members that have a term in one of the ranges, as bits, by chunk; None where reading that takes
+        more than `limit` postings.
+        """
+        condition = dict(ranges[0].fields) if len(ranges) == 1 else {"$or": [dict(each.fields) for each in ranges]}
+        documents = await self._find(postings_name(resource_type), condition, limit=limit + 1, **options)
+        if len(documents) > limit:
+            return None
+        found: dict[int, int] = {}
+        for each in documents:
+            found[each["c"]] = found.get(each["c"], 0) | bits_in(each)
+        return found
+
+    async def members(self, resource_type: str, chosen: Mapping[int, int], **options: Any) -> list[str]:
+        """Returns the ids of members, given as bits by chunk."""
+        wanted = {chunk: list(numbers_of(bits)) for chunk, bits in chosen.items()}
+        pages = {page_key(chunk, number // PAGE) for chunk, inside in wanted.items() for number in inside}
+        if not pages:
+            return []
+        condition = {"_id": {"$in": sorted(pages)}}
+        documents = await self._find(postings_name(resource_type), condition, limit=len(pages), **options)
+        ids = {each["_id"]: each["ids"].split("\n") for each in documents}
+        found = (
+            ids[key][number % PAGE]
+            for chunk, inside in wanted.items()
+            for number in inside
+            if (key := page_key(chunk, number // PAGE)) in ids
+        )
+        return [each for each in dict.fromkeys(found) if each]
+
+
+def posting_key(term: str, chunk: int) -> str:
+    """Returns the `_id` of a posting: no term that is sought as a whole holds a line break."""
+    return f"{term}\n{chunk}"
+
+
+def page_key(chunk: int, page: int) -> str:
+    """Returns the `_id` of a page of members: no term begins with its first character."""
+    return f"#{chunk}/{page}"
+
+
+def packed(members: array[int]) -> dict[str, bytes]:
+    """Returns members of a chunk as they are stored, whichever is shorter.
+
+    `o` are their numbers, two bytes each, the lower first; `b` is a bit for each member, the lowest first.
+    """
+    if 2 * len(members) <= 1 + members[-1] // 8:
+        if sys.byteorder == "big":
+            members = array("H", members)
+            members.byteswap()
+        return {"o": members.tobytes()}
+    bits = bytearray(1 + members[-1] // 8)
+    for number in members:
+        bits[number >> 3] |= 1 << (number & 7)
+    return {"b": bytes(bits)}
+
+
+def numbers_in(document: Mapping[str, Any]) -> array[int]:
+    """Returns the members of a posting, in ascending order."""
+    members = array("H")
+    if "o" in document:
+        members.frombytes(document["o"])
+        if sys.byteorder == "big":
+            members.byteswap()
+    else:
+        members.extend(numbers_of(int.from_bytes(document["b"], "little")))
+    return members
+
+
+def bits_in(document: Mapping[str, Any]) -> int:
+    """Returns the members of a posting as bits."""
+    if "b" in document:
+        return int.from_bytes(document["b"], "little")
+    members = numbers_in(document)
+    bits = bytearray(1 + members[-1] // 8)
+    for number in members:
+        bits[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(bits, "little")
+
+
+def numbers_of(bits: int) -> Iterator[int]:
+    """Yields the numbers of members given as bits, the lowest first."""
+    for place, byte in enumerate(bits.to_bytes((bits.bit_length() + 7) // 8, "little")):
+        while byte:
+            lowest = byte & -byte
+            yield 8 * place + lowest.bit_length() - 1
+            byte ^= lowest
+
+
+def state_of(document: Mapping[str, Any]) -> PostingsState:
+    """Returns what a document of `meta` says."""
+    return PostingsState(
+        revision=document["revision"],
+        following=document["following"],
+        is_ready=document["ready"],
+        since=document["since"],
+        chunks=tuple(_chunk(each) for each in document["chunks"]),
+        late=tuple(document["late"]),
+        erased=tuple(document["erased"]),
+        dead=tuple(document["dead"]),
+        pending=tuple(document["pending"]),
+    )
+
+
+def chunk_document(chunk: Chunk) -> dict[str, Any]:
+    """Returns a chunk as it stands in the document about its type."""
+    low, high = ({"at": place[0], "id": place[1]} for place in (chunk.low, chunk.high))
+    named = {"c": chunk.number, "low": low, "high": high, "size": chunk.size, "stamp": chunk.stamp}
+    return {**named, "also": list(chunk.also)}
+
+
+def _chunk(document: Mapping[str, Any]) -> Chunk:
+    low, high = ((document[name]["at"], document[name]["id"]) for name in ("low", "high"))
+    return Chunk(document["c"], low, high, document["size"], document["stamp"], tuple(document["also"]))

@@ -1,0 +1,111 @@
+"""Searches of texts answer as the oracle does, whatever part of the resources the postings know.
+
+Words are no part of the oracle: of these the server answers as it does without postings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from fhir_server.index import MONGODB_INDEXES
+from fhir_server.index.words import words_of
+from fhir_server.store import PostingsBuild, ResourceStore, open_store
+from fhir_server.store.postings import state_key
+from tests.api.conftest import Client
+from tests.oracle import EXAMPLES
+from tests.oracle.asking import ask, load
+from tests.oracle.comparison import difference
+from tests.oracle.query import Criterion, Search
+from tests.oracle.references import BASE_URL
+from tests.oracle.sweep import searches
+from tests.oracle.values import Resource
+from tests.oracle.world import World
+from tests.support.suites import official_examples
+
+pytestmark = pytest.mark.mongo
+
+TOGETHER = 8
+_TEXTS = {"contains", "text"}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def opened(open_client: Callable[..., Any], mongodb_uri: str) -> AsyncIterator[tuple[Client, ResourceStore]]:
+    """A server, and the store below it."""
+    name = f"postings_{uuid4().hex[:8]}"
+    client: Client = await open_client(base_url=BASE_URL, max_body_bytes=50_000_000, mongodb_database=name)
+    async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database=name) as store:
+        yield client, store
+
+
+async def catch_up(store: ResourceStore) -> None:
+    build = PostingsBuild(store.database, store.collections, margin_s=0)
+    for resource_type in await store.collections.existing_types():
+        document = await store.database[resource_type].find_one({}, {"i": 1})
+        if document is not None:
+            assert await build.catch_up(resource_type, document["i"])
+
+
+async def forget(store: ResourceStore) -> None:
+    for resource_type in await store.collections.existing_types():
+        await store.database["meta"].delete_one({"_id": state_key(resource_type)})
+
+
+def text_searches(world: World) -> Iterator[Search]:
+    """Yields the searches of the sweep by what texts contain."""
+    for search in searches(world, values=max(2, EXAMPLES // 10), step=1):
+        if any(isinstance(each, Criterion) and each.modifier in _TEXTS for each in search.conditions):
+            yield search
+
+
+def word_searches(world: World) -> Iterator[Search]:
+    """Yields searches by words that occur in the resources, from beginnings on."""
+    for number, resource_type in enumerate(world.types):
+        for resource in world.of_type(resource_type)[:2]:
+            words = words_of(str(resource.get("text", {}).get("div", "")) + str(resource.get("description", "")))
+            for word in words[number % 5 :: 17][:4]:
+                yield Search(resource_type, (Criterion("_content", (word[:6],)),))
+                yield Search(resource_type, (Criterion("_text", (f"{words[0]} {word}", "absent")),))
+
+
+async def differences(client: Client, world: World) -> list[str]:
+    found: list[str] = []
+    todo = text_searches(world)
+    while some := list(islice(todo, TOGETHER)):
+        found += filter(None, await asyncio.gather(*(difference(client, each, world) for each in some)))
+    return found
+
+
+async def answers(client: Client, asked: Sequence[Search]) -> list[Any]:
+    found: list[Any] = []
+    for first in range(0, len(asked), TOGETHER):
+        for answer in await asyncio.gather(*(ask(client, each) for each in asked[first : first + TOGETHER])):
+            assert not answer.refusal
+            found.append((sorted(answer.matches), answer.total))
+    return found
+
+
+async def test_texts_are_found_whatever_the_postings_know(opened: tuple[Client, ResourceStore]) -> None:
+    client, store = opened
+    examples: list[Resource] = list(official_examples().values())
+    await load(client, examples[::2])
+    await catch_up(store)
+    world = await load(client, examples)  # half of them for the second time: what the postings know of these is stale
+    words = list(word_searches(world))
+    assert await differences(client, world) == []
+    half = await answers(client, words)
+    await catch_up(store)
+    assert await differences(client, world) == []
+    whole = await answers(client, words)
+    await forget(store)
+    assert await differences(client, world) == []
+    without = await answers(client, words)
+    assert half == without
+    assert whole == without
+    assert sum(total for _, total in without) > 100
