@@ -17,10 +17,11 @@ from fhir_server import __version__
 from fhir_server.conformance import DefinitionRegistry
 from fhir_server.conformance.packages import InstalledPackage, PackageStore
 from fhir_server.index import MONGODB_INDEXES, Indexer, SearchParameterRegistry, ValueContext, usable_definitions
-from fhir_server.interactions import delete_job
+from fhir_server.interactions import delete_job, postings_watch
 from fhir_server.interactions.capabilities import build_capabilities, with_url
 from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
+from fhir_server.interactions.postings_watch import PostingsWatch
 from fhir_server.interactions.publish import publish
 from fhir_server.interactions.repository import Limits, Repository, utc_now
 from fhir_server.interactions.stated_policy import with_policy
@@ -91,7 +92,8 @@ def build_app(settings: Settings) -> FhirServer:
                 await publish(_judging_content(settings, definitions, repository), definitions)
                 endpoint = _endpoint(settings, definitions, repository)
                 app.fhir = FhirApplication(endpoint)
-                async with JobRunner(store.jobs, _job_handlers(endpoint)):
+                postings = PostingsWatch(store, repository.watch)
+                async with JobRunner(store.jobs, _job_handlers(endpoint, postings)), postings:
                     yield
 
     app = FhirServer(title="MSMA FHIR server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -183,7 +185,7 @@ def _repository(
     return Repository(
         store=store,
         conditions=Batches(look_up),
-        records=Batches(read, max_requests=16, linger_s=0.005, waits_for_all=True),
+        records=Batches(read, max_requests=16, linger_s=0.005),
         validator=validator,
         indexer=Indexer(search_parameters),
         search_parameters=search_parameters,
@@ -208,13 +210,14 @@ def _judging_content(settings: Settings, definitions: DefinitionRegistry, reposi
     return replace(repository, validator=Validator(definitions, Terminology(definitions), options))
 
 
-def _job_handlers(endpoint: Endpoint) -> dict[str, JobHandler]:
+def _job_handlers(endpoint: Endpoint, postings: PostingsWatch) -> dict[str, JobHandler]:
     """Returns what does each kind of job, by kind."""
     repository = endpoint.repository
     return {
         async_requests.KIND: async_requests.AsyncRequests(endpoint).run,
         BUILD: IndexBuild(repository.store, repository.indexer, repository.watch).run,
         delete_job.KIND: delete_job.DeletionJob(repository).run,
+        postings_watch.KIND: postings.run,
         patient_purge.KIND: patient_purge.PatientPurge(repository).run,
     }
 

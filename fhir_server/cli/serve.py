@@ -21,6 +21,7 @@ import uvicorn
 from fhir_server import __version__
 from fhir_server.app import ROOT, FhirServer, create_app, definitions_of, policy_of
 from fhir_server.cli.even_connections import CountedProtocol, shared_counts
+from fhir_server.cli.forked_workers import copy_workers
 from fhir_server.errors import StoreUnavailable
 from fhir_server.settings import Settings, variable_name, with_folders
 from fhir_server.store import EmbeddedMongod
@@ -147,6 +148,8 @@ def run(host: str, port: int, workers: int, uri: str, settings: Settings) -> int
     # A signal that comes before uvicorn listens to it must still stop the embedded MongoDB.
     signal.signal(signal.SIGTERM, _exit)
     is_shared = workers > 1
+    if is_shared:
+        copy_workers()
     try:
         with shared_counts(workers) if is_shared else nullcontext():
             uvicorn.run(
@@ -187,7 +190,7 @@ def _rest_the_collector() -> None:
     """Spares the garbage collector the definitions, which never become garbage, and most of its rounds.
 
     A bundle is thousands of small objects that reference counting frees; looking for cycles among them, and through all
-    definitions each time, took a quarter of the time of a transaction.
+    definitions each time, took a quarter of the time of a transaction. Modules were spared before (`cli`).
     """
     gc.collect()
     gc.freeze()

@@ -43,7 +43,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -64,29 +64,36 @@ _AFTER_PREFIX = frozenset("0123456789+-.")
 LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ð": "d", "þ": "th", "ħ": "h"})
 
 
-@dataclass(slots=True)
 class Draft:
     """The index entries of one resource, gathered; `keys` is an ordered set, `contained` tells types by id.
 
     `inside` are parameters that refer to contained resources, each with the id of one.
     """
 
-    keys: dict[str, None] = field(default_factory=dict)
-    dates: list[dict[str, Any]] = field(default_factory=list)
-    numbers: list[dict[str, Any]] = field(default_factory=list)
-    converted: list[dict[str, Any]] = field(default_factory=list)
-    words: dict[str, list[str]] = field(default_factory=dict)
-    place: dict[str, Any] | None = None
-    checks: dict[str, list[str]] = field(default_factory=dict)
-    order: dict[str, dict[str, Any]] = field(default_factory=dict)
-    contained: dict[str, str] = field(default_factory=dict)
-    inside: dict[tuple[str, str], None] = field(default_factory=dict)
-    tuples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    __slots__ = (
+        "checks", "contained", "converted", "dates", "inside", "keys", "numbers", "order", "place", "tuples", "words",
+    )  # fmt: skip
+
+    def __init__(self, contained: dict[str, str] | None = None) -> None:
+        # Written out: a dataclass takes twice as long to fill in what is empty, and every resource needs one.
+        self.keys: dict[str, None] = {}
+        self.dates: list[dict[str, Any]] = []
+        self.numbers: list[dict[str, Any]] = []
+        self.converted: list[dict[str, Any]] = []
+        self.words: dict[str, list[str]] = {}
+        self.place: dict[str, Any] | None = None
+        self.checks: dict[str, list[str]] = {}
+        self.order: dict[str, dict[str, Any]] = {}
+        self.contained = {} if contained is None else contained
+        self.inside: dict[tuple[str, str], None] = {}
+        self.tuples: dict[str, list[dict[str, Any]]] = {}
 
     def check(self, code: str, entry: str) -> None:
         """Adds what is checked, not searched for; each once."""
-        known = self.checks.setdefault(code, [])
-        if entry not in known:
+        known = self.checks.get(code)
+        if known is None:
+            self.checks[code] = [entry]
+        elif entry not in known:
             known.append(entry)
 
     def sortable(self, code: str, low: Any, high: Any) -> None:

@@ -54,7 +54,14 @@ def writer(parameter: SearchParameter, type_name: str, context: ValueContext) ->
 
 def _write(draft: Draft, code: str, only: str | None, value: dict[str, Any], context: ValueContext) -> None:
     text = value.get("reference") or ""
-    text = _canonical_form(text, context) if text[:1] not in ("", "#") else text
+    kind, slash, id_ = text.partition("/")
+    if slash and kind in _TYPES and "/" not in id_:  # most are `Type/id`, and stay as they are
+        if only is None or only == kind:
+            draft.keys[capped(f"{code}={text}")] = None
+        if "identifier" in value and only in (None, kind):
+            _write_identifier(draft, code, value["identifier"])
+        return
+    text = _plain(text, context) if text[:1] not in ("", "#") else text
     kind = text.partition("/")[0]
     if kind in _TYPES:
         if only in (None, kind):
@@ -125,14 +132,6 @@ def _texts(value: Any, context: ValueContext) -> Iterator[str]:
         return
     if "resourceType" in value and "id" in value:
         yield f"{value['resourceType']}/{value['id']}"
-
-
-def _canonical_form(text: str, context: ValueContext) -> str:
-    """Returns what a reference is indexed as; most are `Type/id` and stay as they are."""
-    kind, slash, id_ = text.partition("/")
-    if slash and kind in _TYPES and "/" not in id_:
-        return text
-    return _plain(text, context)
 
 
 def _plain(text: str, context: ValueContext) -> str:

@@ -9,7 +9,8 @@ https://hl7.org/fhir/R4/search.html#string
 | `:contains=pon` | a value that has it anywhere in its first 200 letters and digits                     |
 
 Parts of a HumanName or Address are values of their own; a HumanName is also found as a whole, given names first or
-last (`name=Jeanne Dupont`). `:contains` reads all keys of its parameter, and the documents that have them.
+last (`name=Jeanne Dupont`). `:contains` is looked up in postings (`terms`); where there are none yet, it reads all keys
+of its parameter, and the documents that have them.
 """
 
 from __future__ import annotations

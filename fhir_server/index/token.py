@@ -24,6 +24,7 @@ system alone, one for all codes, and which code is of which system is checked on
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import InvalidContent
@@ -31,6 +32,7 @@ from fhir_server.index.concepts import related_codes, value_set_codes
 from fhir_server.index.entries import (
     LONGEST_KEY,
     Condition,
+    Draft,
     any_key,
     any_of,
     beginning_with,
@@ -44,7 +46,7 @@ from fhir_server.index.entries import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fhir_server.index.entries import Draft, Write
+    from fhir_server.index.entries import Write
     from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 
 NEGATIONS = frozenset({"not", "not-in"})
@@ -69,9 +71,9 @@ def writer(parameter: SearchParameter, type_name: str, _context: ValueContext) -
     home = parameter.homes[0]
     code = home.code
     if type_name == "CodeableConcept":
-        return lambda draft, value: _write_concept(draft, home, value)
+        return _concept_writer(home)
     if type_name == "Coding":
-        return lambda draft, value: _write_coding(draft, home, value)
+        return _coding_writer(home)
     if type_name == "Identifier":
         return lambda draft, value: _write_identifier(draft, home, value)
     if type_name == "ContactPoint":
@@ -171,26 +173,46 @@ def _of_type(parameter: SearchParameter, value: str, parts: list[str]) -> Condit
     )
 
 
-def _write_concept(draft: Draft, home: Home, value: dict[str, Any]) -> None:
-    is_found = False
-    for coding in value.get("coding", ()):
-        text = coding.get("code")
-        if text or "system" in coding:
-            _add(draft, home, coding.get("system", ""), text.casefold() if text else None)
-            is_found = True
-        if "display" in coding:
-            draft.check(home.code, f"<{fold(coding['display'])}")
-    if "text" in value:
-        draft.check(home.code, f"<{fold(value['text'])}")
-    if not is_found:
-        draft.keys[f"{home.code}<"] = None
+def _concept_writer(home: Home) -> Write:
+    write_coding, code = _coding_writer(home), home.code
+
+    def write_concept(draft: Draft, value: dict[str, Any]) -> None:
+        is_found = False
+        for coding in value.get("coding", ()):
+            if coding.get("code") or "system" in coding:
+                write_coding(draft, coding)
+                is_found = True
+            elif "display" in coding:
+                draft.check(code, f"<{fold(coding['display'])}")
+        if "text" in value:
+            draft.check(code, f"<{fold(value['text'])}")
+        if not is_found:
+            draft.keys[f"{code}<"] = None
+
+    return write_concept
 
 
-def _write_coding(draft: Draft, home: Home, value: dict[str, Any]) -> None:
-    code = value.get("code")
-    _add(draft, home, value.get("system", ""), code.casefold() if code else None)
-    if "display" in value:
-        draft.check(home.code, f"<{fold(value['display'])}")
+def _coding_writer(home: Home) -> Write:
+    name = home.code
+
+    # The codings of clinical data repeat; what one of them writes is always the same.
+    @lru_cache(maxsize=2048)
+    def entries_of(system: str, code: str | None, display: str | None) -> tuple[dict[str, None], list[str], str]:
+        alone, text = Draft(), code.casefold() if code else ""
+        _add(alone, home, system, text)
+        if display is not None:
+            alone.check(name, f"<{fold(display)}")
+        return alone.keys, alone.checks.get(name, []), text
+
+    def write_coding(draft: Draft, value: dict[str, Any]) -> None:
+        keys, checks, text = entries_of(value.get("system", ""), value.get("code"), value.get("display"))
+        draft.keys.update(keys)
+        for entry in checks:
+            draft.check(name, entry)
+        if text:
+            draft.sortable(name, text, text)
+
+    return write_coding
 
 
 def _write_identifier(draft: Draft, home: Home, value: dict[str, Any]) -> None:

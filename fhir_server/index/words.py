@@ -6,8 +6,8 @@ https://hl7.org/fhir/R4/search.html#text, https://hl7.org/fhir/R4/search.html#co
 resources and extensions too), not at codes, urls and ids. A value is one or more words: each has to be the beginning of
 a word, folded as in string search, in any order and anywhere.
 
-Words are checked on what the other parameters find, or on all resources of the type, newest first: an index of them
-would cost a resource more keys than everything else together.
+Words are checked on what the other parameters find, or the postings of `terms`, which follow behind the writes: an
+index of words would cost a resource more keys than everything else together.
 """
 
 from __future__ import annotations

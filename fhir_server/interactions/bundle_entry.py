@@ -1,9 +1,10 @@
 """Reads one entry of a batch or transaction. https://hl7.org/fhir/R4/bundle.html#transaction"""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from fhir_server.errors import InvalidContent, NotSupported
 from fhir_server.interactions.addresses import (
@@ -22,8 +23,7 @@ _operation_url = re.compile(r"(?:[^?]*/)?\$[^/?]+(?:\?.*)?")
 _resource_url = re.compile(r"([^/?]+)/([^/?]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Entry `number` of a bundle: a `write`, or a read of `url` or a call of an operation where `write` is None.
 
     `if_none_match` and `if_modified_since` are those of a read: it answers 304 where the client has the version. `body`

@@ -12,10 +12,10 @@ from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.outcome import Issue
 from fhir_server.store import Key
-from fhir_server.validation import relative_target
+from fhir_server.validation import places_of, relative_target
 
-Wanted = tuple[int, str | Slot, Key]
-"""Number of the request, where the reference stands, and what it refers to."""
+Wanted = tuple[int, str | Slot | None, Key]
+"""Number of the request, where the reference stands (None: to be looked for), and what it refers to."""
 
 UNPARSABLE = {"structure", "value"}
 """Issue codes of content that is not FHIR at all (400); other findings mean FHIR that breaks a rule (422)."""
@@ -43,8 +43,8 @@ async def find_issues(
         if request.resource is not None and number not in skipped:
             found[number] = repository.validator.validate(request.resource)
             found[number] += _unusable(repository, request, found[number])
-            for expression, reference in repository.validator.existing_targets(request.resource):
-                wanted.append((number, expression, _key(reference)))
+            for reference in repository.validator.existing_targets(request.resource):
+                wanted.append((number, None, _key(reference)))
     await _find_missing(repository, wanted, written, found, requests)
     return _judged(repository, found)
 
@@ -74,7 +74,7 @@ async def check_entries(
             # What was validated in the bundle is the patch, not what it leaves.
             found[number] += [_in_entry(issue, request) for issue in repository.validator.validate(request.resource)]
             targets = repository.validator.existing_targets(request.resource)
-            wanted += [(number, request.place, _key(reference)) for _, reference in targets]
+            wanted += [(number, request.place, _key(reference)) for reference in targets]
     for number, request in enumerate(requests):
         if number not in skipped:
             found[number] += _unusable(repository, request, found[number])
@@ -125,11 +125,18 @@ async def _find_missing(
     if not elsewhere:
         return
     present = await repository.store.existing(elsewhere)
+    if len(present) == len(elsewhere):
+        return
     for number, at, target in wanted:
         if target in elsewhere and target not in present:
-            expression = at if isinstance(at, str) else place_of(at).removesuffix(".reference")
-            asking = repository.validator.profiles_asking(requests[number].resource or {})
-            found[number].append(_missing(expression, "/".join(target), asking))
+            resource, reference = requests[number].resource or {}, "/".join(target)
+            asking = repository.validator.profiles_asking(resource)
+            places = places_of(resource, reference) if at is None else [_expression(at)]
+            found[number] += [_missing(place, reference, asking) for place in places]
+
+
+def _expression(place: str | Slot) -> str:
+    return place if isinstance(place, str) else place_of(place).removesuffix(".reference")
 
 
 def _judged(repository: Repository, found: Sequence[list[Issue]]) -> list[list[Issue]]:

@@ -5,7 +5,9 @@ https://hl7.org/fhir/R4/http.html#ccreate, #cond-update, #3.1.0.7.1 (conditional
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fhir_server.errors import ConditionNotSelective, FhirError, InvalidContent, ResourceNotFound
 from fhir_server.interactions.condition import claim_key, matching_ids
@@ -14,8 +16,7 @@ from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.store import Claim, StoredVersion
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """The resource a request is about.
 
     `current` is its newest version, a deletion included, or None where nothing ever was; `claim` guards the condition
@@ -44,7 +45,8 @@ async def identify(
         results = await asyncio.gather(*(_look_up(repository, requests[n], contested) for n in conditional))
         found = dict(zip(conditional, results, strict=True))
     identities = [found[n] if n in found else _unconditional(repository, r) for n, r in enumerate(requests)]
-    _refuse_overlap(requests, identities)
+    if len(requests) > 1:
+        _refuse_overlap(requests, identities)
     known = [
         (request.resource_type, identity.id_)
         for identity, request in zip(identities, requests, strict=True)

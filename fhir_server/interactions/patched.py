@@ -4,8 +4,9 @@ https://hl7.org/fhir/R4/http.html#patch. The result is checked, compared and sto
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from fhir_server.errors import InvalidContent, InvalidResource, ResourceDeleted, ResourceNotFound
 from fhir_server.interactions.identity import Identity

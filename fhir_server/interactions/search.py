@@ -76,7 +76,8 @@ def _within(compartment: Compartment, request: SearchRequest, repository: Reposi
 
 
 async def _answer(repository: Repository, request: SearchRequest, path: str, caller: Caller) -> dict[str, Any]:
-    request = replace(request, path=path)
+    if path != request.resource_type:
+        request = replace(request, path=path)
     limit = repository.limits.query_timeout_ms
     reader = Reader(repository.store, repository.search_parameters, limit)
     page = await execute(request, reader, page_key=repository.page_key)

@@ -1,15 +1,15 @@
 """One requested write, and what became of it: the same shapes for a single interaction and an entry of a bundle."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from fhir_server.interactions.patch import Patch
 from fhir_server.outcome import Issue
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRequest:
+class WriteRequest(Struct, frozen=True):
     """A create (`POST`), update (`PUT`), patch (`PATCH`) or delete (`DELETE`).
 
     The `resource` of a patch is what `patch` makes of the current version, so None until that is known.
@@ -31,8 +31,7 @@ class WriteRequest:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteResult:
+class WriteResult(Struct, frozen=True):
     """`status` 200, 201 or 204; `resource` as it stands now (None after a delete); `warnings` of its validation.
 
     `json` is the resource as JSON where it is written already.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Any
 
 from fhir_server.operations.record_selection import Section, Selection
 from fhir_server.search import Found, Place, Reader, place_of, sign
 from fhir_server.search.page import found_in
 from fhir_server.search.reader import Part
-from fhir_server.search.record import RECORD_FIELDS, Reference, read_others, references_in
+from fhir_server.search.record import RECORD_FIELDS, Reference, read_all_others, references_in
 from fhir_server.search.sort import DEFAULT_ORDER
 
 _SCAN = 1000
@@ -97,7 +98,9 @@ async def _read_members(
     if gathered.is_whole or not members:
         return _Slice(members, None)
     final = gathered.documents[-1]
-    return _Slice(members, _Place(_section_of(final, selection, sections), (final["date"], final["_id"])))
+    return _Slice(
+        members, _Place(_section_of(final, selection, sections), (final["date"].replace(tzinfo=UTC), final["_id"]))
+    )
 
 
 def _section_of(document: dict[str, Any], selection: Selection, sections: Sequence[Section]) -> int:
@@ -142,7 +145,7 @@ async def _read_others(
     while at < len(wanted) and len(others) < room:
         part = wanted[at : at + _SLICE]
         at += len(part)
-        here = await read_others(part, reader, selection.changed()) or {}
+        here = await read_all_others(part, reader, selection.changed())
         others += [here[each] for each in part if each in here]
     if len(others) > room or (at < len(wanted)):
         others = others[:room]
@@ -157,6 +160,6 @@ async def _beyond_compartments(selection: Selection, members: Sequence[Found], r
     others: list[Found] = []
     for at in range(0, len(wanted), _SLICE):
         part = wanted[at : at + _SLICE]
-        here = await read_others(part, reader, {"patient": None, **selection.changed()}) or {}
+        here = await read_all_others(part, reader, {"patient": None, **selection.changed()})
         others += [here[each] for each in part if each in here]
     return tuple(others)

@@ -63,7 +63,9 @@ class Request:
 
     def header(self, name: bytes) -> str:
         """Returns a header, empty where it was not sent."""
-        value = self._headers.get(name, b"")
+        value = self._headers.get(name)
+        if value is None:
+            return ""
         try:
             return value.decode()
         except UnicodeDecodeError:

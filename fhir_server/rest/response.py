@@ -1,10 +1,11 @@
 """Answers as bytes and headers. https://hl7.org/fhir/R4/http.html#return"""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from fhir_server.errors import FhirError
 from fhir_server.interactions.write_request import WriteResult
@@ -15,13 +16,12 @@ from fhir_server.spec.json_format import RawJson
 from fhir_server.store import StoredVersion
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """`headers` without content type and length, which follow from `body`."""
 
     status: int
     body: bytes = b""
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: list[tuple[bytes, bytes]] = []
     content_type: bytes = JSON.content_type
 
 

@@ -126,7 +126,10 @@ async def _round(
     for each in includes:
         types = await _existing_types(into.reader) if each.reverse and each.source == "*" else [each.source]
         wanted.add(each, sources, types)
-    groups = await asyncio.gather(*(_find(name, condition, into) for name, condition in wanted.conditions()))
+    conditions = list(wanted.conditions())
+    if len(conditions) == 1:  # as mostly, and then without a task of its own
+        return await _find(*conditions[0], into)
+    groups = await asyncio.gather(*(_find(name, condition, into) for name, condition in conditions))
     return [document for group in groups for document in group]
 
 

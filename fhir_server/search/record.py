@@ -17,10 +17,11 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.search.page import Found, found_in
+from fhir_server.search.page import Found, found, found_in
 from fhir_server.search.reader import Part, Reader
 from fhir_server.spec.compartments import patient_parameters
 from fhir_server.spec.definitions import resource_types
+from fhir_server.store import BODY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,6 +92,23 @@ async def read_others(
     if not gathered.is_whole:
         return None
     return {(document["t"], document["_id"]): found_in(document) for document in gathered.documents}
+
+
+async def read_all_others(
+    references: Sequence[Reference], reader: Reader, also: Mapping[str, Any]
+) -> dict[Reference, Found]:
+    """Returns what `read_others` does, in as many replies as it takes."""
+    together = await read_others(references, reader, also)
+    if together is not None:
+        return together
+    if len(references) == 1:
+        [(resource_type, id_)] = references
+        query = await reader.query(resource_type, also={"_id": id_, **also})
+        documents = await reader.find(query, limit=1, projection=BODY)
+        return {(resource_type, document["_id"]): found(resource_type, document) for document in documents}
+    half = len(references) // 2
+    first = await read_all_others(references[:half], reader, also)
+    return first | await read_all_others(references[half:], reader, also)
 
 
 @cache

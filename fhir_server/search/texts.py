@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST_POSTINGS = 1_000
 """Postings that are read for one term, or for all that begin alike; of more it is not known what they lead to."""
+_WORTH_READING = 100
+_OFTEN = 10
 
 
 def is_text(criterion: Criterion) -> bool:
@@ -33,13 +35,15 @@ def is_text(criterion: Criterion) -> bool:
     return isinstance(criterion, Clause) and has_terms(criterion.parameter, criterion.modifier)
 
 
-async def found_by_terms(clause: Clause, resource_type: str, reader: Reader, *, limit: int) -> Criterion:
-    """Returns the clause with what the postings say of it: few candidates, up to `limit`, or many; the clause itself
-    where the type has no postings, or has them by other rules.
+async def found_by_terms(clause: Clause, resource_type: str, reader: Reader, *, counting: bool) -> Criterion:
+    """Returns the clause with what the postings say of it: few candidates, or many; the clause itself where the type
+    has no postings, or has them by other rules. To be counted, many more are looked at by their ids than for a page.
 
     Raises InvalidContent for a value that is none of its type, TooCostly.
     """
     condition = clause_condition(clause, reader.registry)
+    limits = reader.relations
+    limit = limits.counting_candidates if counting else limits.candidates
     options = {"max_time_ms": reader.time_left()}
     state = await reader.store.postings.state(resource_type, **options)
     if state is None or not state.is_usable(rules_stamp(reader.registry.stamp(resource_type))):
@@ -53,12 +57,19 @@ async def found_by_terms(clause: Clause, resource_type: str, reader: Reader, *, 
             return _read_through(clause, condition)
         for chunk, bits in each.items():
             members[chunk] = members.get(chunk, 0) | bits
-    if sum(bits.bit_count() for bits in members.values()) > limit:
+    if _are_many(sum(bits.bit_count() for bits in members.values()), state, limit, counting=counting):
         return _read_through(clause, condition)
     ids = [each["id"] for each in state.late] + await reader.store.postings.members(resource_type, members, **options)
     place = {"$or": [{"_id": {"$in": ids}}, {"at": {"$gte": state.since}}]}
     narrow = Condition(others=({"$and": [place, condition.mongodb()]},))
     return Resolved(clause, narrow, "by its terms")
+
+
+def _are_many(count: int, state: PostingsState, limit: int, *, counting: bool) -> bool:
+    if count > limit:
+        return True
+    # Reading in order meets one of them at least every few resources, and does not read all of them.
+    return not counting and count > _WORTH_READING and count * _OFTEN > sum(chunk.size for chunk in state.chunks)
 
 
 def _read_through(clause: Clause, condition: Condition) -> Resolved:

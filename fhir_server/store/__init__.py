@@ -16,11 +16,14 @@ from fhir_server.store.index_state import IndexState, IndexStates
 from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
 from fhir_server.store.jobs import Job, Jobs, LeaseLost, new_job_id
 from fhir_server.store.postings import Postings, PostingsState, Range
-from fhir_server.store.postings_build import PostingsBuild, rules_stamp
+from fhir_server.store.postings_build import MARGIN_S, PostingsBuild
+from fhir_server.store.postings_chunks import rules_stamp
+from fhir_server.store.postings_waiting import PostingsWaiting
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
     "BODY",
+    "MARGIN_S",
     "Batches",
     "Branch",
     "Change",
@@ -44,6 +47,7 @@ __all__ = [
     "Postings",
     "PostingsBuild",
     "PostingsState",
+    "PostingsWaiting",
     "Range",
     "ResourceStore",
     "StoredVersion",

@@ -2,15 +2,14 @@
 
 While a round trip of a kind is under way, further requests of that kind gather, and go as one batch when it is back.
 An idle store sends at the end of the event loop's turn in which the request arrived. A busy one may linger, where that
-is asked for, until half of the crowd waits: of those that are known to be coming, else of those that were about last
-time. Requests that share a key never travel at the same time, and keep their order.
+is asked for, until the crowd waits: those that are known to be coming, else as many as were about last time. Requests
+that share a key never travel at the same time, and keep their order.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -40,12 +39,14 @@ class Crowd:
         self.count -= 1
 
 
-@dataclass(slots=True)
 class _Waiting(Generic[Request, Answer]):
-    request: Request
-    keys: frozenset[Hashable]
-    weight: int
-    answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    __slots__ = ("answer", "keys", "request", "weight")
+
+    def __init__(self, request: Request, keys: frozenset[Hashable], weight: int) -> None:
+        self.request = request
+        self.keys = keys
+        self.weight = weight
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
 
 class Batches(Generic[Request, Answer]):
@@ -53,13 +54,12 @@ class Batches(Generic[Request, Answer]):
     order.
 
     At most `in_flight` batches travel at a time, each of at most `max_requests` requests and of `max_weight` together
-    (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch of less than half
-    of the `crowd` waits for more up to `linger_s`, in seconds; without a crowd, one of less than half of the requests
-    that waited or travelled when the one before it left; with `waits_for_all`, of less than all that did when it came
-    back, where what a batch costs hardly depends on its size.
+    (a heavier request goes alone). What `send` raises is raised to each request of the batch. A batch of less than the
+    `crowd` waits for more up to `linger_s`, in seconds; without a crowd, one of less than the requests that waited or
+    travelled when the one before it came back.
     """
 
-    def __init__(  # noqa: PLR0913 -- one keyword for each way of waiting
+    def __init__(
         self,
         send: Callable[[Sequence[Request]], Awaitable[Sequence[Answer | BaseException]]],
         *,
@@ -68,14 +68,12 @@ class Batches(Generic[Request, Answer]):
         max_weight: int = 1000,
         linger_s: float = 0.0,
         crowd: Crowd | None = None,
-        waits_for_all: bool = False,
     ) -> None:
         self._send = send
-        self._waits_for_all = waits_for_all
         self._crowd = crowd
         self._linger_s = linger_s
         self._lingering: asyncio.TimerHandle | None = None
-        self._enough = 0
+        self._last_crowd = 0
         self._on_the_way = 0
         self._in_flight = in_flight
         self._max_requests = max_requests
@@ -98,7 +96,6 @@ class Batches(Generic[Request, Answer]):
         if self._lingering is None:
             self._wake()
         elif self._are_enough():
-            self._lingering.cancel()
             self._depart_now()
         return waiting.answer
 
@@ -110,23 +107,25 @@ class Batches(Generic[Request, Answer]):
 
     def _depart(self) -> None:
         self._is_woken = False
-        if self._linger_s and self._waiting and not self._are_enough():
-            self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._depart_now)
-        else:
+        if not self._linger_s or not self._waiting or self._are_enough():
             self._depart_now()
+        elif self._lingering is None:
+            self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._depart_now)
 
     def _are_enough(self) -> bool:
-        # Half of the crowd travels while the other half is prepared: all at once would leave one side idle in turn.
-        half = self._enough if self._crowd is None else self._crowd.count // 2
-        return len(self._waiting) >= min(half, self._max_requests)
+        # All that are about: MongoDB's cost is per command more than per request, and other processes are at work while
+        # this one waits for its batch.
+        crowd = self._last_crowd if self._crowd is None else self._crowd.count
+        return len(self._waiting) >= min(crowd, self._max_requests)
 
     def _depart_now(self) -> None:
-        self._lingering = None
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         batch = self._next_batch()
         if not batch:
             return
         self._on_the_way += len(batch)
-        self._enough = (self._on_the_way + len(self._waiting)) // 2
         for waiting in batch:
             self._busy |= waiting.keys
         task = asyncio.get_running_loop().create_task(self._travel(batch))
@@ -178,8 +177,7 @@ class Batches(Generic[Request, Answer]):
                 waiting.answer.exception()  # who asked for several and failed at the first does not await the rest
             else:
                 waiting.answer.set_result(answer)
-        if self._waits_for_all:
-            self._enough = self._on_the_way + len(self._waiting)
+        self._last_crowd = self._on_the_way + len(self._waiting)
         self._on_the_way -= len(batch)
         task = asyncio.current_task()
         if task is not None:

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from msgspec import Struct
+
 from fhir_server.spec.json_format import decode_trusted
 
 if TYPE_CHECKING:
@@ -51,8 +53,7 @@ class StoredVersion:
         return None if self.json is None else decode_trusted(self.json)
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """A resource under an id that the server has just made up; `resource` has its `id` and `meta`, version 1.
 
     `json` is what `json_to_keep` makes of the resource, None where its maker has not asked.
@@ -64,11 +65,10 @@ class Create:
     resource: Mapping[str, Any]
     index: Mapping[str, Any]
     method: str = "POST"
-    json: bytes | None = field(default=None, compare=False, repr=False)
+    json: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """A new version in place of `expected_version`; `resource` has its new `meta`.
 
     `expected_version` is the version that is current, be it a deletion; 0 where nothing is current: nothing was ever
@@ -82,12 +82,11 @@ class Update:
     index: Mapping[str, Any]
     expected_version: int
     method: str = "PUT"
-    previous: Encoded | None = field(default=None, compare=False, repr=False)
-    json: bytes | None = field(default=None, compare=False, repr=False)
+    previous: Encoded | None = None
+    json: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """A deletion in place of `expected_version`; it is a version of its own, `expected_version` + 1.
 
     `previous` is as in Update.
@@ -97,7 +96,7 @@ class Delete:
     id_: str
     expected_version: int
     last_updated: datetime
-    previous: Encoded | None = field(default=None, compare=False, repr=False)
+    previous: Encoded | None = None
 
 
 Change: TypeAlias = Create | Update | Delete
@@ -110,8 +109,7 @@ def instant_of(change: Change) -> datetime:
     return datetime.fromisoformat(change.resource["meta"]["lastUpdated"])
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """The right of one resource to a key that only one may have; `replaces` is the id that loses it, None where it is
     free.
 

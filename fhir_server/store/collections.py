@@ -71,7 +71,7 @@ those that have to leave the postings, `dead` and `pending` the chunks that do n
 
     {_id: "postings:Observation", revision: 40, following: 18, ready: true, since: ISODate("…"),
      chunks: [{c: 17, low: {at: ISODate("…"), id: ""}, high: {at: ISODate("…"), id: "7f3a"}, size: 30123,
-               stamp: "1.9f86d081884c", also: []}],
+               stamp: "1.9f86d081884c", also: [], seen: ISODate("…")}],
      late: [{id: "7f3c", at: ISODate("…")}], erased: [], dead: [{c: 16, at: ISODate("…")}], pending: []}
 """
 
@@ -112,8 +112,8 @@ VERSION_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "marks": 1, **BODY}
 WHOLE_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "marks": 1, "patient": 1, "resource": 1, "json": 1}
 """The projection that reads a version as history keeps it."""
 
-_BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
-_BY_INSTANT_OF_HISTORY: IndexKeys = (*_BY_INSTANT, ("until", -1))
+BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
+_BY_INSTANT_OF_HISTORY: IndexKeys = (*BY_INSTANT, ("until", -1))
 """`until` is in it so that what was current at a time is found on the keys, without reading what was not."""
 _DELETIONS = "gone"
 NOTES_KEPT = timedelta(days=7)
@@ -174,7 +174,7 @@ class Collections:
             deletions = {"key": {_DELETIONS: 1}, "name": _DELETIONS, "sparse": True}
             return [_specification(_BY_INSTANT_OF_HISTORY), deletions, _OLDER_ABOUT_A_PATIENT]
         if is_resource_collection(name):
-            return [_specification(keys) for keys in (_BY_INSTANT, *self._indexes)]
+            return [_specification(keys) for keys in (BY_INSTANT, *self._indexes)]
         if name.endswith(POSTINGS_SUFFIX):
             return [{"key": {"c": 1}, "name": "c"}]
         return list(_INDEXES_OF_OTHERS.get(name, ()))

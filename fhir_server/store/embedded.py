@@ -40,6 +40,14 @@ _PR_SET_PDEATHSIG = 1
 _NOT_YET_INITIALIZED = 94
 _FOLDER_IN_USE = 100
 _HELD_S = 5.0
+_EVICTION = ",".join(
+    f"eviction_{what}_{when}={percent}"
+    for what in ("dirty", "updates")
+    for when, percent in (("target", 40), ("trigger", 60))
+)
+"""By itself WiredTiger writes changed pages out from 5 % of its cache on, which is 50 MB here: pages of indexes are
+written over and over, as they change again at once. The journal keeps what is not written yet, until the checkpoint
+that comes each minute."""
 _LOG_NAME = "mongod.log"
 
 
@@ -138,6 +146,7 @@ class EmbeddedMongod:
                 "--wiredTigerCacheSizeGB", str(self._cache_gb), "--logpath", str(self.data_dir / _LOG_NAME), "--quiet",
                 "--nounixsocket", "--logappend", "--slowms", "1000",
                 "--setParameter", "diagnosticDataCollectionEnabled=false",
+                "--wiredTigerEngineConfigString", _EVICTION,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fhir_server.store.collections import Database
     from fhir_server.store.known import KnownKeys
+    from fhir_server.store.postings_erasure import PostingsErasure
 
 AT_ONCE = 200
 """Resources that one step erases."""
@@ -25,9 +26,10 @@ AT_ONCE = 200
 class Erasure:
     """Erases resources and versions; every method may raise StoreUnavailable."""
 
-    def __init__(self, database: Database, known: KnownKeys) -> None:
+    def __init__(self, database: Database, known: KnownKeys, postings: PostingsErasure) -> None:
         self._database = database
         self._known = known
+        self._postings = postings
 
     async def erase_some(self, resource_type: str, condition: Mapping[str, Any]) -> list[str]:
         """Erases up to `AT_ONCE` resources that fulfil a condition now, with all their versions; returns their ids."""
@@ -35,11 +37,16 @@ class Erasure:
             found = self._database[resource_type].find(dict(condition), {"_id": 1}).limit(AT_ONCE)
             ids = [document["_id"] async for document in found]
             if ids:
+                await self._postings.note_erased(resource_type, ids)
                 await self._erase_history(resource_type, ids)
                 await self._database[CLAIMS].delete_many({"r": {"$in": ids}, "t": resource_type})
                 # The current versions last: while one is there, an interrupted step will be found and done again.
                 await self._database[resource_type].delete_many({"_id": {"$in": ids}})
                 self._known.forget([(resource_type, id_) for id_ in ids])
+                # Once more: a chunk that was begun in between may have them.
+                await self._postings.note_erased(resource_type, ids)
+            # Also what an interrupted step has left.
+            await self._postings.clean(resource_type)
         except PyMongoError as error:
             raise translated(error) from error
         return ids
@@ -51,6 +58,7 @@ class Erasure:
             versions = {"_id": {"id": id_, "v": only}}
         try:
             await self._mark_gaps(resource_type, [id_])
+            await self._postings.note_erased(resource_type, [id_], [id_])
             return (await self._database[history_name(resource_type)].delete_many(versions)).deleted_count
         except PyMongoError as error:
             raise translated(error) from error
@@ -63,10 +71,20 @@ class Erasure:
             if ids:
                 await self._database[CLAIMS].delete_many({"r": {"$in": ids}, "t": resource_type})
             # What is left of them is about somebody else by now, and has lost versions.
-            await self._mark_gaps(resource_type, await history.distinct("_id.id", {"patient": patient}))
+            others = await history.distinct("_id.id", {"patient": patient})
+            await self._mark_gaps(resource_type, others)
+            await self._forget_words(resource_type, [*ids, *others])
             return (await history.delete_many({"patient": patient})).deleted_count
         except PyMongoError as error:
             raise translated(error) from error
+
+    async def _forget_words(self, resource_type: str, ids: Sequence[str]) -> None:
+        """Takes older versions out of the postings; those of resources that are still there a little later."""
+        if ids:
+            found = self._database[resource_type].find({"_id": {"$in": list(ids)}}, {"_id": 1})
+            present = {document["_id"] async for document in found}
+            await self._postings.note_erased(resource_type, list(dict.fromkeys(ids)), present)
+            await self._postings.clean(resource_type)
 
     async def _mark_gaps(self, resource_type: str, ids: Sequence[str]) -> None:
         """Marks the newest versions, so that their history is no longer taken for whole; before versions go."""

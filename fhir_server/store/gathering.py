@@ -13,8 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bson.codec_options import DEFAULT_CODEC_OPTIONS
+
 from fhir_server.spec.json_format import decode_trusted
-from fhir_server.store.codec import CODEC_OPTIONS, decode, encode, json_of
+from fhir_server.store.codec import decode, encode, json_of
 from fhir_server.store.collections import BODY, META, TYPES
 from fhir_server.store.queries import run
 
@@ -59,14 +61,17 @@ async def gather(
 ) -> Gathered:
     """Returns what the branches find, at most `limit` documents and as many as one reply of MongoDB holds.
 
-    `fields` is the projection of what is read beside that. Types that have a collection by now are among
-    `collections.known_types` afterwards.
+    `fields` is the projection of what is read beside that; instants among it are UTC, without saying so. Types that
+    have a collection by now are among `collections.known_types` afterwards.
     """
     unions = [branch.union({"json": 1, **fields}) for branch in branches]
     gathered = await _ask(database, collections, unions, limit, max_time_ms)
-    if all("json" in document for document in gathered.documents):
+    try:
         for document in gathered.documents:
             document["t"] = _type_of(document["json"])
+    except KeyError:
+        pass  # of one, no JSON is kept
+    else:
         return gathered
     unions = [branch.union({**BODY, **fields, "t": {"$literal": branch.resource_type}}) for branch in branches]
     gathered = await _ask(database, collections, unions, limit, max_time_ms)
@@ -80,9 +85,10 @@ def _type_of(json: bytes) -> str:
 
 
 def _with_json(document: dict[str, Any]) -> dict[str, Any]:
-    if type(document.get("body")) is dict:
-        # The driver leaves our types out where it decodes the reply to a command.
-        document = decode(encode(document).raw)
+    body = document.get("body")
+    if type(body) is dict:
+        # The reply was decoded without our types.
+        document["body"] = decode(encode(body).raw)
     return document | {"json": json_of(document) or b"{}"}
 
 
@@ -92,9 +98,10 @@ async def _ask(
     # The list of types, and one more document, which shows that there are more.
     pipeline = [{"$match": {"_id": TYPES}}, *unions, {"$limit": limit + 2}]
     command = {"aggregate": META, "pipeline": pipeline, "cursor": {"batchSize": limit + 3}, "maxTimeMS": max_time_ms}
-    cursor = (await run(database, command, CODEC_OPTIONS))["cursor"]
+    # Aware instants, and our types, take the driver twice as long as all the rest of a document.
+    cursor = (await run(database, command, DEFAULT_CODEC_OPTIONS))["cursor"]
     if cursor["id"]:
-        await run(database, {"killCursors": META, "cursors": [cursor["id"]]}, CODEC_OPTIONS)
+        await run(database, {"killCursors": META, "cursors": [cursor["id"]]}, DEFAULT_CODEC_OPTIONS)
     types, *documents = cursor["firstBatch"]
     collections.learn_types(types["names"])
     return Gathered(documents[:limit], is_whole=not cursor["id"] and len(documents) <= limit)

@@ -9,17 +9,16 @@ together with what others ask for, as long as no instant restricts it.
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from bson.codec_options import DEFAULT_CODEC_OPTIONS
 from pymongo.errors import PyMongoError
 
 from fhir_server.errors import InvalidContent
 from fhir_server.store.changes import StoredVersion
-from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.collections import HISTORY_SUFFIX, VERSION_FIELDS, Collections, history_name
 from fhir_server.store.failures import translated
 from fhir_server.store.queries import MAX_TIME_MS, run
@@ -150,22 +149,36 @@ class History:
     async def _of_type(
         self, resource_type: str, span: Span, count: int, position: _Position | None
     ) -> list[dict[str, Any]]:
-        """Returns the newest `count` + 1 entries of both collections of a type, merged here: cheaper than there."""
-        replies = await asyncio.gather(
-            *(
-                run(self._database, history_find(name, span, count, position), CODEC_OPTIONS)
-                for name in (resource_type, history_name(resource_type))
-            )
-        )
-        current, older = (reply["cursor"]["firstBatch"] for reply in replies)
+        """Returns the newest `count` + 1 entries of both collections of a type, merged here: cheaper than there.
+
+        The current versions are read first: what is replaced meanwhile is in history before it is gone from there. Of
+        history only what may belong to the page is read.
+        """
+        current, is_whole = await self._found(resource_type, span, count, position)
+        within = span
+        if len(current) > count:
+            last = current[-1]["at"]
+            within = replace(span, since=last if span.since is None else max(last, span.since))
+        older, has_all = await self._found(history_name(resource_type), within, count, position)
         is_kept_as_json = all("json" in each or each["m"] == "DELETE" for each in (*current, *older))
-        if not is_kept_as_json or any(reply["cursor"]["id"] for reply in replies):  # more than one reply holds
+        if not (is_kept_as_json and is_whole and has_all):
             return await self._of_several([resource_type], span, count, position)
         for document in current:
             document |= {"t": resource_type, "i": document["_id"], "body": document["json"]}
         for document in older:
             document |= {"t": resource_type, "i": document["_id"]["id"], "body": document.get("json")}
         return sorted([*current, *older], key=itemgetter("at", "i", "v"), reverse=True)[: count + 1]
+
+    async def _found(
+        self, name: str, span: Span, count: int, position: _Position | None
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Returns what `history_find` finds, and whether one reply held it all."""
+        command = history_find(name, span, count, position)
+        # Decoding an instant as one of UTC takes the driver as long as all the rest of a version.
+        cursor = (await run(self._database, command, DEFAULT_CODEC_OPTIONS))["cursor"]
+        for document in cursor["firstBatch"]:
+            document["at"] = document["at"].replace(tzinfo=UTC)
+        return cursor["firstBatch"], not cursor["id"]
 
     async def _of_several(
         self, types: Sequence[str], span: Span, count: int, position: _Position | None

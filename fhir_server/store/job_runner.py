@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 LEASE_S = 15.0
 POLL_S = 2.0
-PARALLEL = 2
+PARALLEL = 3
+"""Of which two may be building indexes for long: those of new parameters, and postings."""
 MAX_ATTEMPTS = 5
 """A job that was begun as often without a new checkpoint ends: it may be what kills the processes."""
 

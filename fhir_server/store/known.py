@@ -3,6 +3,9 @@
 A key is known for KNOWN_S from the moment it was asked for or written. A deletion by this process ends that at once;
 a deletion by another process may be noticed that much later, which stores nothing that a reference written just before
 the deletion would not have stored.
+
+Keys that are in use when half of that has passed are asked for again together with the first key that has to be asked
+for anyway: what many writes refer to costs one question in a while, not one for each key each time.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 KNOWN_S = 2.0
 MOST_KEYS = 20_000
+MOST_AGEING = 1000
+"""Keys that are asked for again together."""
 
 
 class KnownKeys:
@@ -25,16 +30,27 @@ class KnownKeys:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._until: dict[Key, float] = {}
+        self._ageing: set[Key] = set()
         self._forgot_at = -1.0
 
     def now(self) -> float:
         """Returns the instant to hand to `remember` for what is asked from now on."""
         return self._clock()
 
-    def unknown(self, keys: Iterable[Key]) -> list[Key]:
-        """Returns those of the keys that have to be asked for."""
+    def to_ask(self, keys: Iterable[Key]) -> list[Key]:
+        """Returns those of the keys that have to be asked for, and with them others that soon will have to be."""
         now, until = self._clock(), self._until
-        return [key for key in keys if until.get(key, -1.0) < now]
+        asked: list[Key] = []
+        for key in keys:
+            left_s = until.get(key, -1.0) - now
+            if left_s < 0:
+                asked.append(key)
+            elif left_s < KNOWN_S / 2 and len(self._ageing) < MOST_AGEING:
+                self._ageing.add(key)
+        if asked and self._ageing:
+            asked += self._ageing.difference(asked)
+            self._ageing.clear()
+        return asked
 
     def remember(self, keys: Iterable[Key], asked_at: float) -> None:
         """Knows the keys from `asked_at` on, unless something was deleted since: it may have been one of them."""
@@ -53,3 +69,4 @@ class KnownKeys:
         self._forgot_at = self._clock()
         for key in keys:
             self._until.pop(key, None)
+            self._ageing.discard(key)

@@ -30,8 +30,11 @@ PAGE = 128
 KEY = "postings:"
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
+_MOST_NUMBERS = 100_000
 _LAST = "\U0010ffff"
 
+Place = tuple[datetime, str]
+"""Instant and id: where a resource stands in the order of its type."""
 Find = Callable[..., Awaitable[list[dict[str, Any]]]]
 """Reads documents, as `ResourceStore.find` does."""
 
@@ -50,15 +53,16 @@ def state_key(resource_type: str) -> str:
 class Chunk:
     """One chunk: resources after `low` up to and with `high`, as (at, id), and `also` some that lie elsewhere.
 
-    `stamp` names the rules that its resources were indexed by.
+    `stamp` names the rules that its resources were indexed by; `seen_at` is when it was looked at again.
     """
 
     number: int
-    low: tuple[datetime, str]
-    high: tuple[datetime, str]
+    low: Place
+    high: Place
     size: int
     stamp: str
     also: tuple[str, ...] = ()
+    seen_at: datetime = BEGINNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class PostingsState:
     pending: tuple[Mapping[str, Any], ...] = ()
 
     @property
-    def reached(self) -> tuple[datetime, str]:
+    def reached(self) -> Place:
         """The place up to which all is in chunks."""
         return self.chunks[-1].high if self.chunks else (BEGINNING, "")
 
@@ -117,11 +121,11 @@ class Postings:
         self, resource_type: str, ranges: Sequence[Range], *, limit: int, **options: Any
     ) -> dict[int, int] | None:
         """Returns the members that have a term in one of the ranges, as bits, by chunk; None where reading that takes
-        more than `limit` postings.
+        more than `limit` postings, or more work than it is worth.
         """
         condition = dict(ranges[0].fields) if len(ranges) == 1 else {"$or": [dict(each.fields) for each in ranges]}
         documents = await self._find(postings_name(resource_type), condition, limit=limit + 1, **options)
-        if len(documents) > limit:
+        if len(documents) > limit or sum(len(each.get("o", "")) for each in documents) > 2 * _MOST_NUMBERS:
             return None
         found: dict[int, int] = {}
         for each in documents:
@@ -223,9 +227,10 @@ def chunk_document(chunk: Chunk) -> dict[str, Any]:
     """Returns a chunk as it stands in the document about its type."""
     low, high = ({"at": place[0], "id": place[1]} for place in (chunk.low, chunk.high))
     named = {"c": chunk.number, "low": low, "high": high, "size": chunk.size, "stamp": chunk.stamp}
-    return {**named, "also": list(chunk.also)}
+    return {**named, "also": list(chunk.also), "seen": chunk.seen_at}
 
 
 def _chunk(document: Mapping[str, Any]) -> Chunk:
     low, high = ((document[name]["at"], document[name]["id"]) for name in ("low", "high"))
-    return Chunk(document["c"], low, high, document["size"], document["stamp"], tuple(document["also"]))
+    also, seen_at = tuple(document["also"]), document["seen"]
+    return Chunk(document["c"], low, high, document["size"], document["stamp"], also, seen_at)

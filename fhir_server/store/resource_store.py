@@ -18,9 +18,11 @@ from fhir_server.store.gathering import Branch, Gathered, gather
 from fhir_server.store.history import History, HistoryPage, Span
 from fhir_server.store.job_contents import JobContents
 from fhir_server.store.jobs import Jobs
+from fhir_server.store.kept_json import KeptJson
 from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
 from fhir_server.store.postings import Postings
+from fhir_server.store.postings_erasure import PostingsErasure
 from fhir_server.store.queries import MAX_TIME_MS, run
 from fhir_server.store.reindexing import replace_index
 from fhir_server.store.resources import Resources
@@ -63,7 +65,9 @@ class ResourceStore:
         self.jobs = Jobs(self.database, self.collections)
         self.job_contents = JobContents(self.database, self.collections)
         self.closures = Closures(self.database, self.collections)
-        self.erasure = Erasure(self.database, known)
+        self.postings_erasure = PostingsErasure(self.database)
+        self.erasure = Erasure(self.database, known, self.postings_erasure)
+        self._kept_json = KeptJson()
         self.postings = Postings(self.find)
 
     async def start(self) -> str:
@@ -95,6 +99,7 @@ class ResourceStore:
 
     async def amend(self, version: StoredVersion, resource: Mapping[str, Any], index: Mapping[str, Any]) -> bool:
         """Changes the `meta` of a version without a new one; False where it is no longer as `version` says."""
+        await self.postings_erasure.note_late(version.resource_type, [version.id_])
         return await amend(self.database, version, resource, index)
 
     async def replace_index(
@@ -187,6 +192,13 @@ class ResourceStore:
         """Returns the documents of current versions that fulfil a MongoDB condition; `limit` 0 is none."""
         command = _find_command(resource_type, condition, sort, limit, projection, hint)
         command |= {"batchSize": limit + 1 if limit else 1001, "maxTimeMS": max_time_ms}
+        if (simpler := self._kept_json.projection(resource_type, projection)) is not None:
+            documents = await self._find(command | {"projection": simpler})
+            if self._kept_json.has_all(resource_type, documents):
+                return documents
+        return await self._find(command)
+
+    async def _find(self, command: dict[str, Any]) -> list[dict[str, Any]]:
         cursor = (await run(self.database, command, CODEC_OPTIONS))["cursor"]
         if not cursor["id"]:
             found: list[dict[str, Any]] = cursor["firstBatch"]

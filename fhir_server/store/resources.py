@@ -74,13 +74,13 @@ class Resources:
 
     async def existing(self, keys: Collection[Key]) -> set[Key]:
         """Returns those of the keys that have a current version that is not a deletion; not all are asked for."""
-        unknown = self._known.unknown(keys)
-        if not unknown:
+        asked = self._known.to_ask(keys)
+        if not asked:
             return set(keys)
         asked_at = self._known.now()
-        found = (await self._existing.submit(unknown, weight=len(unknown))).intersection(unknown)
+        found = (await self._existing.submit(asked, weight=len(asked))).intersection(asked)
         self._known.remember(found, asked_at)
-        return {*found, *keys}.difference(set(unknown) - found)
+        return set(keys).difference(set(asked) - found)
 
     async def vread(self, resource_type: str, id_: str, version_id: int) -> StoredVersion | None:
         """Returns that version, be it a deletion; None if there is none of that number."""

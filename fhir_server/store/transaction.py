@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson.raw_bson import RawBSONDocument
+from msgspec import Struct
 from pymongo.errors import PyMongoError, WriteError
 from pymongo.read_concern import ReadConcern
 
@@ -61,8 +62,7 @@ class _StaleError(Exception):
     """A version that came with its change is no longer current."""
 
 
-@dataclass(slots=True)
-class _Insert:
+class _Insert(Struct):
     unit: Unit
     document: RawBSONDocument
     conflict: tuple[ConflictKind, str, str]

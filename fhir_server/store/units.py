@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from fhir_server.store.changes import Change, Claim, Create, Delete, Update
 from fhir_server.store.codec import encode, json_to_keep
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _BYTES_PER_WEIGHT = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True):
     """One change with the document it stores (None for a deletion); `version` is the new version."""
 
     change: Change
@@ -26,8 +26,7 @@ class Write:
     document: RawBSONDocument | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Unit:
+class Unit(Struct, eq=False):
     """What has to be stored wholly or not at all; `keys` are what no unit beside it may touch."""
 
     writes: Sequence[Write]

@@ -108,17 +108,26 @@ class Updates:
         It need not be awaited to be durable: it is as soon as the replacement, which follows it in the log of the same
         primary, is.
         """
-        updates = []
-        for one in writes:
-            key = {"id": one.change.id_, "v": one.version - 1}
-            older = with_id(_previous(one), key, until=instant_of(one.change))
-            updates.append({"q": {"_id": key}, "u": older, "upsert": True})
-        command = {"update": history_name(name), "ordered": False, "updates": updates, "writeConcern": concern}
-        reply = await write(self._database, command)
+        copies = [
+            with_id(_previous(one), {"id": one.change.id_, "v": one.version - 1}, until=instant_of(one.change))
+            for one in writes
+        ]
+        command: dict[str, Any] = {"insert": history_name(name), "documents": copies}
+        reply = await self._write_copies(command, concern)
+        # An insert stores all of them as one; of an update MongoDB looks for each by itself.
+        there = [failure["index"] for failure in reply.get("writeErrors", ())]
+        if there:
+            again = [{"q": {"_id": copies[number]["_id"]}, "u": copies[number], "upsert": True} for number in there]
+            await self._write_copies({"update": history_name(name), "updates": again}, concern)
+        return _Kept(reply.get("electionId"), frozenset(range(len(writes))).difference(there))
+
+    async def _write_copies(self, command: dict[str, Any], concern: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns MongoDB's reply, in which nothing but copies that are there already may be wrong."""
+        reply = await write(self._database, {**command, "ordered": False, "writeConcern": concern})
         for failure in reply.get("writeErrors", ()):
             if failure["code"] != _DUPLICATE_KEY:
                 raise WriteError(failure["errmsg"], failure["code"], failure)
-        return _Kept(reply.get("electionId"), frozenset(row["index"] for row in reply.get("upserted", ())))
+        return reply
 
     async def _replace(self, name: str, writes: Sequence[Write], kept: _Kept) -> _Answers:
         updates = [

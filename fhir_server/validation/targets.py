@@ -12,11 +12,8 @@ from fhir_server.conformance import DefinitionRegistry, split_canonical
 from fhir_server.spec.definitions import resource_types
 from fhir_server.validation.policy import WritePolicy
 
+_TYPES = resource_types()
 TARGETS_MAY_BE_ABSENT = "https://cnrms.fr/ig/fhir/msma/StructureDefinition/targets-may-be-absent"
-MAX_DEPTH = 64
-
-_Trail = tuple["_Trail | None", str, int]
-"""The way to an element: what holds it, its name, and its index or -1."""
 
 
 class TargetPolicy:
@@ -57,47 +54,51 @@ class TargetPolicy:
             found.append(imposed)
         return found
 
-    def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:
-        """Returns (expression, `Type/id`) of every relative literal reference, if a profile of `resource` asks for
-        targets.
-        """
+    def existing_targets(self, resource: dict[str, Any]) -> list[str]:
+        """Returns `Type/id` of every relative literal reference, if a profile of `resource` asks for targets."""
         if not self.asks(resource):
             return []
-        found: list[tuple[str, str]] = []
-        _gather(resource, (None, str(resource.get("resourceType")), -1), found, MAX_DEPTH)
-        return found
+        found: dict[str, None] = {}
+        nodes = [resource]
+        for node in nodes:  # it grows by what is found inside
+            if "reference" in node:
+                literal = node["reference"]
+                if type(literal) is str and (target := relative_target(literal)) is not None:
+                    found[target] = None
+            for value in node.values():
+                if type(value) is str:
+                    continue
+                if type(value) is dict:
+                    nodes.append(value)
+                elif type(value) is list and value and type(value[0]) is not str:
+                    nodes += [item for item in value if type(item) is dict]
+        return list(found)
 
 
-def _gather(node: dict[str, Any], trail: _Trail, found: list[tuple[str, str]], depth: int) -> None:
-    if "reference" in node:
-        literal = node["reference"]
-        if type(literal) is str and (target := relative_target(literal)):
-            found.append((_expression(trail), target))
-    if not depth:
-        return
+def places_of(resource: dict[str, Any], target: str) -> list[str]:
+    """Returns the FHIRPath of each reference to `target`, for who has to name them."""
+    found: list[str] = []
+    _gather(resource, str(resource.get("resourceType")), target, found)
+    return found
+
+
+def _gather(node: dict[str, Any], place: str, target: str, found: list[str]) -> None:
+    literal = node.get("reference")
+    if type(literal) is str and relative_target(literal) == target:
+        found.append(place)
     for key, value in node.items():
         if type(value) is dict:
-            _gather(value, (trail, key, -1), found, depth - 1)
-        elif type(value) is list and type(value[0] if value else None) is dict:
+            _gather(value, f"{place}.{key}", target, found)
+        elif type(value) is list:
             for index, one in enumerate(value):
                 if type(one) is dict:
-                    _gather(one, (trail, key, index), found, depth - 1)
-
-
-def _expression(trail: _Trail) -> str:
-    """Returns the FHIRPath of a place; written only where a reference is."""
-    steps: list[str] = []
-    place: _Trail | None = trail
-    while place is not None:
-        place, name, index = place
-        steps.append(name if index < 0 else f"{name}[{index}]")
-    return ".".join(reversed(steps))
+                    _gather(one, f"{place}.{key}[{index}]", target, found)
 
 
 def relative_target(literal: str) -> str | None:
     """Returns `Type/id` of a relative literal reference, without its version; None for other references."""
     kind, _, id_ = literal.partition("/")
-    if kind not in resource_types() or not id_:
+    if kind not in _TYPES or not id_:
         return None
     if "/" not in id_:
         return None if "?" in id_ else literal

@@ -125,8 +125,8 @@ class Validator:
             if resource_type in (None, profile["type"])
         ]
 
-    def existing_targets(self, resource: dict[str, Any]) -> list[tuple[str, str]]:
-        """Returns where `resource` refers to `Type/id` that its profiles want to exist, as (expression, `Type/id`)."""
+    def existing_targets(self, resource: dict[str, Any]) -> list[str]:
+        """Returns each `Type/id` that `resource` refers to and its profiles want to exist."""
         return self._targets.existing_targets(resource)
 
     def asks_for_targets(self, resource: dict[str, Any]) -> bool:

@@ -258,6 +258,27 @@ async def test_resource_of_which_no_json_is_kept(
     assert names(answer.json()) == ["Patient/p", "Observation/o"]
 
 
+async def test_what_is_referred_to_may_be_more_than_one_reply_holds(open_client: Callable[..., Any]) -> None:
+    """MongoDB answers with 16 MiB at a time: twenty documents of nearly 1 MiB are none less for it."""
+    client: Client = await open_client()
+    await client.update({"resourceType": "Patient", "id": "p"})
+    for number in range(20):
+        data = "A" * 900_000
+        await client.update({"resourceType": "Binary", "id": f"b{number}", "contentType": "text/plain", "data": data})
+        await client.update(
+            {
+                "resourceType": "DocumentReference",
+                "id": f"d{number}",
+                "status": "current",
+                "subject": {"reference": "Patient/p"},
+                "content": [{"attachment": {"url": f"Binary/b{number}"}}],
+            }
+        )
+    bundle = await everything(client, "Patient/p/$everything")
+    assert bundle["total"] == 21
+    assert names(bundle, "include") == sorted(f"Binary/b{number}" for number in range(20))
+
+
 async def test_large_record_comes_in_pages_while_others_write(open_client: Callable[..., Any]) -> None:
     """1,300 resources, two pages: none is missing and none comes twice, whatever is written about others meanwhile."""
     client: Client = await open_client()

@@ -1,11 +1,12 @@
 """`Patient/[id]/$purge` erases a record for good, whole, and only that record."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from fhir_server.store import ResourceStore
+from fhir_server.store import PostingsBuild, ResourceStore
 from tests.api.conftest import Client
 from tests.support.jobs import answer_of
 from tests.support.own_server import client, database, store
@@ -80,6 +81,41 @@ async def test_nothing_is_left_of_the_record_but_that_it_was_erased(
     assert (await client.get(f"AuditEvent?entity=Patient/{id_}")).json()["total"] == 1
     again = await client.create(patient, If_None_Exist=f"identifier={system}|1")
     assert again.status_code == 201
+
+
+async def stamps(store: ResourceStore, *resource_types: str) -> dict[str, str]:
+    """Returns the rules that resources of the types were indexed by."""
+    stored = {name: await store.database[name].find_one({}, {"i": 1}) for name in resource_types}
+    return {name: document["i"] for name, document in stored.items() if document is not None}
+
+
+async def make_postings(store: ResourceStore, rules: Mapping[str, str]) -> None:
+    build = PostingsBuild(store.database, store.collections, margin_s=0)
+    for resource_type, stamp in rules.items():
+        assert await build.catch_up(resource_type, stamp)
+
+
+async def test_nothing_is_left_in_the_postings(client: Client, store: ResourceStore, unique: str) -> None:
+    created = await client.create({"resourceType": "Patient", "name": [{"family": unique}]})
+    id_ = created.json()["id"]
+    moved, other = f"{id_}.moved", f"other-{unique[:8]}"
+    await client.update(about(id_, f"{id_}.o", valueString=unique))
+    await client.update(about(id_, f"{id_}.gone", valueString=unique))
+    await client.update(about(id_, moved, valueString=unique))
+    await client.update(about(other, f"{id_}.other", valueString="stays"))
+    rules = await stamps(store, "Patient", "Observation")
+    await make_postings(store, rules)
+    assert {"Patient.postings", "Observation.postings"} <= {*await traces(store, unique)}
+    await client.update(about(other, moved))
+    await client.delete(f"Observation/{id_}.gone")
+    await purge(client, id_)
+    # Of a resource that is there, as somebody else's, older words leave with the next that are made.
+    await make_postings(store, rules)
+    assert await traces(store, unique) == []
+    for name in (f"Observation?value-string:contains={unique[3:9]}", f"Patient?family:contains={unique[3:9]}"):
+        assert (await client.get(name)).json()["total"] == 0
+    assert (await client.get("Observation?value-string:contains=tay")).json()["total"] == 1
+    assert (await client.get(f"Observation?code:text=x&_id={moved}")).json()["total"] == 1
 
 
 async def test_what_is_about_others_stays(client: Client, unique: str) -> None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, Phase, given, settings
 
 from fhir_server.index import MONGODB_INDEXES
 from fhir_server.index.words import words_of
@@ -20,11 +21,12 @@ from fhir_server.store import PostingsBuild, ResourceStore, open_store
 from fhir_server.store.postings import state_key
 from tests.api.conftest import Client
 from tests.oracle import EXAMPLES
-from tests.oracle.asking import ask, load
+from tests.oracle.asking import ask, clear, load
 from tests.oracle.comparison import difference
 from tests.oracle.query import Criterion, Search
 from tests.oracle.references import BASE_URL
 from tests.oracle.sweep import searches
+from tests.oracle.test_worlds import Case, cases
 from tests.oracle.values import Resource
 from tests.oracle.world import World
 from tests.support.suites import official_examples
@@ -109,3 +111,29 @@ async def test_texts_are_found_whatever_the_postings_know(opened: tuple[Client, 
     assert half == without
     assert whole == without
     assert sum(total for _, total in without) > 100
+
+
+@settings(
+    max_examples=max(3, EXAMPLES // 5),
+    deadline=None,
+    database=None,
+    derandomize=EXAMPLES <= 20,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate,),
+)
+@given(case=cases())
+async def test_worlds_are_answered_whatever_the_postings_know(opened: tuple[Client, ResourceStore], case: Case) -> None:
+    """Half of a world is known, then all of it; what was known of the worlds before is stale."""
+    client, store = opened
+    await load(client, case.resources[::2], kind="batch")
+    await catch_up(store)
+    world = await load(client, case.resources, kind="transaction")
+    wrong: list[str] = []
+    try:
+        for known in ("half", "all"):
+            found = await asyncio.gather(*(difference(client, search, world) for search in case.searches))
+            wrong += [f"{known} known: {each}" for each in found if each]
+            await catch_up(store)
+    finally:
+        await clear(client, world)
+    assert wrong == [], "\n".join(wrong)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from bson import ObjectId
+from msgspec.structs import replace
 
 from fhir_server.store import Claim, ResourceStore, Update, WriteConflict, open_store
 from fhir_server.store.batches import Crowd

@@ -1,4 +1,4 @@
-"""Waiting for jobs over HTTP, as clients do."""
+"""Waiting for jobs, in the store, and over HTTP as clients do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ import asyncio
 from typing import Any
 
 import httpx
+
+from fhir_server.store import Job, Jobs
+
+
+async def ended(jobs: Jobs, id_: str) -> Job:
+    """Returns a job of the store once it has ended; fails where it does not within 20 seconds."""
+    async with asyncio.timeout(20):
+        while True:
+            job = await jobs.find(id_)
+            if job is not None and job.has_ended:
+                return job
+            await asyncio.sleep(0.02)
 
 
 async def answer_of(client: httpx.AsyncClient, accepted: httpx.Response) -> dict[str, Any]:

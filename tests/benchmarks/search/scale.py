@@ -32,7 +32,7 @@ from fhir_server.app import definitions_of, search_parameters_of
 from fhir_server.index import MONGODB_INDEXES, Indexer
 from fhir_server.settings import Settings
 from fhir_server.spec.json_format import decode_trusted, encode
-from fhir_server.store import Create
+from fhir_server.store import Create, PostingsBuild, open_store
 from fhir_server.store.codec import encode as encode_document
 from fhir_server.store.embedded import EmbeddedMongod
 from fhir_server.store.units import build_document
@@ -68,6 +68,11 @@ FAMILIES: dict[str, str] = {
     "quantity": "Observation?value-quantity=gt20&_total=none",
     "all, newest first": "Observation?_total=none&_count=50",
     "several types": "?_type=Encounter,Observation&_total=none",
+    "a word that none has": "Observation?_content=zebra",
+    "words of one patient": "Patient?_content={words}&_total=none",
+    "a frequent word, newest first": "Observation?_content=verres&_total=none",
+    "a display, newest first": "Observation?_tag:text=test&_total=none",
+    "part of a name": "Patient?family:contains={part}&_total=none",
     "code, with its total": "Observation?code=substance-use",
 }
 
@@ -146,6 +151,19 @@ def load(client: MongoClient[dict[str, Any]], sizes: Sequence[int], pool: Proces
             print(f"  {written:,} resources, {written / (time.perf_counter() - started):,.0f}/s", flush=True)  # noqa: T201
 
 
+async def make_postings(uri: str, sizes: Sequence[int]) -> None:
+    """Makes the postings of all types that the servers would have made once it was quiet."""
+    for size in sizes:
+        async with open_store(uri, indexes=MONGODB_INDEXES, database=database_of(size)) as store:
+            build = PostingsBuild(store.database, store.collections, margin_s=0)
+            started = time.process_time()
+            for resource_type in await store.collections.existing_types():
+                stored = await store.database[resource_type].find_one({}, {"i": 1})
+                if stored is not None and not await build.catch_up(resource_type, stored["i"]):
+                    raise RuntimeError(f"{resource_type} at {size}: no postings")
+            print(f"  postings of {size:,}: {time.process_time() - started:.0f} s of CPU beside MongoDB's", flush=True)  # noqa: T201
+
+
 def database_of(size: int) -> str:
     """Returns the name of the database of a size."""
     return f"scale_{size}"
@@ -158,7 +176,7 @@ def paths(template: str, patients: Sequence[dict[str, str]], chance: random.Rand
 
 
 def known_patients(client: MongoClient[dict[str, Any]], size: int, limit: int = 500) -> list[dict[str, str]]:
-    """Returns what the requests say of a patient: id, identifier, family name."""
+    """Returns what the requests say of a patient: id, identifier, family name, words that hardly any other has."""
     found = client[database_of(size)]["Patient"].aggregate(
         [{"$sample": {"size": limit}}, {"$project": {"resource": 1}}]
     )
@@ -167,7 +185,8 @@ def known_patients(client: MongoClient[dict[str, Any]], size: int, limit: int = 
         resource = document["resource"]
         [ins] = [each["value"] for each in resource["identifier"] if each["system"] == INS]
         family = resource["name"][0]["family"]
-        patients.append({"patient": resource["id"], "ins": f"{INS}|{ins}", "family": family.lower()})
+        named = {"family": family.lower(), "part": family.lower()[1:5], "words": ins.replace("-", "%20")}
+        patients.append({"patient": resource["id"], "ins": f"{INS}|{ins}", **named})
     return patients
 
 
@@ -228,6 +247,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"Writing {', '.join(f'{size:,}' for size in options.sizes)} resources; {datetime.now(UTC):%H:%M} UTC …")
         with ProcessPoolExecutor(2) as pool:
             load(client, options.sizes, pool)
+        uvloop.run(make_postings(mongod.uri, options.sizes))
         patients = {size: known_patients(client, size) for size in options.sizes}
         ports = {size: server.port for size, server in servers.items()}
         times = uvloop.run(measure(ports, patients, options.rounds, options.seconds))

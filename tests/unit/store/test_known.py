@@ -33,15 +33,15 @@ def test_keys_are_known_for_a_while_after_they_were_asked_for(known: KnownKeys, 
     asked_at = known.now()
     clock.now += 1
     known.remember([A], asked_at)
-    assert known.unknown([A, B]) == [B]
+    assert known.to_ask([A, B]) == [B]
     clock.now = asked_at + KNOWN_S + 0.01
-    assert known.unknown([A, B]) == [A, B]
+    assert known.to_ask([A, B]) == [A, B]
 
 
 def test_deleted_keys_are_unknown_at_once(known: KnownKeys) -> None:
     known.remember([A, B], known.now())
     known.forget([A])
-    assert known.unknown([A, B]) == [A]
+    assert known.to_ask([A, B]) == [A]
 
 
 def test_what_was_asked_before_a_deletion_is_not_believed(known: KnownKeys, clock: Clock) -> None:
@@ -49,16 +49,16 @@ def test_what_was_asked_before_a_deletion_is_not_believed(known: KnownKeys, cloc
     clock.now += 0.1
     known.forget([A])
     known.remember([A, B], asked_at)
-    assert known.unknown([A, B]) == [A, B]
+    assert known.to_ask([A, B]) == [A, B]
     clock.now += 0.1
     known.remember([B], known.now())
-    assert known.unknown([B]) == []
+    assert known.to_ask([B]) == []
 
 
 def test_forgetting_nothing_changes_nothing(known: KnownKeys) -> None:
     known.forget([])
     known.remember([A], known.now())
-    assert known.unknown([A]) == []
+    assert known.to_ask([A]) == []
 
 
 def test_memory_is_bounded(known: KnownKeys, clock: Clock) -> None:
@@ -66,8 +66,23 @@ def test_memory_is_bounded(known: KnownKeys, clock: Clock) -> None:
     known.remember(old, known.now())
     clock.now += KNOWN_S + 1
     known.remember([A], known.now())
-    assert known.unknown([A, old[0]]) == [old[0]]
+    assert known.to_ask([A, old[0]]) == [old[0]]
     fresh = [("Patient", f"f{n}") for n in range(MOST_KEYS)]
     known.remember(fresh, known.now())
     known.remember([B], known.now())
-    assert known.unknown([B, fresh[0]]) == [fresh[0]]
+    assert known.to_ask([B, fresh[0]]) == [fresh[0]]
+
+
+def test_keys_in_use_are_asked_for_again_with_the_first_that_has_to_be(known: KnownKeys, clock: Clock) -> None:
+    known.remember([A], known.now())
+    clock.now += KNOWN_S * 0.4
+    assert known.to_ask([A]) == []
+    assert known.to_ask([B]) == [B], "A is young enough"
+    clock.now += KNOWN_S * 0.3
+    assert known.to_ask([A]) == []
+    assert known.to_ask([B]) == [B, A]
+    assert known.to_ask([B]) == [B], "A is under way"
+    clock.now += KNOWN_S * 0.1
+    assert known.to_ask([A, B]) == [B, A]
+    known.forget([A])
+    assert known.to_ask([B]) == [B]

@@ -8,7 +8,7 @@ from fhir_server.conformance import DefinitionRegistry
 from fhir_server.terminology import Terminology
 from fhir_server.validation import ValidationOptions, Validator, WritePolicy
 from fhir_server.validation.policy import ProfileRule
-from fhir_server.validation.targets import TARGETS_MAY_BE_ABSENT, relative_target
+from fhir_server.validation.targets import TARGETS_MAY_BE_ABSENT, places_of, relative_target
 from tests.unit.validation.faults import edited
 
 OURS, LENIENT = (
@@ -35,7 +35,7 @@ def validator() -> Validator:
 @pytest.mark.parametrize(
     ("profiles", "expected"),
     [
-        ([OURS], [("Patient.managingOrganization", "Organization/o1"), ("Patient.link[0].other", "Patient/p2")]),
+        ([OURS], ["Organization/o1", "Patient/p2"]),
         ([OURS + "|0.1.0", LENIENT], None),
         ([LENIENT], []),
         (["http://hl7.org/fhir/StructureDefinition/Patient"], []),
@@ -43,13 +43,20 @@ def validator() -> Validator:
     ],
 )
 def test_profiles_of_ours_want_their_targets(
-    validator: Validator, profiles: list[str], expected: list[tuple[str, str]] | None
+    validator: Validator, profiles: list[str], expected: list[str] | None
 ) -> None:
     patient = edited("patient", {"meta/profile": profiles})
     wanted = (
         expected if expected is not None else validator.existing_targets(edited("patient", {"meta/profile": [OURS]}))
     )
     assert validator.existing_targets(patient) == wanted
+
+
+def test_each_place_that_refers_to_a_target_is_named() -> None:
+    patient = edited("patient", {"generalPractitioner": [{"reference": "Organization/o1/_history/3"}]})
+    assert places_of(patient, "Organization/o1") == ["Patient.managingOrganization", "Patient.generalPractitioner[0]"]
+    assert places_of(patient, "Patient/p2") == ["Patient.link[0].other"]
+    assert places_of(patient, "Organization/o2") == []
 
 
 @pytest.mark.parametrize(

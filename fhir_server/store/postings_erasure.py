@@ -1,0 +1,123 @@
+"""What has to leave the postings: resources that are erased for good, and words of versions that are.
+
+Chunks that were numbered before the resource was noted are gone through by the ids of their members; its number leaves
+every posting, and then its id. A resource that is gone leaves at once. One that is still there, in another version, is
+looked at as *late* from then on, and leaves once no search can be reading by what stood there before. Whoever is making
+a chunk meanwhile finds another revision, and begins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from typing import TYPE_CHECKING, Any
+
+from pymongo.errors import PyMongoError
+from pymongo.operations import DeleteOne, ReplaceOne
+
+from fhir_server.store.collections import META
+from fhir_server.store.failures import translated
+from fhir_server.store.postings import PAGE, bits_in, numbers_of, packed, postings_name, state_key, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from fhir_server.store.collections import Database
+
+_PAGES = {"_id": {"$gte": "#", "$lt": "$"}}
+_UNDISTURBED = 200
+_WRITTEN_AT_ONCE = 500
+
+Change = ReplaceOne[dict[str, Any]] | DeleteOne
+
+
+class PostingsErasure:
+    """Takes resources out of postings; every method may raise StoreUnavailable, and does nothing where none are."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def note_late(self, resource_type: str, ids: Iterable[str]) -> None:
+        """Has resources looked at by each search: they are about to change without another instant."""
+        late = [{"id": id_, "at": "$$NOW"} for id_ in ids]
+        await self._note(resource_type, {"late": {"$concatArrays": ["$late", late]}})
+
+    async def note_erased(self, resource_type: str, ids: Collection[str], present: Collection[str] = ()) -> None:
+        """Notes resources that have to leave the postings; `present` are those that are still there, to be found."""
+        if not ids:
+            return
+        erased = [
+            {"id": id_, "at": "$$NOW", "below": "$following", "gone": {"$literal": id_ not in present}} for id_ in ids
+        ]
+        late = [{"id": id_, "at": "$$NOW"} for id_ in ids if id_ in present]
+        change = {
+            "erased": {"$concatArrays": ["$erased", erased]},
+            "late": {"$concatArrays": ["$late", late]},
+            "revision": {"$add": ["$revision", 1]},
+        }
+        await self._note(resource_type, change)
+
+    async def clean(self, resource_type: str, until: datetime | None = None) -> None:
+        """Takes out what was noted as gone, and what was noted before `until`. Doing it twice is harmless."""
+        try:
+            key = {"_id": state_key(resource_type)}
+            document = await self._database[META].find_one(key)
+            noted = state_of(document).erased if document is not None else ()
+            due = [dict(each) for each in noted if each["gone"] or (until is not None and each["at"] <= until)]
+            if due:
+                await self._clean(resource_type, due)
+                await self._database[META].update_one(key, {"$pull": {"erased": {"$in": due}}})
+        except PyMongoError as error:
+            raise translated(error) from error
+
+    async def _note(self, resource_type: str, change: Mapping[str, Any]) -> None:
+        try:
+            await self._database[META].update_one({"_id": state_key(resource_type)}, [{"$set": dict(change)}])
+        except PyMongoError as error:
+            raise translated(error) from error
+
+    async def _clean(self, resource_type: str, due: Sequence[Mapping[str, Any]]) -> None:
+        below: dict[str, int] = {}
+        for each in due:
+            below[each["id"]] = max(each["below"], below.get(each["id"], 0))
+        postings = self._database[postings_name(resource_type)]
+        pages: list[dict[str, Any]] = []
+        members: dict[int, int] = {}
+        async for page in postings.find(_PAGES):
+            ids, chunk = page["ids"].split("\n"), page["c"]
+            found = [place for place, id_ in enumerate(ids) if chunk < below.get(id_, 0)]
+            if found:
+                first = PAGE * int(page["_id"].rpartition("/")[2])
+                for place in found:
+                    ids[place] = ""
+                    members[chunk] = members.get(chunk, 0) | 1 << (first + place)
+                pages.append({**page, "ids": "\n".join(ids)})
+        for chunk, bits in members.items():
+            await self._clean_chunk(resource_type, chunk, bits)
+        # Last, so that cleaning which was interrupted finds them again.
+        if pages:
+            await postings.bulk_write([ReplaceOne({"_id": page["_id"]}, page) for page in pages], ordered=False)
+
+    async def _clean_chunk(self, resource_type: str, chunk: int, gone: int) -> None:
+        postings, changes = self._database[postings_name(resource_type)], list[Change]()
+        count = 0
+        async for each in postings.find({"c": chunk, "ids": {"$exists": False}}):
+            count += 1
+            if count % _UNDISTURBED == 0:
+                await asyncio.sleep(0)
+            bits = bits_in(each)
+            if bits & gone:
+                changes.append(_without(each, bits & ~gone))
+            if len(changes) == _WRITTEN_AT_ONCE:
+                await postings.bulk_write(changes, ordered=False)
+                changes = []
+        if changes:
+            await postings.bulk_write(changes, ordered=False)
+
+
+def _without(posting: Mapping[str, Any], left: int) -> Change:
+    key = {"_id": posting["_id"]}
+    if not left:
+        return DeleteOne(key)
+    return ReplaceOne(key, {**key, "c": posting["c"], **packed(array("H", numbers_of(left)))})
