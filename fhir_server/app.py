@@ -34,7 +34,7 @@ from fhir_server.rest import FhirApplication, async_requests
 from fhir_server.rest.asgi import Receive, Scope, Send
 from fhir_server.rest.endpoint import Endpoint
 from fhir_server.rest.welcome import welcome_page
-from fhir_server.search import Reader, Record, SearchRequest, find_ids_of_each, read_records
+from fhir_server.search import KeyedCondition, Reader, Record, find_ids_of_each, read_records
 from fhir_server.settings import Settings
 from fhir_server.spec.definitions import table
 from fhir_server.store import Batches, JobHandler, JobRunner, ResourceStore, open_store
@@ -174,7 +174,7 @@ def _repository(
     store: ResourceStore,
 ) -> Repository:
 
-    async def look_up(conditions: Sequence[SearchRequest]) -> list[list[str]]:
+    async def look_up(conditions: Sequence[KeyedCondition]) -> list[list[str]]:
         return await find_ids_of_each(conditions, store, search_parameters)
 
     async def read(patients: Sequence[str]) -> list[Record | None]:
@@ -184,7 +184,7 @@ def _repository(
     search_parameters.stored_concepts = StoredConcepts(stored, terminology)
     return Repository(
         store=store,
-        conditions=Batches(look_up),
+        conditions=Batches(look_up, linger_s=0.002),
         records=Batches(read, max_requests=16, linger_s=0.005),
         validator=validator,
         indexer=Indexer(search_parameters),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from html import unescape as unescape_html
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ CODES = frozenset({"_text", "_content"})
 MOST_WORDS = 10_000
 """Different words of one resource that are kept; a Bundle of thousands of resources has more."""
 
+_SHORT = 100
+"""Characters of a text whose words are remembered."""
 _WORD = re.compile(r"[^\W_]+")
 _TAG = re.compile(r"<[^>]*>")
 _FOR_PEOPLE = frozenset({"string", "markdown"})
@@ -51,7 +53,7 @@ def write_words(draft: Draft, resource: dict[str, Any]) -> None:
     own = resource.get("text", {}).get("div") if narratives else None
     words: dict[str, None] = {}
     for text in texts:
-        words.update(dict.fromkeys(words_of(text)))
+        words.update(_short_words(text) if len(text) <= _SHORT else dict.fromkeys(words_of(text)))
     for narrative in narratives:
         if narrative is not own:
             words.update(dict.fromkeys(_words_of_narrative(narrative)))
@@ -87,6 +89,12 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
+@lru_cache(maxsize=4096)
+def _short_words(text: str) -> dict[str, None]:
+    # Displays, names of units and the like repeat from one resource to the next.
+    return dict.fromkeys(words_of(text))
+
+
 def _fields(parameter: SearchParameter) -> tuple[str, ...]:
     return ("w.t",) if parameter.code == "_text" else ("w.t", "w.c")
 
@@ -98,24 +106,31 @@ def _words_of_narrative(div: str) -> list[str]:
 def _gather(resource: dict[str, Any], keys: frozenset[str], texts: list[str], narratives: list[str]) -> None:
     nodes = [resource]
     for node in nodes:  # it grows by what is found inside
-        for key, value in node.items():
-            kind = type(value)
-            if kind is str:
-                if key in keys:
-                    texts.append(value)
-                elif key == "div":
-                    narratives.append(value)
-            elif kind is dict:
+        for value in node.values():
+            if type(value) is str:
+                continue
+            if type(value) is dict:
                 nodes.append(value)
-            elif kind is list:
+            elif type(value) is list and value and type(value[0]) is not str:
                 nodes += [item for item in value if type(item) is dict]
-                if key in keys:
-                    texts += [item for item in value if type(item) is str]
+        if not keys.isdisjoint(node):
+            _take(node, keys, texts, narratives)
+
+
+def _take(node: dict[str, Any], keys: frozenset[str], texts: list[str], narratives: list[str]) -> None:
+    """Adds the texts that stand in one object itself."""
+    for key, value in node.items():
+        if key not in keys:
+            continue
+        if type(value) is str:
+            (narratives if key == "div" else texts).append(value)
+        elif type(value) is list and key != "div":
+            texts += [item for item in value if type(item) is str]
 
 
 @cache
 def _text_keys() -> frozenset[str]:
-    """Returns the JSON keys that mostly hold text for people, over all types of R4."""
+    """Returns the JSON keys that mostly hold text for people, over all types of R4, and that of narratives."""
     counted: Counter[str] = Counter()
     for definition in structure_definitions().values():
         for element in definition.get("snapshot", {}).get("element", ()):
@@ -124,4 +139,4 @@ def _text_keys() -> frozenset[str]:
                 code = row["code"]
                 key = f"{name[:-3]}{code[0].upper()}{code[1:]}" if name.endswith("[x]") else name
                 counted[key] += 1 if code in _FOR_PEOPLE else -1 if code in _FOR_MACHINES else 0
-    return frozenset(key for key, count in counted.items() if count > 0) - _NOT_MEANT
+    return frozenset(key for key, count in counted.items() if count > 0) - _NOT_MEANT | {"div"}

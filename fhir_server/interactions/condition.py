@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#ccreate
 from urllib.parse import parse_qsl
 
 from fhir_server.interactions.repository import Repository
-from fhir_server.search import find_ids, parse_condition, single_key
+from fhir_server.search import KeyedCondition, find_ids, parse_condition, single_key
 
 
 async def matching_ids(repository: Repository, resource_type: str, query: str) -> list[str]:
@@ -16,9 +16,10 @@ async def matching_ids(repository: Repository, resource_type: str, query: str) -
     """
     registry = repository.search_parameters
     request = parse_condition(resource_type, query, registry)
-    if single_key(request, registry) is None:
+    key = single_key(request, registry)
+    if key is None:
         return await find_ids(request, repository.store, registry)
-    return await repository.conditions.submit(request)
+    return await repository.conditions.submit(KeyedCondition(request, key))
 
 
 def claim_key(resource_type: str, query: str) -> str:

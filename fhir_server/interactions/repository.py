@@ -12,7 +12,7 @@ from fhir_server.interactions.once import Once
 from fhir_server.interactions.parameter_watch import ParameterWatch
 from fhir_server.interactions.stored_definitions import StoredDefinitions
 from fhir_server.interactions.turnstile import Turnstile
-from fhir_server.search import Record, SearchRequest
+from fhir_server.search import KeyedCondition, Record
 from fhir_server.store import Batches, ResourceStore
 from fhir_server.terminology import Terminology
 from fhir_server.validation import Validator
@@ -59,7 +59,7 @@ class Repository:
     terminology: Terminology
     definitions: StoredDefinitions
     watch: ParameterWatch
-    conditions: Batches[SearchRequest, list[str]]
+    conditions: Batches[KeyedCondition, list[str]]
     records: Batches[str, Record | None]
     page_key: bytes
     turnstile: Turnstile

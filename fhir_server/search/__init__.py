@@ -2,7 +2,7 @@
 
 from fhir_server.search.bundle import build_bundle, raw_entries
 from fhir_server.search.compartment import Compartment, find_compartment
-from fhir_server.search.conditional import find_ids, find_ids_of_each, parse_condition, single_key
+from fhir_server.search.conditional import KeyedCondition, find_ids, find_ids_of_each, parse_condition, single_key
 from fhir_server.search.criteria import Clause
 from fhir_server.search.execute import execute
 from fhir_server.search.page import Found, Page
@@ -22,6 +22,7 @@ __all__ = [
     "Clause",
     "Compartment",
     "Found",
+    "KeyedCondition",
     "Page",
     "Place",
     "Reader",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl
 
 from fhir_server.errors import InvalidContent
@@ -60,25 +60,28 @@ async def find_ids(
     return [document["_id"] for document in documents]
 
 
+class KeyedCondition(NamedTuple):
+    """A condition that asks for one key of the index document, such as `identifier=system|value`."""
+
+    request: SearchRequest
+    key: str
+
+
 async def find_ids_of_each(
-    requests: Sequence[SearchRequest], store: ResourceStore, registry: SearchParameterRegistry
+    conditions: Sequence[KeyedCondition], store: ResourceStore, registry: SearchParameterRegistry
 ) -> list[list[str]]:
-    """Returns `find_ids` of each condition, two ids at most; those on one key (`identifier=…`) are asked together."""
-    keys = [single_key(request, registry) for request in requests]
+    """Returns `find_ids` of each condition, two ids at most; those on one type are asked together."""
     together: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for request, key in zip(requests, keys, strict=True):
-        if key is not None:
-            together[request.resource_type][key] = None
+    for request, key in conditions:
+        together[request.resource_type][key] = None
     asked = [_ask(name, list(wanted), store, registry) for name, wanted in together.items()]
     answers = dict(zip(together, await asyncio.gather(*asked), strict=True))
-    return await asyncio.gather(
-        *(
-            find_ids(request, store, registry)
-            if key is None or (known := answers[request.resource_type]) is None
-            else _ready(known[key])
-            for request, key in zip(requests, keys, strict=True)
-        )
-    )
+    return [
+        await find_ids(request, store, registry)
+        if (known := answers[request.resource_type]) is None
+        else list(known[key])
+        for request, key in conditions
+    ]
 
 
 async def _ask(
@@ -95,10 +98,6 @@ async def _ask(
         for key in found.keys() & set(document["k"]):
             found[key].append(document["_id"])
     return {key: ids[:2] for key, ids in found.items()}
-
-
-async def _ready(ids: list[str]) -> list[str]:
-    return ids
 
 
 def single_key(request: SearchRequest, registry: SearchParameterRegistry) -> str | None:

@@ -17,13 +17,16 @@ from pymongo.operations import DeleteOne, ReplaceOne
 
 from fhir_server.store.collections import META
 from fhir_server.store.failures import translated
-from fhir_server.store.postings import PAGE, bits_in, numbers_of, packed, postings_name, state_key, state_of
+from fhir_server.store.postings import BEGINNING, PAGE, bits_in, numbers_of, packed, postings_name, state_key, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from fhir_server.store.collections import Database
+
+MOST_LATE = 2_000
+"""Resources that are looked at besides the chunks; of more, it is better to make all chunks anew."""
 
 _PAGES = {"_id": {"$gte": "#", "$lt": "$"}}
 _UNDISTURBED = 200
@@ -73,7 +76,7 @@ class PostingsErasure:
 
     async def _note(self, resource_type: str, change: Mapping[str, Any]) -> None:
         try:
-            await self._database[META].update_one({"_id": state_key(resource_type)}, [{"$set": dict(change)}])
+            await self._database[META].update_one({"_id": state_key(resource_type)}, [{"$set": dict(change)}, _RENEWAL])
         except PyMongoError as error:
             raise translated(error) from error
 
@@ -114,6 +117,21 @@ class PostingsErasure:
                 changes = []
         if changes:
             await postings.bulk_write(changes, ordered=False)
+
+
+_OVERFLOW = {"$gt": [{"$size": "$late"}, MOST_LATE]}
+_DEAD = {"$map": {"input": "$chunks", "as": "chunk", "in": {"c": "$$chunk.c", "at": "$$NOW"}}}
+_RENEWAL = {
+    "$set": {
+        "dead": {"$cond": [_OVERFLOW, {"$concatArrays": ["$dead", _DEAD]}, "$dead"]},
+        "chunks": {"$cond": [_OVERFLOW, [], "$chunks"]},
+        "ready": {"$cond": [_OVERFLOW, False, "$ready"]},
+        "since": {"$cond": [_OVERFLOW, BEGINNING, "$since"]},
+        "revision": {"$cond": [_OVERFLOW, {"$add": ["$revision", 1]}, "$revision"]},
+        "late": {"$cond": [_OVERFLOW, [], "$late"]},
+    }
+}
+"""The stage after which a type begins without chunks, where too many resources are late."""
 
 
 def _without(posting: Mapping[str, Any], left: int) -> Change:

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from fhir_server.store.collections import IndexKeys
     from fhir_server.store.lending import LendingClient
 
-_COUNTED = "n"
-
 
 class ResourceStore:
     """Resources in MongoDB; every method may raise StoreUnavailable, and TooCostly where it reads.
@@ -233,14 +231,9 @@ class ResourceStore:
         self, resource_type: str, condition: Mapping[str, Any], *, limit: int = 0, max_time_ms: int = MAX_TIME_MS
     ) -> int:
         """Returns how many current versions fulfil a condition; it stops counting at `limit`, 0 is none."""
-        pipeline: list[dict[str, Any]] = [{"$match": dict(condition)}]
-        if limit:
-            pipeline.append({"$limit": limit})
-        pipeline.append({"$count": _COUNTED})
-        command = {"aggregate": resource_type, "pipeline": pipeline, "cursor": {}, "maxTimeMS": max_time_ms}
-        reply = await run(self.database, command, CODEC_OPTIONS)
-        counted = reply["cursor"]["firstBatch"]
-        return int(counted[0][_COUNTED]) if counted else 0
+        # Not a pipeline with `$count`: the command takes a quarter less where one key is asked for.
+        command = {"count": resource_type, "query": dict(condition), "limit": limit, "maxTimeMS": max_time_ms}
+        return int((await run(self.database, command, CODEC_OPTIONS))["n"])
 
     async def gather(
         self,

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _Found: TypeAlias = "Mapping[Any, Encoded]"
 _Reads: TypeAlias = "Batches[Sequence[Any], Mapping[Any, Encoded]]"
 
+TO_CHANGE_LINGER_S = 0.002
+"""How long what is read to be changed waits for others under load; they will be stored together, too."""
+
 _DELETION_FIELDS = {**VERSION_FIELDS, "gone": 1}
 
 
@@ -126,7 +129,12 @@ class Resources:
         return self._kept("current", resource_type, lambda: self._sender(resource_type, VERSION_FIELDS, text_id))
 
     def _whole_of(self, resource_type: str) -> _Reads:
-        return self._kept("whole", resource_type, lambda: self._sender(resource_type, WHOLE_FIELDS, text_id))
+        return self._kept(
+            "whole",
+            resource_type,
+            lambda: self._sender(resource_type, WHOLE_FIELDS, text_id),
+            linger_s=TO_CHANGE_LINGER_S,
+        )
 
     def _deleted_of(self, resource_type: str) -> _Reads:
         return self._kept("deleted", resource_type, lambda: self._send_deleted(history_name(resource_type)))
@@ -134,11 +142,11 @@ class Resources:
     def _older_of(self, resource_type: str) -> _Reads:
         return self._kept("older", resource_type, lambda: self._send_older(history_name(resource_type)))
 
-    def _kept(self, kind: str, resource_type: str, sender: Callable[[], Any]) -> _Reads:
+    def _kept(self, kind: str, resource_type: str, sender: Callable[[], Any], *, linger_s: float = 0.0) -> _Reads:
         """Returns the batches of one kind of reads of a type, made with their first read."""
         batches = self._reads.get((kind, resource_type))
         if batches is None:
-            batches = self._reads[kind, resource_type] = Batches(sender())
+            batches = self._reads[kind, resource_type] = Batches(sender(), linger_s=linger_s)
         return batches
 
     def _sender(self, name: str, projection: Mapping[str, int], id_of: Callable[[Encoded], str]) -> Any:

@@ -110,6 +110,21 @@ async def test_amended_meta_is_found(store: ResourceStore) -> None:
     assert await find(store, "_tag:text=marq") == ["a"]
 
 
+async def test_too_many_late_ones_make_all_begin_anew(store: ResourceStore) -> None:
+    await put(store, basic("a", "douleur"))
+    assert await maker(store).catch_up("Basic", STAMP)
+    revision = (await state_of_basic(store)).revision
+    await store.postings_erasure.note_late("Basic", [f"b{number}" for number in range(2_000)])
+    assert (await state_of_basic(store)).is_ready
+    await store.postings_erasure.note_late("Basic", ["c"])
+    state = await state_of_basic(store)
+    assert (state.is_ready, state.chunks, state.late, state.revision) == (False, (), (), revision + 1)
+    assert [each["c"] for each in state.dead] == [1]
+    assert await maker(store).catch_up("Basic", STAMP)
+    assert await find(store, "_content=douleur") == ["a"]
+    assert await members(store) == {"a"}
+
+
 async def test_many_postings_are_cleaned(store: ResourceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fhir_server.store.postings_erasure._WRITTEN_AT_ONCE", 2)
     monkeypatch.setattr("fhir_server.store.postings_erasure._UNDISTURBED", 2)

@@ -11,6 +11,7 @@ import pytest
 from fhir_server.errors import InvalidContent, TooCostly
 from fhir_server.index import MONGODB_INDEXES
 from fhir_server.search import (
+    KeyedCondition,
     Reader,
     build_bundle,
     build_filter,
@@ -20,6 +21,7 @@ from fhir_server.search import (
     parse_condition,
     parse_search,
     plan,
+    single_key,
 )
 from fhir_server.spec.json_format import unpacked
 from fhir_server.store import ResourceStore
@@ -297,8 +299,11 @@ async def test_conditions_find_ids(network: ResourceStore) -> None:
     alone = [await find_ids(request, network, REGISTRY) for request in requests]
     assert alone[:2] == [["p1"], []]
     assert [len(found) for found in alone] == [1, 0, 2, 1, 2, 2]
-    together = await find_ids_of_each(requests, network, REGISTRY)
-    assert [len(found) for found in together] == [1, 0, 2, 1, 2, 2]
+    keys = [single_key(request, REGISTRY) for request in requests]
+    keyed = [KeyedCondition(request, key) for request, key in zip(requests, keys, strict=True) if key is not None]
+    assert [each.request for each in keyed] == [*requests[:4], requests[5]], "two parameters are more than one key"
+    together = await find_ids_of_each(keyed, network, REGISTRY)
+    assert [len(found) for found in together] == [1, 0, 2, 1, 2]
     assert [together[place] for place in (0, 1, 3)] == [alone[place] for place in (0, 1, 3)]
     assert await find_ids_of_each([], network, REGISTRY) == []
     assert len(await find_ids(requests[5], network, REGISTRY, limit=7)) == 7
