@@ -1,7 +1,8 @@
 """`fhir-server index-rebuild`: builds what the search index lacks, in the foreground, with a progress bar.
 
 Servers do the same in the background. Here it is done at full speed, say before a new version is started; it may be
-stopped and begun again at any time, beside running servers too.
+stopped and begun again at any time, beside running servers too. With `--all`, servers then make the postings of texts
+anew as well.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import ParameterWatch
 from fhir_server.settings import Settings, with_folders
 from fhir_server.spec.definitions import resource_types
-from fhir_server.store import open_store
+from fhir_server.store import ResourceStore, open_store
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -66,11 +67,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 async def _rebuild(settings: Settings, uri: str, options: argparse.Namespace) -> None:
     started, walked = time.monotonic(), 0
-    async with _building(settings, uri) as (build, watch, stored):
-        wanted = stored if options.all else watch.missing_types
+    async with _building(settings, uri) as (build, watch, store):
+        wanted = await store.collections.existing_types() if options.all else watch.missing_types
         types = [name for name in wanted if not options.type or name in options.type]
         for resource_type in types:
             walked += await _build_with_bar(build, resource_type, whole=options.all)
+            if options.all:
+                await store.postings_erasure.begin_anew(resource_type)
         left = watch.missing_types
     seconds = time.monotonic() - started
     rate = round(walked / seconds)
@@ -80,13 +83,13 @@ async def _rebuild(settings: Settings, uri: str, options: argparse.Namespace) ->
 
 
 @asynccontextmanager
-async def _building(settings: Settings, uri: str) -> AsyncIterator[tuple[IndexBuild, ParameterWatch, list[str]]]:
-    """Gives what builds, what knows the parameters, and the types that there are resources of."""
+async def _building(settings: Settings, uri: str) -> AsyncIterator[tuple[IndexBuild, ParameterWatch, ResourceStore]]:
+    """Gives what builds, what knows the parameters, and the store."""
     registry = search_parameters_of(settings, definitions_of(settings))
     timeout_s = settings.mongodb_timeout_ms / 1000
     store = open_store(uri, database=settings.mongodb_database, indexes=MONGODB_INDEXES, selection_timeout_s=timeout_s)
     async with store, ParameterWatch(store, registry, delay_s=settings.parameter_delay_ms / 1000) as watch:
-        yield IndexBuild(store, Indexer(registry), watch, rest=0), watch, await store.collections.existing_types()
+        yield IndexBuild(store, Indexer(registry), watch, rest=0), watch, store
 
 
 async def _build_with_bar(build: IndexBuild, resource_type: str, *, whole: bool) -> int:

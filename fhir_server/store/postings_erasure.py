@@ -61,6 +61,10 @@ class PostingsErasure:
         }
         await self._note(resource_type, change)
 
+    async def begin_anew(self, resource_type: str) -> None:
+        """Has all postings of a type made anew; until then it is searched without."""
+        await self._change(resource_type, [_renewal(True)])
+
     async def clean(self, resource_type: str, until: datetime | None = None) -> None:
         """Takes out what was noted as gone, and what was noted before `until`. Doing it twice is harmless."""
         try:
@@ -75,8 +79,12 @@ class PostingsErasure:
             raise translated(error) from error
 
     async def _note(self, resource_type: str, change: Mapping[str, Any]) -> None:
+        stages = [{"$set": dict(change)}, _renewal(_OVERFLOW)]
+        await self._change(resource_type, stages)
+
+    async def _change(self, resource_type: str, stages: Sequence[Mapping[str, Any]]) -> None:
         try:
-            await self._database[META].update_one({"_id": state_key(resource_type)}, [{"$set": dict(change)}, _RENEWAL])
+            await self._database[META].update_one({"_id": state_key(resource_type)}, list(stages))
         except PyMongoError as error:
             raise translated(error) from error
 
@@ -119,19 +127,21 @@ class PostingsErasure:
             await postings.bulk_write(changes, ordered=False)
 
 
-_OVERFLOW = {"$gt": [{"$size": "$late"}, MOST_LATE]}
-_DEAD = {"$map": {"input": "$chunks", "as": "chunk", "in": {"c": "$$chunk.c", "at": "$$NOW"}}}
-_RENEWAL = {
-    "$set": {
-        "dead": {"$cond": [_OVERFLOW, {"$concatArrays": ["$dead", _DEAD]}, "$dead"]},
-        "chunks": {"$cond": [_OVERFLOW, [], "$chunks"]},
-        "ready": {"$cond": [_OVERFLOW, False, "$ready"]},
-        "since": {"$cond": [_OVERFLOW, BEGINNING, "$since"]},
-        "revision": {"$cond": [_OVERFLOW, {"$add": ["$revision", 1]}, "$revision"]},
-        "late": {"$cond": [_OVERFLOW, [], "$late"]},
+def _renewal(condition: Any) -> dict[str, Any]:
+    """Returns the stage after which a type begins without chunks, where a condition holds."""
+    dead = {"$map": {"input": "$chunks", "as": "chunk", "in": {"c": "$$chunk.c", "at": "$$NOW"}}}
+    begun = {
+        "dead": {"$concatArrays": ["$dead", dead]},
+        "chunks": [],
+        "ready": False,
+        "since": BEGINNING,
+        "revision": {"$add": ["$revision", 1]},
+        "late": [],
     }
-}
-"""The stage after which a type begins without chunks, where too many resources are late."""
+    return {"$set": {name: {"$cond": [condition, value, f"${name}"]} for name, value in begun.items()}}
+
+
+_OVERFLOW = {"$gt": [{"$size": "$late"}, MOST_LATE]}
 
 
 def _without(posting: Mapping[str, Any], left: int) -> Change:

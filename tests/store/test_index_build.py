@@ -11,7 +11,7 @@ from fhir_server.index import INDEX_VERSION, Indexer, SearchParameterRegistry
 from fhir_server.interactions.index_build import IndexBuild
 from fhir_server.interactions.parameter_watch import BUILD, ParameterWatch
 from fhir_server.spec.definitions import table
-from fhir_server.store import Create, JobRunner, ResourceStore, Update
+from fhir_server.store import Create, JobRunner, PostingsBuild, ResourceStore, Update
 
 NOTE = "urn:note"
 DEFINITION = {
@@ -177,7 +177,14 @@ async def test_the_command_indexes_what_was_written_otherwise(
     await store.database["Patient"].update_many({}, {"$set": {"k": []}})
     assert await asyncio.to_thread(main, ["index-rebuild"]) == 0
     assert "0 types" in capsys.readouterr().out
+    await PostingsBuild(store.database, store.collections, margin_s=0).catch_up("Patient", after[0]["i"])
+    postings = await store.postings.state("Patient")
+    assert postings is not None
+    assert postings.is_ready
     assert await asyncio.to_thread(main, ["index-rebuild", "--all", "--type", "Patient"]) == 0
+    postings = await store.postings.state("Patient")
+    assert postings is not None
+    assert not postings.is_ready
     assert [each["k"] for each in await store.find("Patient", {}, sort=(("_id", 1),))] == [each["k"] for each in whole]
 
 

@@ -125,6 +125,17 @@ async def test_too_many_late_ones_make_all_begin_anew(store: ResourceStore) -> N
     assert await members(store) == {"a"}
 
 
+async def test_postings_begin_anew_when_that_is_asked_for(store: ResourceStore) -> None:
+    await store.postings_erasure.begin_anew("Basic")
+    await put(store, basic("a", "douleur"))
+    assert await maker(store).catch_up("Basic", STAMP)
+    await store.postings_erasure.begin_anew("Basic")
+    state = await state_of_basic(store)
+    assert (state.is_ready, state.chunks, [each["c"] for each in state.dead]) == (False, (), [1])
+    assert await maker(store).catch_up("Basic", STAMP)
+    assert await find(store, "_content=douleur") == ["a"]
+
+
 async def test_many_postings_are_cleaned(store: ResourceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fhir_server.store.postings_erasure._WRITTEN_AT_ONCE", 2)
     monkeypatch.setattr("fhir_server.store.postings_erasure._UNDISTURBED", 2)
