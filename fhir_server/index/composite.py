@@ -44,6 +44,7 @@ PART_TYPES: Mapping[str, ModuleType] = {
 """Search parameter types that a part can have, and their modules."""
 
 _OUTER = "%resource."
+_RANGED = frozenset({"number", "quantity"})
 
 
 def repetitions(
@@ -154,6 +155,20 @@ def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:
     return tuple(found)
 
 
+def other_units(parameter: SearchParameter, value: str) -> list[tuple[str, str]]:
+    """Returns what `quantity.other_units` does, of a quantity or of the quantities among the parts of a composite."""
+    if parameter.type == "quantity":
+        return quantity.other_units(parameter, value)
+    texts = split(value, "$") if parameter.repetitions else []
+    return [
+        place
+        for repetition in parameter.repetitions
+        for part, text in zip(repetition.parts, texts, strict=False)
+        if part.parameter.type == "quantity"
+        for place in quantity.other_units(part.parameter, text)
+    ]
+
+
 def _condition(repetition: Repetition, texts: Sequence[str], context: ValueContext) -> Condition:
     asked = []
     for part, text in zip(repetition.parts, texts, strict=True):
@@ -177,6 +192,9 @@ def _together(repetition: Repetition, parts: Sequence[tuple[Condition, ...]]) ->
         for part in repetition.parts
         if part.only
     ]
+    if any(part.parameter.type in _RANGED for part in repetition.parts):
+        # A number may tell more than the keys of the other part: MongoDB tries both.
+        return Condition(others=(joined([each.mongodb() for each in asked]),))
     return all_of(asked)
 
 

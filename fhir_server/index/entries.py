@@ -6,9 +6,9 @@
 | `date`    | low end of the type's main date (default order: newest first), else EARLIEST                            |
 | `k`       | keys of tokens, references, uris and strings, see below                                                 |
 | `d`       | dates: `{p: code, l: low, h: high}`, [low, high) in UTC                                                 |
-| `n`       | numbers and quantities: `{p: code, l: low, h: high}` with both ends included; quantities add `s` system, |
-|           | `c` code, `t` unit as text, `u` dimension where they are in its unit; others have a second entry in it,  |
-|           | `{p: code~dimension, l, h}`                                                                             |
+| `n`       | numbers and quantities: `{p: code and sign, v: number}`, see `extent`; quantities add `s` system, `c`    |
+|           | code, `t` unit as text, `u` dimension where they are in its unit; others have a second entry in it,     |
+|           | `{p: code~, v, u}`                                                                                      |
 | `q`       | such second entries of elements that repeat; not indexed                                                |
 | `c`       | what stands together, for composite parameters: `{component: [{k, d, n of one repetition}]}`; not       |
 |           | indexed                                                                                                 |

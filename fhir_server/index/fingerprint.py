@@ -16,10 +16,10 @@ FORMATS: Mapping[str, int] = {
     "token": 3,
     "reference": 1,
     "date": 2,
-    "number": 1,
-    "quantity": 2,
+    "number": 2,
+    "quantity": 3,
     "uri": 1,
-    "composite": 3,
+    "composite": 4,
     "special": 2,
 }
 """How entries are written, for each search parameter type, and for all (`document`): raised with every change of what

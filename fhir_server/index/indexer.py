@@ -30,7 +30,7 @@ MONGODB_INDEXES: tuple[tuple[tuple[str, int], ...], ...] = (
     (("k", 1), ("date", -1), ("_id", 1)),
     (("date", -1), ("_id", 1)),
     (("d.p", 1), ("d.h", 1), ("d.l", 1)),
-    (("n.p", 1), ("n.l", 1), ("n.h", 1)),
+    (("n.p", 1), ("n.u", 1), ("n.c", 1), ("n.t", 1), ("n.s", 1), ("n.v", 1)),
 )
 """Indexes that each collection of current versions needs, besides `_id` and the store's own on `at`."""
 

@@ -5,8 +5,8 @@ https://hl7.org/fhir/R4/searchparameter.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -128,8 +128,12 @@ class SearchParameter:
 class ValueContext:
     """What index entries and search values are read with: zone of dates without one, base URLs of this server, and the
     terminology where one is at hand.
+
+    `units` are the codes of units in which there are values, by the code that these are indexed under and the
+    dimension, where that was looked up (`quantity.other_units`).
     """
 
     zone: tzinfo = DEFAULT_ZONE
     base_urls: tuple[str, ...] = ()
     concepts: Concepts | None = None
+    units: Mapping[tuple[str, str], Collection[str]] = field(default_factory=dict)

@@ -124,6 +124,8 @@ def _value_condition(clause: Clause, text: str, prefix: str, registry: SearchPar
     parameter, context = clause.parameter, registry.context
     if clause.concepts is not None:
         context = replace(context, concepts=clause.concepts)
+    if clause.units is not None:
+        context = replace(context, units=clause.units)
     if parameter.code == "_id":
         return Condition(others=({"_id": unescape(text)},))
     if parameter.code == "_lastUpdated":

@@ -15,7 +15,7 @@ https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.htm
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -37,13 +37,15 @@ class Value:
 class Clause:
     """One `code[:modifier]=value,value`: any of the values has to match.
 
-    `concepts` is what the terminology answered about its values, where that was looked up.
+    `concepts` is what the terminology answered about its values, `units` are those in which there are values
+    (`ValueContext`), where that was looked up.
     """
 
     parameter: SearchParameter
     values: tuple[Value, ...]
     modifier: str | None = None
     concepts: Concepts | None = field(default=None, compare=False)
+    units: Mapping[tuple[str, str], Collection[str]] | None = field(default=None, compare=False)
 
     @property
     def is_negated(self) -> bool:

@@ -24,6 +24,7 @@ from fhir_server.search.joins import join_referring, join_targets, target_ids
 from fhir_server.search.plan import paired_tokens
 from fhir_server.search.refusals import too_costly
 from fhir_server.search.texts import found_by_terms, is_text
+from fhir_server.search.units import is_converted, with_units
 from fhir_server.spec.references import parse_reference
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ async def resolve(
     if all(type(each) is Clause and not _is_looked_up(each, reader) for each in criteria):
         return tuple(criteria)
     lookup = _Lookup(resource_type, reader, counting, field)
-    # Of what leads to few, texts are checked: nothing is gained by their terms.
-    plain = [each for each in criteria if is_text(each)] if any(_is_telling(each, reader) for each in criteria) else []
+    # Of what leads to few, texts and units are checked: nothing is gained by looking them up.
+    is_small = any(_is_telling(each, reader) for each in criteria)
+    plain = [each for each in criteria if is_small and (is_text(each) or is_converted(each))]
     return tuple(await asyncio.gather(*(_same(each) if each in plain else lookup.known(each) for each in criteria)))
 
 
@@ -52,7 +54,7 @@ async def _same(criterion: Criterion) -> Criterion:
 
 
 def _is_looked_up(clause: Clause, reader: Reader) -> bool:
-    return is_hierarchical(clause) or is_coded(clause, reader) or is_text(clause)
+    return is_hierarchical(clause) or is_coded(clause, reader) or is_text(clause) or is_converted(clause)
 
 
 def _is_telling(criterion: Criterion, reader: Reader) -> bool:
@@ -97,7 +99,7 @@ class _Lookup:
             return await looked_up(clause, self._reader)
         if is_text(clause):
             return await found_by_terms(clause, self._type, self._reader, counting=self._counting)
-        return clause
+        return await with_units(clause, self._type, self._reader) if is_converted(clause) else clause
 
     async def _chain(self, chain: Chain) -> Criterion:
         within = inside(chain)

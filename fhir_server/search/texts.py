@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST_POSTINGS = 1_000
 """Postings that are read for one term, or for all that begin alike; of more it is not known what they lead to."""
+MOST_VALUES = 50
+"""Values of one clause that are looked up, each by itself; of more, resources are read in order."""
 _WORTH_READING = 100
 _OFTEN = 10
 
@@ -48,6 +50,8 @@ async def found_by_terms(clause: Clause, resource_type: str, reader: Reader, *, 
     state = await reader.store.postings.state(resource_type, **options)
     if state is None or not state.is_usable(rules_stamp(reader.registry.stamp(resource_type))):
         return clause
+    if len(clause.values) > MOST_VALUES:
+        return _read_through(clause, condition)
     look = _Look(reader.store.postings, resource_type, state, options)
     sought = [sought_terms(clause.parameter, clause.modifier, value.text) for value in clause.values]
     found = await asyncio.gather(*(look.candidates(each) for each in sought))

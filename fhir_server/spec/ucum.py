@@ -46,6 +46,10 @@ class Unit:
         """Returns a value in this unit as one in the unit of its dimension."""
         return (value + self.offset) * self.factor
 
+    def from_base(self, value: Fraction) -> Fraction:
+        """Returns a value in the unit of the dimension as one in this unit."""
+        return value / self.factor - self.offset
+
 
 _Powers = Counter[str]
 _Amount = tuple[Fraction, _Powers]

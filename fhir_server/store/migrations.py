@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from fhir_server.errors import StoreUnavailable
 from fhir_server.store.collections import META, history_name
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 LAYOUT_VERSION = 1
 
+_OBSOLETE = ("n.p+1_n.l+1_n.h+1",)
+"""Indexes that earlier servers made, and that nothing is written for any more."""
+_NO_SUCH_INDEX = 27
+
 
 async def migrate(database: Database, collections: Collections) -> None:
-    """Stamps a new database; gives an existing one the indexes that it lacks since they were changed.
+    """Stamps a new database; gives an existing one the indexes that it lacks since they were changed, and takes those
+    that are obsolete.
 
     Raises StoreUnavailable if the database was written by a later version of the server.
     """
@@ -39,10 +44,21 @@ async def migrate(database: Database, collections: Collections) -> None:
             await collections.ensure(
                 name for type_ in types for name in (type_, history_name(type_)) if name in existing
             )
+            for type_ in types:
+                await _drop_obsolete(database, type_)
             await database[META].update_one({"_id": "layout"}, {"$set": stamp})
         await collections.register_types()
     except PyMongoError as error:
         raise translated(error) from error
+
+
+async def _drop_obsolete(database: Database, name: str) -> None:
+    for index in _OBSOLETE:
+        try:
+            await database[name].drop_index(index)
+        except OperationFailure as error:
+            if error.code != _NO_SUCH_INDEX:
+                raise
 
 
 async def _stamp_new(database: Database, stamp: dict[str, object]) -> None:

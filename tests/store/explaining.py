@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
+from fhir_server.search import execute, parse_search
+from fhir_server.search.execute import COUNT_LIMIT
+from fhir_server.search.reader import RELATION_LIMITS, Reader, RelationLimits
 from fhir_server.store import Branch, Gathered, ResourceStore
 from fhir_server.store.codec import CODEC_OPTIONS
 from fhir_server.store.queries import run
+from tests.support.matching import REGISTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,24 @@ class ExplainingStore(ResourceStore):
                 sum(int(each.get("collectionScans", 0)) for each in statistics),
             )
         )
+
+
+async def ask(store: ExplainingStore, query: str, limits: RelationLimits = RELATION_LIMITS) -> int:
+    """Returns the number of matches, after all queries of the search were explained."""
+    resource_type, _, text = query.partition("?")
+    request = parse_search(resource_type, parse_qsl(text, keep_blank_values=True), REGISTRY)
+    store.explained.clear()
+    page = await execute(request, Reader(store, REGISTRY, relations=limits), page_key=b"key")
+    assert store.explained
+    # Matches beyond the limit are not counted; they are that many at least.
+    return COUNT_LIMIT if page.total is None else page.total
+
+
+def assert_indexed(store: ExplainingStore) -> None:
+    """Checks that no collection was scanned."""
+    for each in store.explained:
+        assert "COLLSCAN" not in each.stages, each.command
+        assert each.scanned_collections == 0, each.command
 
 
 def _given(options: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -195,6 +195,17 @@ async def test_new_indexes_are_made_at_start(store: ResourceStore, mongodb_uri: 
         assert "Patient" not in await changed.database.list_collection_names()
 
 
+async def test_obsolete_indexes_are_dropped_at_start(store: ResourceStore, mongodb_uri: str) -> None:
+    await store.commit([create("a")])
+    obsolete = (("n.p", 1), ("n.l", 1), ("n.h", 1))
+    async with open_store(mongodb_uri, indexes=(*INDEXES, obsolete), database=store.database.name) as earlier:
+        await earlier.collections.ensure(["Patient"])
+        before = await earlier.database["Patient"].index_information()
+    async with open_store(mongodb_uri, indexes=INDEXES, database=store.database.name) as later:
+        after = await later.database["Patient"].index_information()
+    assert before.keys() - after.keys() == {"n.p+1_n.l+1_n.h+1"}
+
+
 async def test_collections_are_made_in_parallel_by_several_processes(store: ResourceStore) -> None:
     makers = [Collections(store.database, INDEXES) for _ in range(8)]
     names = ["Patient", "Patient.history", "claims"]

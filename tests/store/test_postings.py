@@ -9,6 +9,7 @@ import pytest
 from fhir_server.search import execute, parse_search
 from fhir_server.search.parse import parse_criterion
 from fhir_server.search.reader import Reader, RelationLimits
+from fhir_server.search.texts import MOST_VALUES
 from fhir_server.store import Delete, ResourceStore
 from fhir_server.store.postings import postings_name, state_key
 from tests.support.matching import REGISTRY
@@ -135,6 +136,13 @@ async def test_many_are_read_in_order(store: ResourceStore) -> None:
         limits = RelationLimits(candidates=3, counting_candidates=counting)
         page = await execute(request, Reader(store, REGISTRY, relations=limits), page_key=b"key")
         assert (len(page.matches), page.total) == (2, 4)
+
+
+async def test_a_list_of_many_values_is_read_in_order(store: ResourceStore) -> None:
+    await put(store, basic("a", "mot7"), basic("b", "autre"))
+    assert await maker(store).catch_up("Basic", STAMP)
+    for count in (MOST_VALUES, MOST_VALUES + 1):
+        assert await find(store, f"_content={','.join(f'mot{number}' for number in range(count))}") == ["a"]
 
 
 @pytest.mark.parametrize("candidates", [0, 100])

@@ -14,8 +14,6 @@ from tests.support.texts import STAMP, START, basic, find, maker, put, state_of_
 pytestmark = pytest.mark.mongo
 
 WORDS = ("douleur", "repos", "sommeil", "calme", "tabac")
-MARGIN_S = 1.0
-"""More than any write here takes."""
 SECONDS = 4.0
 
 
@@ -28,6 +26,7 @@ class Writer:
         self._name = name
         self._versions: dict[str, int] = {}
         self.words: dict[str, str] = {}
+        self.writing_at: datetime | None = None
 
     async def write(self, until: float) -> None:
         """Writes up to an instant of the event loop's clock."""
@@ -49,16 +48,24 @@ class Writer:
 
     async def _put(self, id_: str, version: int) -> None:
         word = self._chance.choice(WORDS)
-        minute = (datetime.now(UTC) - START).total_seconds() / 60
+        self.writing_at = now()
+        minute = (self.writing_at - START).total_seconds() / 60
         await put(self._store, basic(id_, f"{word} tous", minute, version=version))
+        self.writing_at = None
         self.words[id_], self._versions[id_] = word, version
+
+
+def now() -> datetime:
+    """Returns the instant, to the millisecond below."""
+    exact = datetime.now(UTC)
+    return exact.replace(microsecond=exact.microsecond // 1000 * 1000)
 
 
 async def follow(store: ResourceStore, until: float) -> int:
     """Makes postings again and again; returns how often all was taken in."""
     done = 0
     while asyncio.get_running_loop().time() < until:
-        done += await maker(store, MARGIN_S).catch_up("Basic", STAMP)
+        done += await maker(store).catch_up("Basic", STAMP)
         await asyncio.sleep(0.01)
     return done
 
@@ -71,6 +78,13 @@ async def test_what_is_found_is_what_is_there(store: ResourceStore, monkeypatch:
     monkeypatch.setattr("fhir_server.store.postings_chunks.FIRST_LOOK", timedelta())
     until = asyncio.get_running_loop().time() + SECONDS
     writers = [Writer(store, name) for name in "abcd"]
+
+    async def clock(_self: object) -> datetime:
+        # Up to here everything is committed, however long that took: what the margin stands for.
+        begun = [writer.writing_at for writer in writers if writer.writing_at is not None]
+        return min([now(), *begun]) - timedelta(milliseconds=5)
+
+    monkeypatch.setattr("fhir_server.store.postings_waiting.PostingsWaiting.now", clock)
     following = [asyncio.create_task(follow(store, until)) for _ in range(2)]
     await asyncio.gather(*(writer.write(until) for writer in writers))
     assert sum(await asyncio.gather(*following)) > 0
@@ -78,6 +92,6 @@ async def test_what_is_found_is_what_is_there(store: ResourceStore, monkeypatch:
     for _ in range(3):
         for word in WORDS:
             assert await find(store, f"_content={word}") == sorted(id_ for id_, own in there.items() if own == word)
-        await asyncio.sleep(MARGIN_S)
-        await maker(store, MARGIN_S).catch_up("Basic", STAMP)
+        await asyncio.sleep(0.01)
+        await maker(store).catch_up("Basic", STAMP)
     assert (await state_of_basic(store)).erased == ()

@@ -17,21 +17,18 @@ import pytest
 import pytest_asyncio
 
 from fhir_server.index import MONGODB_INDEXES
-from fhir_server.search import build_filter, execute, parse_search
-from fhir_server.search.execute import COUNT_LIMIT
-from fhir_server.search.reader import RELATION_LIMITS, Reader, RelationLimits
+from fhir_server.search import build_filter, parse_search
+from fhir_server.search.reader import Reader, RelationLimits
 from fhir_server.store import PostingsBuild
 from fhir_server.store.connection import connect
-from tests.store.explaining import ExplainingStore
+from tests.store.explaining import ExplainingStore, ask, assert_indexed
 from tests.support.matching import INDEXER, REGISTRY
 from tests.support.network import stored_network
 
 pytestmark = pytest.mark.mongo
 
 PATIENTS = int(os.environ.get("FHIR_EXPLAIN_PATIENTS", "60"))
-"""Set it to 5000 for as many as the national network has; storing them takes some minutes. With so many, numbers read
-more keys than they may: one for each different number of their parameter, 100 to 1,000 (see `DECISIONS.md`, 26).
-"""
+"""Set it to 5000 for as many as the national network has; storing them takes some minutes."""
 DATABASE = "test_search_explain"
 INS = "urn:oid:1.2.250.1.213.1.4.10"
 
@@ -95,13 +92,22 @@ KEYED = [
     *(f"Observation?value-quantity={prefix}1000000" for prefix in ("", "ge", "gt", "sa", "ap")),
     *(f"Observation?value-quantity={prefix}-1000000" for prefix in ("le", "lt", "eb")),
     "Observation?value-quantity=gt2||{score}",
+    *(f"Observation?value-quantity={prefix}5||kPa" for prefix in ("", "ne", "ge", "gt", "le", "lt", "sa", "eb", "ap")),
+    *(f"Observation?value-quantity={prefix}1000000||Pa" for prefix in ("", "gt", "ap")),
+    "Observation?value-quantity=ap5||none",
+    "Observation?value-quantity=gt5|http://none|kPa",
     "Observation?combo-value-quantity=gt1000000",
+    "Observation?combo-value-quantity=ap15||cigarettes/jour",
+    "Observation?combo-value-quantity=gt1000000||a",
     "RiskAssessment?probability=gt0.5",
     # uri
     "Questionnaire?url=http://none",
     "Observation?_profile=https://cnrms.fr/ig/fhir/msma/StructureDefinition/msma-substance-use",
     # composite
     "Observation?component-code-value-concept=use-level$harmful-use",
+    "Observation?component-code-value-quantity=use-quantity$gt15",
+    "Observation?component-code-value-quantity=use-quantity$gt1000000||/d",
+    "Observation?code-value-quantity=fibroscan$ap1000000",
     # of every resource
     "Observation?_id=s1-1,s1-2,s1-3",
     "Observation?_lastUpdated=ge2027",
@@ -167,23 +173,6 @@ ABSENT = [
     "Observation?date:missing=true",
     "Observation?value-quantity:missing=true",
 ]
-
-
-async def ask(store: ExplainingStore, query: str, limits: RelationLimits = RELATION_LIMITS) -> int:
-    """Returns the number of matches, after all queries of the search were explained."""
-    resource_type, _, text = query.partition("?")
-    request = parse_search(resource_type, parse_qsl(text, keep_blank_values=True), REGISTRY)
-    store.explained.clear()
-    page = await execute(request, Reader(store, REGISTRY, relations=limits), page_key=b"key")
-    assert store.explained
-    # Matches beyond the limit are not counted; they are that many at least.
-    return COUNT_LIMIT if page.total is None else page.total
-
-
-def assert_indexed(store: ExplainingStore) -> None:
-    for each in store.explained:
-        assert "COLLSCAN" not in each.stages, each.command
-        assert each.scanned_collections == 0, each.command
 
 
 @pytest.mark.parametrize(

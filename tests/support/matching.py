@@ -78,6 +78,10 @@ def _operator(name: str, value: Any, operand: Any, wanted: Mapping[str, Any]) ->
     if name == "$elemMatch":
         plain = all(key in _COMPARE for key in operand)
         return any(_field(item, operand) if plain else matches(item, operand) for item in value or ())
+    if name == "$not":
+        return not _field(value, operand)
+    if name == "$ne":
+        return not _field(value, {"$eq": operand})
     candidates = value if isinstance(value, list) else [value]
     if name == "$regex":
         pattern = re.compile(operand, re.DOTALL if "s" in wanted["$options"] else 0)
@@ -99,6 +103,7 @@ def _ordered(compare: Any) -> Any:
 _COMPARE: Mapping[str, Any] = {
     "$eq": lambda item, operand: item == operand,
     "$in": lambda item, operand: item in operand,
+    "$nin": lambda item, operand: item not in operand,
     "$gt": _ordered(lambda item, operand: item > operand),
     "$gte": _ordered(lambda item, operand: item >= operand),
     "$lt": _ordered(lambda item, operand: item < operand),

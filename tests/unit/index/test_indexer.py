@@ -55,8 +55,7 @@ def test_an_observation_is_indexed() -> None:
         "n": [
             {
                 "p": "value-quantity",
-                "l": Decimal("12"),
-                "h": Decimal("12"),
+                "v": Decimal("12"),
                 "s": "http://unitsofmeasure.org",
                 "c": "{score}",
                 "t": "points",

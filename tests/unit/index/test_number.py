@@ -1,6 +1,9 @@
 """Number and quantity search, both halves together."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Context, Decimal
+from math import inf
 from typing import Any
 from urllib.parse import quote
 
@@ -9,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_server.errors import InvalidContent
-from fhir_server.index.number import INFINITE, NEGATIVE_INFINITE, outer
-from tests.support.matching import INDEXER, search
+from fhir_server.index import other_units
+from fhir_server.index.extent import INFINITE, stored
+from fhir_server.index.quantity import condition
+from tests.support.matching import INDEXER, REGISTRY, document, matches, search
 
 RISKS: dict[str, dict[str, Any]] = {
     str(value): {"prediction": [{"probabilityDecimal": value}]}
@@ -125,6 +130,19 @@ def test_quantity_search_finds(query: str, found: set[str]) -> None:
     assert search("Observation", query, OBSERVATIONS) == found
 
 
+def test_components_are_compared_within_their_dimension() -> None:
+    parts = [quantity("900", system=UCUM, code="mg"), quantity("1", system=UCUM, code="h")]
+    observation: dict[str, dict[str, Any]] = {"x": {"component": parts}}
+    for value, found in (
+        ("1||h", True),
+        ("60||min", True),
+        ("0.90||g", True),
+        ("lt0.5||g", False),
+        ("lt50||min", False),
+    ):
+        assert search("Observation", f"component-value-quantity={value}", observation) == ({"x"} if found else set())
+
+
 def test_quantity_search_knows_money_and_ranges() -> None:
     invoices: dict[str, dict[str, Any]] = {
         "euro": {"totalGross": {"value": Decimal("12.50"), "currency": "EUR"}},
@@ -147,13 +165,10 @@ def test_quantity_search_refuses(value: str) -> None:
 
 
 def test_numbers_are_kept_within_what_mongodb_holds() -> None:
-    assert outer(Decimal("0." + "3" * 50), Decimal("0." + "3" * 50)) == (
-        Decimal("0." + "3" * 34),
-        Decimal("0." + "3" * 33 + "4"),
-    )
-    assert outer(NEGATIVE_INFINITE, INFINITE) == (NEGATIVE_INFINITE, INFINITE)
+    assert stored(Decimal("0." + "3" * 50)) == Decimal("0." + "3" * 34)
+    assert stored(INFINITE) == INFINITE
     entry = INDEXER.document({"resourceType": "Observation", **quantity("1" * 40)})["n"][0]
-    assert all(len(entry[end].as_tuple().digits) <= 34 for end in "lh")
+    assert len(entry["v"].as_tuple().digits) == 34
 
 
 # MongoDB keeps 34 digits; the store refuses resources with more.
@@ -172,6 +187,61 @@ def test_every_indexed_number_is_found_by_its_own_value(number: Decimal) -> None
         assert search("Observation", f"value-quantity={prefix}{text}|{UCUM}|mg", observations) == {"x"}
     for prefix in ("ne", "gt", "lt", "sa", "eb"):
         assert search("RiskAssessment", f"probability={prefix}{text}", risks) == set()
+
+
+HALF = Decimal("0.5")
+ENDS = st.one_of(st.none(), st.integers(-30, 30))
+PREFIXES: dict[str, Callable[[float, float, Decimal], bool]] = {
+    "eq": lambda low, high, asked: asked - HALF <= low and high < asked + HALF,
+    "ne": lambda low, high, asked: not (asked - HALF <= low and high < asked + HALF),
+    "gt": lambda low, high, asked: high > asked,
+    "ge": lambda low, high, asked: high >= asked,
+    "lt": lambda low, high, asked: low < asked,
+    "le": lambda low, high, asked: low <= asked,
+    "sa": lambda low, high, asked: low > asked,
+    "eb": lambda low, high, asked: high < asked,
+    "ap": lambda low, high, asked: low <= asked + abs(asked) / 10 and high >= asked - abs(asked) / 10,
+}
+
+
+@given(ENDS, ENDS, st.integers(-35, 35), st.sampled_from(list(PREFIXES)))
+def test_a_range_is_found_as_the_prefix_says(low: int | None, high: int | None, asked: int, prefix: str) -> None:
+    if low is not None and high is not None and low > high:
+        low, high = high, low
+    ends = -inf if low is None else low, inf if high is None else high
+    found = {"x"} if PREFIXES[prefix](*ends, Decimal(asked)) else set()
+    limits = {
+        name: {"value": end, "code": "mg", "system": UCUM}
+        for name, end in (("low", low), ("high", high))
+        if end is not None
+    }
+    risks = {"x": {"prediction": [{"probabilityRange": limits}]}}
+    assert search("RiskAssessment", f"probability={prefix}{asked}", risks) == found
+    plans = {"x": {"useContext": [{"valueRange": limits}]}}
+    assert search("PlanDefinition", f"context-quantity={prefix}{asked}", plans) == found
+    for unit in (f"{UCUM}|mg", "|mg"):
+        assert search("PlanDefinition", f"context-quantity={prefix}{asked}|{unit}", plans) == (
+            found if limits else set()
+        )
+    # As precise as the number in the other unit.
+    if limits and prefix not in ("eq", "ne"):
+        assert search("PlanDefinition", f"context-quantity={prefix}{asked}e-3||g", plans) == found
+
+
+LONG = Decimal("0." + "3" * 34)
+
+
+@pytest.mark.parametrize(
+    ("digits", "prefixes"),
+    [
+        ("0." + "3" * 40, {"ne", "lt", "le", "eb", "ap"}),
+        ("0." + "3" * 34, {"eq", "ge", "le", "ap"}),
+        ("0." + "3" * 33 + "29", {"ne", "gt", "ge", "sa", "ap"}),
+    ],
+)
+def test_search_values_may_have_more_digits_than_what_is_stored(digits: str, prefixes: set[str]) -> None:
+    risks = {"x": {"prediction": [{"probabilityDecimal": LONG}]}}
+    assert {each for each in PREFIXES if search("RiskAssessment", f"probability={each}{digits}", risks)} == prefixes
 
 
 PAIRS = [
@@ -200,6 +270,43 @@ def test_other_units_are_not(code: str, other: str) -> None:
     assert search("Observation", f"value-quantity=gt-1000000||{other}", observation) == set()
 
 
+@given(
+    st.decimals(min_value=0, max_value=1000, places=3),
+    st.sampled_from(["", "<", ">="]),
+    st.sampled_from(["min", "h", "d", "s"]),
+    st.sampled_from(list(PREFIXES)),
+)
+def test_units_that_are_known_to_occur_find_the_same(value: Decimal, comparator: str, sent: str, prefix: str) -> None:
+    amount = {"value": value, "system": UCUM, "code": sent, **({"comparator": comparator} if comparator else {})}
+    stored = document("Observation", "x", {"component": [{"valueQuantity": amount}]})
+    parameter = REGISTRY.for_type("Observation")["component-value-quantity"]
+    units = {place: ["min", "h"] for place in other_units(parameter, "90.5||min")}
+    assert list(units) == [("component-value-quantity", "s")]
+    alone, knowing = (
+        condition(parameter, prefix, "90.5||min", context).mongodb()
+        for context in (REGISTRY.context, replace(REGISTRY.context, units=units))
+    )
+    assert matches(stored, alone) == matches(stored, knowing)
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "found"),
+    [
+        ("component-value-quantity", "5", []),
+        ("component-value-quantity", "5||{score}", []),
+        ("component-value-quantity", "5|http://x|min", []),
+        ("value-quantity", "5||min", []),
+        ("combo-value-quantity", "5||kg", [("component-value-quantity", "g")]),
+        ("component-code-value-quantity", "a$gt5||kg", [("component-value-quantity", "g")]),
+        ("status", "5||kg", []),
+    ],
+)
+def test_units_are_looked_up_of_what_is_indexed_as_sent_only(
+    code: str, value: str, found: list[tuple[str, str]]
+) -> None:
+    assert other_units(REGISTRY.for_type("Observation")[code], value) == found
+
+
 MASSES = {"ug": 0, "mg": 3, "g": 6, "kg": 9}
 
 
@@ -219,10 +326,12 @@ def test_a_mass_is_found_in_every_unit(number: Decimal, sent: str, asked: str) -
 
 
 def test_what_overflows_in_its_base_unit_is_kept_at_the_largest_number() -> None:
-    entry = INDEXER.document({"resourceType": "Observation", **quantity("8" * 34 + "E6111", system=UCUM, code="Yg")})[
+    entries = INDEXER.document({"resourceType": "Observation", **quantity("8" * 34 + "E6111", system=UCUM, code="Yg")})[
         "n"
     ]
-    assert entry[0]["h"] == INFINITE
-    assert INDEXER.document({"resourceType": "Observation", **quantity("1", comparator="<", system=UCUM, code="kg")})[
-        "n"
-    ][0] == {"p": "value-quantity~g", "l": NEGATIVE_INFINITE, "h": Decimal(1000)}
+    assert entries[1] == {"p": "value-quantity~", "v": INFINITE, "c": "Yg", "u": "g"}
+    below = {"resourceType": "Observation", **quantity("1", comparator="<", system=UCUM, code="kg")}
+    assert INDEXER.document(below)["n"] == [
+        {"p": "value-quantity<", "v": Decimal(1), "s": UCUM, "c": "kg"},
+        {"p": "value-quantity~<", "v": Decimal(1000), "c": "kg", "u": "g"},
+    ]
