@@ -44,6 +44,8 @@ def _load(name: str) -> ModuleType:
     """Returns a module. What it and all below it hold stays to the end, so that the garbage collector need not look for
     garbage among it, now or later: that took a quarter of the time.
     """
+    if name in sys.modules:
+        return sys.modules[name]
     gc.disable()
     try:
         return import_module(name)

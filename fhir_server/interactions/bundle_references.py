@@ -53,6 +53,12 @@ def uri_names() -> frozenset[str]:
     return frozenset(names)
 
 
+@cache
+def _telling_names() -> frozenset[str]:
+    """Returns the JSON names under which a text may have to change; most texts are ruled out by their name."""
+    return uri_names() | {"reference", "div"}
+
+
 def find_slots(requests: Sequence[WriteRequest]) -> list[Slot]:
     """Returns every reference of the resources, and every other place that names the `fullUrl` of an entry."""
     full_urls = frozenset(url for request in requests for url in _names_of(request))
@@ -104,13 +110,13 @@ def _names_of(request: WriteRequest) -> list[str]:
 
 
 def _collect(resource: dict[str, Any], full_urls: Collection[str], found: list[tuple[Any, Any, str]]) -> None:
-    names = uri_names()
+    names = _telling_names()
     nodes = [resource]
     for node in nodes:  # it grows by what is found inside
         for name, value in node.items():
             kind = type(value)
             if kind is str:
-                if name == "reference" or (value in full_urls and name in names) or (name == "div" and "<" in value):
+                if name in names and (name == "reference" or value in full_urls or (name == "div" and "<" in value)):
                     found.append((node, name, value))
             elif kind is dict:
                 nodes.append(value)
@@ -118,7 +124,7 @@ def _collect(resource: dict[str, Any], full_urls: Collection[str], found: list[t
                 for number, item in enumerate(value):
                     if type(item) is dict:
                         nodes.append(item)
-                    elif type(item) is str and item in full_urls and name in names:
+                    elif type(item) is str and name in names and item in full_urls:
                         found.append((value, number, item))
 
 

@@ -21,6 +21,7 @@ DEPTH_LIMIT = 64
 RawJson = msgspec.Raw
 """Bytes of JSON that stand in content for what they say, and are written as they are; `unpacked` decodes them."""
 
+_CONTAINERS = frozenset({dict, list})
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _place = re.compile(r"(?:byte|position) (\d+)")
@@ -121,7 +122,7 @@ def _check_depth(content: Any) -> None:
             value
             for node in level
             for value in (node.values() if type(node) is dict else node)
-            if type(value) is dict or type(value) is list
+            if type(value) in _CONTAINERS
         ]
         if not level:
             return
