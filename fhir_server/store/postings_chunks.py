@@ -180,6 +180,8 @@ class Making:
     async def _make(self, state: PostingsState, stretch: _Stretch) -> PostingsState | None:
         number = await self._number()
         try:
+            # Where the document about the type was lost, others of that number may still be there.
+            await self._remove([number])
             chunk = await self._fill(number, stretch)
         except Exception:
             await self._discard(number)

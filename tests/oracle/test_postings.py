@@ -37,9 +37,9 @@ TOGETHER = 8
 _TEXTS = {"contains", "text"}
 
 
-@pytest_asyncio.fixture(scope="module")
+@pytest_asyncio.fixture
 async def opened(open_client: Callable[..., Any], mongodb_uri: str) -> AsyncIterator[tuple[Client, ResourceStore]]:
-    """A server, and the store below it."""
+    """A server, and the store below it, for one test: what another one has stored would be found."""
     name = f"postings_{uuid4().hex[:8]}"
     client: Client = await open_client(base_url=BASE_URL, max_body_bytes=50_000_000, mongodb_database=name)
     async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database=name) as store:

@@ -47,6 +47,14 @@ async def test_what_was_written_since_is_found_beside_the_postings(store: Resour
     assert await find(store, "_content=douleur") == []
 
 
+async def test_chunks_are_made_anew_where_their_state_was_lost(store: ResourceStore) -> None:
+    await put(store, basic("a", "Douleur vive"), basic("b", "Repos", 1))
+    assert await maker(store).catch_up("Basic", STAMP)
+    await store.database["meta"].delete_one({"_id": state_key("Basic")})
+    assert await maker(store).catch_up("Basic", STAMP)
+    assert await find(store, "_content=douleur") == ["a"]
+
+
 async def test_chunks_are_small_in_number_and_whole(store: ResourceStore, small: None) -> None:
     """Twelve resources of one instant, and one after the other: every one is a member once."""
     await put(store, *(basic(f"a{number:02}", f"mot{number} tous") for number in range(10)))
