@@ -37,7 +37,7 @@ MAX_UNITS = 32
 MAX_WEIGHT = 1000
 MAX_INSERT_WEIGHT = 700
 """Of 16 KiB each: what one insert command holds."""
-LINGER_S = 0.004
+LINGER_S = 0.008
 """How long a batch waits for others under load: MongoDB's cost is per command more than per document."""
 TRANSACTION_LINGER_S = 0.06
 """The same for transactions, whose commands are many, and whose bundles take milliseconds each to be checked."""
