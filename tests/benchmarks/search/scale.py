@@ -10,6 +10,7 @@ one patient has stays the same at every size, what a code or a month has grows w
 from __future__ import annotations
 
 import argparse
+import asyncio
 import random
 import sys
 import tempfile
@@ -46,6 +47,8 @@ PATIENTS = 250
 """Pathways that are made; the others are copies."""
 PER_PATIENT = 40
 BATCH = 25
+ATTEMPTS = 60
+"""To make postings: a server that runs may be making them too, and then one of the two gives up."""
 """Patients that are written at a time."""
 
 FAMILIES: dict[str, str] = {
@@ -159,7 +162,11 @@ async def make_postings(uri: str, sizes: Sequence[int]) -> None:
             started = time.process_time()
             for resource_type in await store.collections.existing_types():
                 stored = await store.database[resource_type].find_one({}, {"i": 1})
-                if stored is not None and not await build.catch_up(resource_type, stored["i"]):
+                for _ in range(ATTEMPTS):
+                    if stored is None or await build.catch_up(resource_type, stored["i"]):
+                        break
+                    await asyncio.sleep(1)
+                else:
                     raise RuntimeError(f"{resource_type} at {size}: no postings")
             print(f"  postings of {size:,}: {time.process_time() - started:.0f} s of CPU beside MongoDB's", flush=True)  # noqa: T201
 
