@@ -47,9 +47,9 @@ PATIENTS = 250
 """Pathways that are made; the others are copies."""
 PER_PATIENT = 40
 BATCH = 25
+"""Patients that are written at a time."""
 ATTEMPTS = 60
 """To make postings: a server that runs may be making them too, and then one of the two gives up."""
-"""Patients that are written at a time."""
 
 FAMILIES: dict[str, str] = {
     "read": "Patient/{patient}",
