@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.errors import InvalidContent
 from fhir_server.index.entries import LIGATURES, Condition, beginning_with, unescape
 from fhir_server.spec.definitions import structure_definitions
+from fhir_server.spec.objects import objects_in
 
 if TYPE_CHECKING:
     from fhir_server.index.entries import Draft
@@ -47,7 +48,10 @@ def write_words(draft: Draft, resource: dict[str, Any]) -> None:
     """Adds the words of a resource: those of its narrative under `t`, those of its other texts under `c`."""
     texts: list[str] = []
     narratives: list[str] = []
-    _gather(resource, _text_keys(), texts, narratives)
+    keys = _text_keys()
+    for node in objects_in(resource):
+        if not keys.isdisjoint(node):
+            _take(node, keys, texts, narratives)
     if not texts and not narratives:
         return
     own = resource.get("text", {}).get("div") if narratives else None
@@ -101,20 +105,6 @@ def _fields(parameter: SearchParameter) -> tuple[str, ...]:
 
 def _words_of_narrative(div: str) -> list[str]:
     return words_of(unescape_html(_TAG.sub(" ", div)))
-
-
-def _gather(resource: dict[str, Any], keys: frozenset[str], texts: list[str], narratives: list[str]) -> None:
-    nodes = [resource]
-    for node in nodes:  # it grows by what is found inside
-        for value in node.values():
-            if type(value) is str:
-                continue
-            if type(value) is dict:
-                nodes.append(value)
-            elif type(value) is list and value and type(value[0]) is not str:
-                nodes += [item for item in value if type(item) is dict]
-        if not keys.isdisjoint(node):
-            _take(node, keys, texts, narratives)
 
 
 def _take(node: dict[str, Any], keys: frozenset[str], texts: list[str], narratives: list[str]) -> None:

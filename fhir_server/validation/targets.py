@@ -10,6 +10,7 @@ from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry, split_canonical
 from fhir_server.spec.definitions import resource_types
+from fhir_server.spec.objects import objects_in
 from fhir_server.validation.policy import WritePolicy
 
 _TYPES = resource_types()
@@ -59,19 +60,11 @@ class TargetPolicy:
         if not self.asks(resource):
             return []
         found: dict[str, None] = {}
-        nodes = [resource]
-        for node in nodes:  # it grows by what is found inside
+        for node in objects_in(resource):
             if "reference" in node:
                 literal = node["reference"]
                 if type(literal) is str and (target := relative_target(literal)) is not None:
                     found[target] = None
-            for value in node.values():
-                if type(value) is str:
-                    continue
-                if type(value) is dict:
-                    nodes.append(value)
-                elif type(value) is list and value and type(value[0]) is not str:
-                    nodes += [item for item in value if type(item) is dict]
         return list(found)
 
 

@@ -13,14 +13,14 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 
 from fhir_server.index import MONGODB_INDEXES
 from fhir_server.index.words import words_of
 from fhir_server.store import PostingsBuild, ResourceStore, open_store
 from fhir_server.store.postings import state_key
 from tests.api.conftest import Client
-from tests.oracle import EXAMPLES
+from tests.oracle import EXAMPLES, WORLDS
 from tests.oracle.asking import ask, clear, load
 from tests.oracle.comparison import difference
 from tests.oracle.query import Criterion, Search
@@ -113,14 +113,7 @@ async def test_texts_are_found_whatever_the_postings_know(opened: tuple[Client, 
     assert sum(total for _, total in without) > 100
 
 
-@settings(
-    max_examples=max(3, EXAMPLES // 5),
-    deadline=None,
-    database=None,
-    derandomize=EXAMPLES <= 20,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.generate,),
-)
+@settings(WORLDS, max_examples=max(3, EXAMPLES // 5))
 @given(case=cases())
 async def test_worlds_are_answered_whatever_the_postings_know(opened: tuple[Client, ResourceStore], case: Case) -> None:
     """Half of a world is known, then all of it; what was known of the worlds before is stale."""

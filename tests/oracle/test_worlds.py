@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.api.conftest import Client
-from tests.oracle import EXAMPLES
+from tests.oracle import EXAMPLES, WORLDS
 from tests.oracle.asking import clear, load
 from tests.oracle.comparison import difference
 from tests.oracle.pools import Json
@@ -57,15 +57,7 @@ async def server(open_client: Callable[..., Any]) -> Client:
     return client
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    derandomize=EXAMPLES <= 20,
-    suppress_health_check=list(HealthCheck),
-    # Shrinking would ask thousands of searches: the resources a difference is about are printed instead.
-    phases=(Phase.generate,),
-)
+@settings(WORLDS, max_examples=EXAMPLES)
 @given(case=cases())
 async def test_the_server_answers_as_the_oracle(server: Client, case: Case) -> None:
     world = await load(server, case.resources, kind="transaction")

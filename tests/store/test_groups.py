@@ -234,31 +234,6 @@ async def test_batches_wait_for_those_that_are_known_to_come() -> None:
     assert crowd.count == 0
 
 
-async def test_batches_wait_for_all_that_were_about() -> None:
-    sent: list[int] = []
-
-    async def send(requests: Sequence[int]) -> Sequence[int]:
-        sent.append(len(requests))
-        await asyncio.sleep(0.01)
-        return requests
-
-    batches: Batches[int, int] = Batches(send, linger_s=0.5, max_requests=4)
-
-    async def client(number: int) -> None:
-        await batches.submit(number)
-        await asyncio.sleep(0.02 if number % 2 else 0)
-        await batches.submit(number)
-
-    await asyncio.wait_for(asyncio.gather(*(client(n) for n in range(4))), 0.4)
-    assert sent == [4, 4]
-    # Who does not come back is waited for once.
-    alone = Batches[int, int](send, linger_s=0.05)
-    await asyncio.gather(alone.submit(0), alone.submit(1))
-    await alone.submit(2)
-    await asyncio.wait_for(alone.submit(3), 0.045)
-    assert sent == [4, 4, 2, 1, 1]
-
-
 async def test_batches_do_not_linger_longer_than_they_may() -> None:
     sent: list[int] = []
 
