@@ -3,7 +3,7 @@
 | Index (see `index.MONGODB_INDEXES`) | Taken for                                                            |
 |-------------------------------------|----------------------------------------------------------------------|
 | `_id`                               | `_id=…`, and reverse chains that few resources fulfil                |
-| `_id` and `at`                      | texts of which the postings know few candidates (`texts`)            |
+| `_id` and `at`                      | texts of which the postings know few candidates (`candidates`)       |
 | `k, date, _id`                      | clauses with whole keys; the most telling one goes first, a patient  |
 |                                     | together with a token (`index.entries.PAIRED`) before all others     |
 | left to MongoDB                     | ranges: dates, numbers, beginnings of strings, `system|`             |
