@@ -13,7 +13,7 @@ from fhir_server.index.modifiers import NEGATIONS, modifiers_of
 from fhir_server.index.parameter import SearchParameter, ValueContext
 from fhir_server.index.quantity import in_other_units
 from fhir_server.index.registry import TYPES, SearchParameterRegistry
-from fhir_server.index.terms import has_terms, sought_terms
+from fhir_server.index.terms import Sought, has_terms, sought_terms
 from fhir_server.index.token import CODED
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Indexer",
     "SearchParameter",
     "SearchParameterRegistry",
+    "Sought",
     "StoredConcepts",
     "ValueContext",
     "any_of",

@@ -23,6 +23,7 @@ from fhir_server.index import NEGATIONS
 
 if TYPE_CHECKING:
     from fhir_server.index import Concepts, Condition, SearchParameter
+    from fhir_server.search.candidates import Candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ class Not:
 class Resolved:
     """A relation that was looked up: it holds where `condition` does.
 
-    A clause by its terms is one too: `is_limited` says that it would be answered otherwise where more may be looked at.
+    A clause by its terms is one too, with the `candidates` that they lead to, None where they are not known.
     `stages` join to a document the fields `joined`, of which `condition` asks that one is not empty; there are none
     where the index document alone tells. `note` says how it was looked up.
     """
@@ -148,7 +149,7 @@ class Resolved:
     note: str
     stages: tuple[dict[str, Any], ...] = ()
     joined: tuple[str, ...] = ()
-    is_limited: bool = False
+    candidates: Candidates | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return str(self.relation)

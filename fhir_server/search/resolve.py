@@ -98,7 +98,7 @@ class _Lookup:
         if is_coded(clause, self._reader):
             return await looked_up(clause, self._reader)
         if is_text(clause):
-            return await found_by_terms(clause, self._type, self._reader, counting=self._counting)
+            return await found_by_terms(clause, self._type, self._reader)
         return await with_units(clause, self._type, self._reader) if is_converted(clause) else clause
 
     async def _chain(self, chain: Chain) -> Criterion:
