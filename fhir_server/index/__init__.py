@@ -3,6 +3,7 @@
 See `README.md` beside this file.
 """
 
+from fhir_server.index.columns import Told, told_by
 from fhir_server.index.composite import other_units
 from fhir_server.index.concepts import Concepts, StoredConcepts, named_code
 from fhir_server.index.definition import check_definition, usable_definitions
@@ -30,6 +31,7 @@ __all__ = [
     "SearchParameterRegistry",
     "Sought",
     "StoredConcepts",
+    "Told",
     "ValueContext",
     "any_of",
     "check_definition",
@@ -39,5 +41,6 @@ __all__ = [
     "named_code",
     "other_units",
     "sought_terms",
+    "told_by",
     "usable_definitions",
 ]

@@ -26,7 +26,8 @@ from fhir_server.store import PAGE, Heads, rules_stamp
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from fhir_server.search.criteria import Clause, Criterion
+    from fhir_server.index import Told
+    from fhir_server.search.criteria import Criterion
     from fhir_server.search.plan import SearchPlan
     from fhir_server.search.reader import Reader
     from fhir_server.search.request import SortKey
@@ -66,11 +67,11 @@ class Look:
         chunks = {chunk.number for chunk in self.state.chunks}
         return {chunk: bits for chunk, bits in listed.items() if chunk in chunks}
 
-    def resolved(self, clause: Clause, condition: Condition, members: Members | None) -> Resolved:
-        """Returns the clause, which holds where `condition` does, with its candidates; None where they are unknown."""
+    def resolved(self, criterion: Criterion, condition: Condition, members: Members | None) -> Resolved:
+        """Returns the criterion, which holds where `condition` does, with the candidates that are known."""
         checked = Condition(others=(condition.mongodb(),), is_indexed=False)
         known = None if members is None else Candidates(self, members)
-        return Resolved(clause, checked, "of many, read in their order", candidates=known)
+        return Resolved(criterion, checked, "of many, read in their order", candidates=known)
 
     async def beside(self) -> list[str] | None:
         """Returns the ids of what the postings do not tell of; None where they are too many."""
@@ -95,6 +96,13 @@ class Look:
         late = [each["id"] for each in self.state.late]
         return {"$or": [{"_id": {"$in": [*ids, *late]}}, {"at": {"$gte": self.state.since}}]}
 
+    async def possible(self, told: Told) -> Members:
+        """Returns the members that may fulfil what columns tell of."""
+        names, chunks = told.columns(), {chunk.number: chunk.size for chunk in self.state.chunks}
+        found = await self.reader.store.postings.columns(self.resource_type, names, list(chunks), **self._options())
+        members = {chunk: told.ends(found[chunk], size)[1] for chunk, size in chunks.items()}
+        return {chunk: bits for chunk, bits in members.items() if bits}
+
     def _options(self) -> Mapping[str, Any]:
         return {"max_time_ms": self.reader.time_left()}
 
@@ -110,6 +118,11 @@ class Candidates:
     def count(self) -> int:
         """How many they are."""
         return count_of(self.members)
+
+    @property
+    def are_few(self) -> bool:
+        """True where all of them are looked at, whatever else is asked."""
+        return self.count <= FEW
 
     def first(self, heads: Mapping[int, Heads], start: Rank, size: int) -> tuple[Members, Rank | None]:
         """Returns those that come first from a place on, about `size` of them, and the place that no other comes

@@ -139,12 +139,12 @@ class Not:
 class Resolved:
     """A relation that was looked up: it holds where `condition` does.
 
-    A clause by its terms is one too, with the `candidates` that they lead to, None where they are not known.
+    What is answered by postings is one too, with the `candidates` that they lead to, None where they are not known.
     `stages` join to a document the fields `joined`, of which `condition` asks that one is not empty; there are none
     where the index document alone tells. `note` says how it was looked up.
     """
 
-    relation: Relation | Clause
+    relation: Criterion
     condition: Condition
     note: str
     stages: tuple[dict[str, Any], ...] = ()

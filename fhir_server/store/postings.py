@@ -19,10 +19,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.store.collections import BY_INSTANT, META, POSTINGS_SUFFIX
+from fhir_server.store.postings_columns import column_key, column_of
 from fhir_server.store.postings_order import Heads, heads_key, heads_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from fhir_server.index.columns import Column
 
 CHUNK = 32_768
 """Most members of a chunk, but for the late ones among them."""
@@ -172,6 +175,19 @@ class Postings:
         options |= {"hint": BY_INSTANT, "limit": limit + 1, "projection": {"_id": 1}}
         documents = await self._find(resource_type, {"at": {"$gte": since}}, **options)
         return [each["_id"] for each in documents] if len(documents) <= limit else None
+
+    async def columns(
+        self, resource_type: str, names: Iterable[str], chunks: Sequence[int], **options: Any
+    ) -> dict[int, dict[str, Column]]:
+        """Returns the columns of these names that chunks have, by chunk and name."""
+        places = {column_key(name, chunk): (name, chunk) for name in sorted(names) for chunk in chunks}
+        condition = {"_id": {"$in": list(places)}}
+        found: dict[int, dict[str, Column]] = {chunk: {} for chunk in chunks}
+        if places:
+            for each in await self._find(postings_name(resource_type), condition, limit=len(places), **options):
+                name, chunk = places[each["_id"]]
+                found[chunk][name] = column_of(each)
+        return found
 
     async def members(self, resource_type: str, chosen: Mapping[int, int], **options: Any) -> list[str]:
         """Returns the ids of members, given as bits by chunk."""
