@@ -36,7 +36,7 @@ async def find_in_turn(reader: Reader, query: Query, candidates: Candidates, wan
     ids, beside = await asyncio.gather(candidates.look.ids(members), candidates.look.beside())
     found: dict[str, dict[str, Any]] = {}
     while True:
-        planned = query.plan.within(candidates.look.place(ids, beside), is_by_id=beside is not None)
+        planned = query.plan.within(candidates.look.place(ids, beside))
         left = wanted.limit - len(found)
         documents = await reader.find(
             replace(query, plan=planned), order=DEFAULT_ORDER, last=last, limit=left, projection=fields

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 FEW = 100
 """Candidates that are looked at without asking which of them come first."""
+BY_TERMS = "by its terms"
 MOST_BESIDE = 2_000
 """Resources written since that are looked at by their ids; of more, MongoDB reads their instants."""
 _OFTEN = 10
@@ -147,10 +148,19 @@ class Candidates:
             if some and known.high(page) > start:
                 yield known.low(page), chunk, page, some
 
+    def most(self, *, counting: bool) -> int:
+        """Returns how many are looked at, where they do not come in turn."""
+        limits = self.look.reader.relations
+        return limits.counting_candidates if counting else limits.candidates
+
+    async def place(self) -> dict[str, Any]:
+        """Returns the condition for all of them and what is looked at beside them."""
+        ids, beside = await asyncio.gather(self.look.ids(self.members), self.look.beside())
+        return self.look.place(ids, beside)
+
     async def settled(self, planned: SearchPlan) -> SearchPlan:
         """Returns the plan that looks at all of them, and at what is beside them."""
-        ids, beside = await asyncio.gather(self.look.ids(self.members), self.look.beside())
-        return planned.within(self.look.place(ids, beside), is_by_id=beside is not None)
+        return planned.within(await self.place())
 
 
 async def find_look(resource_type: str, reader: Reader) -> Look | None:
@@ -180,13 +190,36 @@ def candidates_in(criterion: Criterion) -> Candidates | None:
     return None
 
 
+async def with_places(criteria: Sequence[Criterion], *, counting: bool) -> tuple[Criterion, ...]:
+    """Returns the criteria, of which the alternatives with candidates say where these lie if others have none."""
+    return tuple(await asyncio.gather(*(_with_places(each, counting) for each in criteria)))
+
+
+async def _with_places(criterion: Criterion, counting: bool) -> Criterion:
+    match criterion:
+        case All(criteria):
+            return All(await with_places(criteria, counting=counting))
+        case Either(criteria) if candidates_in(criterion) is None:
+            return Either(tuple(await asyncio.gather(*(_placed(each, counting) for each in criteria))))
+    return criterion
+
+
+async def _placed(criterion: Criterion, counting: bool) -> Criterion:
+    found = candidates_in(criterion)
+    if found is None:
+        return await _with_places(criterion, counting)
+    if found.count > found.most(counting=counting):
+        return criterion
+    place = Condition(others=(await found.place(),))
+    return All((Resolved(criterion, place, BY_TERMS), criterion))
+
+
 async def by_candidates(planned: SearchPlan, order: Sequence[SortKey], *, counting: bool) -> SearchPlan:
     """Returns the plan as the number of its candidates asks for, for a page in an order or to be counted."""
     candidates = planned.candidates
     if candidates is None or planned.place is not None:
         return planned
-    count, limits = candidates.count, candidates.look.reader.relations
-    most = limits.counting_candidates if counting else limits.candidates
+    count, most = candidates.count, candidates.most(counting=counting)
     # Reading in order meets one of them at least every few resources, and does not read all of them.
     is_often = not counting and count > FEW and count * _OFTEN > candidates.look.size
     if is_often or (count <= FEW and count <= most):

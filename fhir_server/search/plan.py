@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.index.entries import LONGEST_KEY, pair_conditions
-from fhir_server.search.candidates import candidates_in
+from fhir_server.search.candidates import BY_TERMS, candidates_in
 from fhir_server.search.conditions import Asked, ask
 from fhir_server.search.criteria import All, Chain, Clause, Resolved, resolved_in
 from fhir_server.search.sort import DEFAULT_ORDER
@@ -71,10 +71,10 @@ class SearchPlan:
     place: dict[str, Any] | None = None
     is_in_turn: bool = False
 
-    def within(self, place: dict[str, Any], *, is_by_id: bool) -> SearchPlan:
-        """Returns the plan that looks only at what a MongoDB condition, by ids alone or not, holds for."""
+    def within(self, place: dict[str, Any]) -> SearchPlan:
+        """Returns the plan that looks only at what a MongoDB condition on ids, or on instants too, holds for."""
         scans, filters = self._by_candidates()
-        hint = BY_ID if is_by_id else None
+        hint = BY_ID if place.keys() == {"_id"} else None
         return replace(self, scans=scans, filters=filters, hint=hint, pair=(), place=place, is_in_turn=False)
 
     def in_turn(self) -> SearchPlan:
@@ -102,7 +102,7 @@ class SearchPlan:
     def _note(self, found: Resolved) -> str:
         if found.candidates is None or not (self.place or self.is_in_turn):
             return found.note
-        return "by its terms, in turn" if self.is_in_turn else "by its terms"
+        return f"{BY_TERMS}, in turn" if self.is_in_turn else BY_TERMS
 
 
 def plan(request: SearchRequest, registry: SearchParameterRegistry) -> SearchPlan:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.errors import TooCostly
 from fhir_server.search.beginnings import find_beginning, is_led_by_beginning
 from fhir_server.search.candidate_pages import find_in_turn
-from fhir_server.search.candidates import by_candidates, is_default, to_be_counted
+from fhir_server.search.candidates import by_candidates, is_default, to_be_counted, with_places
 from fhir_server.search.joined_pages import Slice, find_in_chunks, hit_expression, is_streamed
 from fhir_server.search.joins import order_stages
 from fhir_server.search.plan import SearchPlan, plan_criteria
@@ -132,6 +132,7 @@ class Reader:
             # Whom the policy lets see is nobody's search: its own relations are looked up without it.
             alone = replace(self, policy=everything)
             known += await resolve(seen, resource_type, alone, counting=counting, field="p")
+        known = await with_places(known, counting=counting)
         planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
         planned = await by_candidates(planned, order, counting=counting)
         return Query(resource_type, planned, tuple(criteria), also)
