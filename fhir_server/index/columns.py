@@ -2,52 +2,35 @@
 
 https://hl7.org/fhir/R4/search.html#modifiers (`:missing`, `:not`, `:not-in`), https://hl7.org/fhir/R4/search_filter.html
 
-A column gives each member of a chunk (`store.postings`) the number of a class: 0 where the member has nothing there,
-else one of up to MOST_CLASSES. What many members have is a class of its own; the rest is told by how it begins, or not.
+A column gives each member of a chunk (`store.postings`) the number of a class (`value_classes`), 0 where the member has
+nothing there.
 
 | Column          | Of the index document         | A class tells                                               |
 |-----------------|-------------------------------|-------------------------------------------------------------|
 | `status`        | keys of `k` under that code   | all keys, `status:final`; or beginnings: `subject=Patient/` |
 | `x.code`        | entries of `x` with a system  | the same: `=http://loinc.org|85354-9`                       |
-| `d.date`        | entries of `d`                | that there is one                                           |
-| `n.length`      | entries of `n` with that `p`  | the same                                                    |
-| `w.t`, `w.c`    | words                         | the same                                                    |
+| `d.date`        | entries of `d`                | the lowest and highest values; of several: that there are   |
+| `n.length`      | entries of `n` with that `p`  | the same, in one unit                                       |
+| `w.t`, `w.c`    | words                         | that there are                                              |
 
-Both halves stand here: `values_of` an index document, the classes of many, and what a MongoDB condition on index
-documents comes down to by columns (`told_by`). The answer has two ends: members that certainly fulfil it, and those
-that may. So what the classes do not tell, and conditions that are not understood, cost time and never a match.
+Both halves stand here: `values_of` an index document, and what a MongoDB condition on index documents comes down to by
+columns (`told_by`). The answer has two ends: members that certainly fulfil it, and those that may. So what the classes
+do not tell, and conditions that are not understood, cost time and never a match.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
+
+from fhir_server.index.value_classes import Judged, Value, ValueClass, code_of
 
 FIELDS_WITH_COLUMNS = ("k", "d", "n", "x", "w")
 """Fields of the index document that columns are made of."""
-MOST_CLASSES = 255
 
-_MOST_EXACT = 200
-_FEW = 512
-"""What fewer than one in so many members has is no class of its own."""
-_LAST = "\U0010ffff"
-_code = re.compile("[^:;<=]*").match
-
-Value = tuple[str, ...]
-"""What one member has in a column: its keys, or nothing but that there is something."""
 Ends = tuple[int, int]
 """Members that certainly fulfil a condition, and those that may, as bits."""
-
-
-@lru_cache(maxsize=4096)
-def _code_of(key: str) -> str:
-    """Returns the code that a key begins with, nothing for an entry of `x`."""
-    found = _code(key)
-    return found[0] if found else ""
 
 
 def values_of(document: Mapping[str, Any]) -> dict[str, Value]:
@@ -55,7 +38,7 @@ def values_of(document: Mapping[str, Any]) -> dict[str, Value]:
     keys: dict[str, list[str]] = {}
     for key in document.get("k") or ():
         if key[0] != "@":
-            name = _code_of(key)
+            name = code_of(key)
             if name in keys:
                 keys[name].append(key)
             else:
@@ -63,7 +46,8 @@ def values_of(document: Mapping[str, Any]) -> dict[str, Value]:
     values: dict[str, Value] = {name: tuple(found) for name, found in keys.items()}
     for field in ("d", "n"):
         for entry in document.get(field) or ():
-            values[f"{field}.{entry['p']}"] = ()
+            name = f"{field}.{entry['p']}"
+            values[name] = () if name in values else tuple(entry.items())
     for code, entries in (document.get("x") or {}).items():
         inside = tuple(entry for entry in entries if entry[:1] == "=")
         if inside:
@@ -71,87 +55,6 @@ def values_of(document: Mapping[str, Any]) -> dict[str, Value]:
     for kind in document.get("w") or ():
         values[f"w.{kind}"] = ()
     return values
-
-
-@dataclass(frozen=True, slots=True)
-class ValueClass:
-    """What all members of a class have: exactly `keys`, and of each of `starts` one key or more that begins so.
-
-    Where there is neither, it is not known what they have, but there is something.
-    """
-
-    keys: frozenset[str] = frozenset()
-    starts: tuple[str, ...] = ()
-
-    @property
-    def is_unknown(self) -> bool:
-        """True where nothing is known but that there is something."""
-        return not self.keys and not self.starts
-
-    def has(self, asked: frozenset[str]) -> bool | None:
-        """Returns whether its members have one of the keys; None where that is not known."""
-        if not self.keys.isdisjoint(asked):
-            return True
-        may_have = self.is_unknown or any(key.startswith(self.starts) for key in asked)
-        return None if may_have else False
-
-    def has_within(self, first: str, end: str, but: frozenset[str]) -> bool | None:
-        """Returns whether its members have a key from `first` on, before `end`, that is none of `but`; None where that
-        is not known.
-        """
-        if self.is_unknown:
-            code = first[:-1]
-            return True if not but and (first, end) == (f"{code}:", f"{code}>") else None
-        if any(first <= key < end and key not in but for key in self.keys):
-            return True
-        near = [start for start in self.starts if start < end and first <= start + _LAST]
-        for start in near:
-            if first <= start and start + _LAST <= end and not any(key.startswith(start) for key in but):
-                return True
-        return None if near else False
-
-
-def classes_of(counts: Mapping[Value, int], size: int) -> tuple[list[ValueClass], dict[Value, int]]:
-    """Returns the classes of one column of a chunk of that `size`, and the number of each value's class, from 1 on;
-    `counts` tells how many members have a value.
-    """
-    least = max(2, size // _FEW)
-    named: dict[ValueClass, int] = {}
-    numbers: dict[Value, int] = {}
-    exact: Counter[frozenset[str]] = Counter()
-    for value, count in counts.items():
-        exact[frozenset(value)] += count
-    often = {keys for keys, count in exact.most_common(_MOST_EXACT) if count >= least and keys}
-    begun: Counter[ValueClass] = Counter()
-    classes: dict[frozenset[str], ValueClass] = {}
-    for keys, count in exact.items():
-        classes[keys] = ValueClass(keys) if keys in often else _begun(keys)
-        if keys not in often:
-            begun[classes[keys]] += count
-    kept = {each for each, count in begun.most_common(MOST_CLASSES - 1 - len(often)) if count >= least}
-    for value in counts:
-        found = classes[frozenset(value)]
-        if frozenset(value) not in often and found not in kept:
-            found = ValueClass()
-        numbers[value] = named.setdefault(found, len(named) + 1)
-    return list(named), numbers
-
-
-def _begun(keys: Iterable[str]) -> ValueClass:
-    whole: set[str] = set()
-    starts: set[str] = set()
-    for key in keys:
-        place = len(_code_of(key))
-        sign, rest = key[place : place + 1], key[place + 1 :]
-        if not rest or (sign == "=" and rest[0] == "#"):
-            whole.add(key)
-        elif sign == "=" and "|" in rest:
-            starts.add(f"{key[: place + 1]}{rest.partition('|')[0]}|")
-        elif sign == "=" and "/" in rest and ":" not in rest:
-            starts.add(f"{key[: place + 1]}{rest.partition('/')[0]}/")
-        else:
-            starts.add(key[: place + 1])
-    return ValueClass(frozenset(whole), tuple(sorted(starts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +76,7 @@ class Column:
         return int(self.numbers[::-1].translate(table) or b"0", 2)
 
 
-Test = Callable[[ValueClass], bool | None]
+Test = Callable[[ValueClass], Judged]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +119,7 @@ def told_by(condition: Mapping[str, Any]) -> Told:
     for field, asked in condition.items():
         if field in _JUNCTIONS:
             parts.append(Told(_JUNCTIONS[field], tuple(told_by(each) for each in asked)))
-        else:
+        elif field != "date" or "d" not in condition:  # beside `d` it follows from that, and is there for the index
             parts.append(_told_by_field(field, asked))
     return parts[0] if len(parts) == 1 else Told("all", tuple(parts))
 
@@ -240,7 +143,8 @@ def _told_by_field(field: str, asked: Any) -> Told:
     if field in ("d", "n") and isinstance(asked, Mapping) and "p" in asked.get("$elemMatch", ()):
         inside = asked["$elemMatch"]
         codes = inside["p"]["$in"] if isinstance(inside["p"], Mapping) else [inside["p"]]
-        test = _is_there if len(inside) == 1 else _may_be
+        rest = {name: operand for name, operand in inside.items() if name != "p"}
+        test = (lambda found: found.has_entry(rest)) if rest else _is_there
         return _any([Told("column", column=f"{field}.{code}", test=test) for code in codes])
     return _UNKNOWN
 
@@ -251,13 +155,13 @@ def _told_by_keys(asked: Any) -> Told:
     if asked.keys() == {"$in"}:
         by_code: dict[str, list[str]] = {}
         for key in asked["$in"]:
-            by_code.setdefault(_code_of(key), []).append(key)
+            by_code.setdefault(code_of(key), []).append(key)
         return _any([Told("column", column=code, test=_has(keys)) for code, keys in by_code.items()])
     inside = asked.get("$elemMatch")
     if inside is None or not {"$gte", "$lt"} <= inside.keys() <= {"$gte", "$lt", "$nin"}:
         return _UNKNOWN
     first, end, but = inside["$gte"], inside["$lt"], frozenset(inside.get("$nin", ()))
-    code = _code_of(first)
+    code = code_of(first)
     return Told("column", column=code, test=lambda found: found.has_within(first, end, but))
 
 
@@ -270,12 +174,8 @@ def _has(keys: Iterable[str]) -> Test:
     return lambda found: found.has(asked)
 
 
-def _is_there(_found: ValueClass) -> bool | None:
+def _is_there(_found: ValueClass) -> Judged:
     return True
-
-
-def _may_be(_found: ValueClass) -> bool | None:
-    return None
 
 
 def _of_column(column: Column | None, test: Test) -> Ends:

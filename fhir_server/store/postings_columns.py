@@ -9,7 +9,8 @@ from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index.columns import Column, Value, ValueClass, classes_of, values_of
+from fhir_server.index.columns import Column, values_of
+from fhir_server.index.value_classes import Value, ValueClass, classes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,7 +55,7 @@ def column_key(name: str, chunk: int) -> str:
 
 def column_document(name: str, chunk: int, column: Column) -> dict[str, Any]:
     """Returns a column as it is stored."""
-    classes = [[sorted(each.keys), list(each.starts)] for each in column.classes]
+    classes = [[sorted(each.keys), each.starts, each.within] for each in column.classes]
     found: dict[str, Any] = {"_id": column_key(name, chunk), "c": chunk, "v": classes, "n": column.size}
     numbers = column.numbers
     if numbers is not None and numbers != b"\1" * column.size:
@@ -64,7 +65,9 @@ def column_document(name: str, chunk: int, column: Column) -> dict[str, Any]:
 
 def column_of(document: Mapping[str, Any]) -> Column:
     """Returns the column that a document holds."""
-    classes = [ValueClass(frozenset(keys), tuple(starts)) for keys, starts in document["v"]]
+    classes = [
+        ValueClass(frozenset(keys), tuple(starts), tuple(map(tuple, within))) for keys, starts, within in document["v"]
+    ]
     return Column(classes, document["n"], document.get("m"))
 
 

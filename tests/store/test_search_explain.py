@@ -236,6 +236,15 @@ ABSENT = [
     "Observation?_filter=encounter pr false or status ne final",
     "Observation?_filter=encounter pr false or code eq unknown",
     "Observation?_filter=(encounter pr false and status eq final) or code eq unknown",
+    *(
+        f"Observation?_filter=not (date {prefix})"
+        for prefix in ("ge 2000", "ge 2021-06", "lt 2100", "le 2021-06", "po 2021")
+    ),
+    *(f"Observation?_filter=not (value-quantity {prefix})" for prefix in ("ge 5", "lt 1000000", "gt 0")),
+    "EpisodeOfCare?_filter=not (date lt 2100)",
+    "EpisodeOfCare?_filter=not (date ge 2022)",
+    "Patient?_filter=not (birthdate ge 1800)",
+    "Patient?_filter=not (birthdate lt 2100) and gender ne male",
     "Patient?_filter=family pr false",
     'Patient?_filter=not (family co "o")',
     'Patient?_filter=family ne "noel"',

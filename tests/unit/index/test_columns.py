@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_server.index.columns import MOST_CLASSES, Column, Value, ValueClass, classes_of, told_by, values_of
+from fhir_server.index.columns import Column, told_by, values_of
+from fhir_server.index.value_classes import MOST_CLASSES, Value, ValueClass, classes_of
 from fhir_server.search import build_filter, parse_search, plan
 from tests.support.matching import REGISTRY, document, matches
 from tests.support.network import pathway
 
 Documents = list[dict[str, Any]]
+COMPARED = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb")
 SYSTEM = "https://cnrms.fr/ig/fhir/msma/CodeSystem/msma-observation"
 OTHERS: list[dict[str, Any]] = [
     {"resourceType": "Observation", "id": "bare", "status": "amended", "code": {"text": "rien"}},
@@ -102,7 +104,20 @@ def ends(query: str, documents: Documents, size: int | None = None) -> tuple[set
         "Observation?_filter=code ne 2",
         "Observation?_filter=category ne one",
         "Observation?_filter=not (status eq final and (encounter pr true or code eq 2))",
-        "Observation?_filter=not (date ge 2021)",
+        *(f"Observation?_filter=not (date {operator} 2021-06)" for operator in COMPARED),
+        *(f"Observation?_filter=not (date {operator} 2021-06-01T10:00:00.0005Z)" for operator in COMPARED),
+        *(f"Observation?_filter=not (value-quantity {operator} 5)" for operator in COMPARED),
+        *(f"Observation?_filter=not (value-quantity {operator} 5 and date ge 2021)" for operator in COMPARED),
+        *(f"Observation?value-quantity={operator}5||kPa&status:not=amended" for operator in COMPARED),
+        *(
+            f"Observation?value-quantity={operator}5|http://unitsofmeasure.org|&status:not=amended"
+            for operator in COMPARED
+        ),
+        *(f"EpisodeOfCare?date={operator}2021&status:not=planned" for operator in COMPARED),
+        *(f"EpisodeOfCare?_filter=not (date {operator} 2023)" for operator in COMPARED),
+        "Observation?_filter=not (date po 2021)",
+        "EpisodeOfCare?_filter=not (date po 2021)",
+        "Patient?_filter=not (birthdate lt 1960)",
         "Patient?gender:not=male,female",
         "Patient?identifier:not=urn:x|1",
         "Patient?identifier:not=urn:x|",
@@ -127,6 +142,9 @@ def test_matches_lie_between_the_ends(known: dict[str, Documents], query: str, s
         ("Observation?_id:missing=true", set()),
         ("Observation?_filter=not (_tag pr true)", {"bare", "inside", "many"}),
         ("Observation?code:missing=true", set()),
+        ("Observation?_filter=not (date lt 2100)", {"bare", "inside", "many"}),
+        ("Observation?_filter=not (date ge 1900)", {"bare", "inside", "many"}),
+        ("Patient?_filter=not (birthdate gt 1900)", {"nobody", "known"}),
         ("Patient?name:missing=true", {"nobody", "known"}),
         ("Patient?gender:not=male,female", {"nobody", "known"}),
         ("Patient?identifier:missing=true", {"nobody"}),
@@ -159,6 +177,51 @@ def test_classes_are_few_and_rare_values_are_told_by_how_they_begin() -> None:
     assert sum(1 for each in classes if each.keys) == 200
     assert ValueClass(starts=("a:", "a=s1|")) in classes
     assert ValueClass() in classes
+
+
+def test_dates_and_numbers_are_told_but_for_a_tenth_of_what_lies_before_or_behind() -> None:
+    entries = [{"p": "a", "v": number, "c": "kg" if number % 3 else "g"} for number in range(30_000)]
+    documents: Documents = [{"_id": str(number), "n": [entry]} for number, entry in enumerate(entries)]
+    chunk = columns(documents)
+    assert len(chunk["n.a"].classes) < MOST_CLASSES
+    for number in (0, 1, 7, 100, 3_000, 27_000, 29_950, 29_999, 30_000):
+        for operator, matching in (("$gte", number), ("$lt", 30_000 - number)):
+            told = told_by({"$nor": [{"n": {"$elemMatch": {"p": "a", "v": {operator: number}}}}]})
+            sure, possible = (ends.bit_count() for ends in told.ends(chunk, len(documents)))
+            assert sure <= matching <= possible <= 1.2 * matching + 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "judged"),
+    [
+        ({"v": {"$gte": 2}}, True),
+        ({"v": {"$gt": 2}}, None),
+        ({"v": {"$lt": 2}}, False),
+        ({"v": {"$lte": 5}}, True),
+        ({"v": {"$lt": 5}}, None),
+        ({"v": 3}, None),
+        ({"v": 6}, False),
+        ({"v": {"$in": [6, 7]}}, False),
+        ({"v": {"$exists": True}}, None),
+        ({"c": "kg"}, True),
+        ({"c": {"$ne": "kg"}}, False),
+        ({"c": 1}, False),
+        ({"c": None}, False),
+        ({"c": {"$gt": 5}}, False),
+        ({"t": "x"}, False),
+        ({"t": None}, True),
+        ({"t": {"$ne": "x"}}, True),
+        ({"t": {"$lt": "x"}}, False),
+        ({"h": {"$not": {"$gte": 3}}}, True),
+        ({"v": {"$not": {"$gt": 1}}}, False),
+        ({"$or": [{"v": 6}, {"c": "kg"}]}, True),
+        ({"$or": [{"v": 6}, {"v": 3}]}, None),
+        ({"$and": [{"v": {"$gt": 1}}, {"c": "kg"}], "v": {"$lt": 9}}, True),
+    ],
+)
+def test_a_class_of_entries_is_judged_by_its_limits(asked: Any, judged: bool | None) -> None:
+    assert ValueClass(within=(("c", "kg", "kg"), ("v", 2, 5))).has_entry(asked) is judged
+    assert ValueClass().has_entry(asked) is None
 
 
 KEYS = ["a:1", "a:2", "a=s|1", "a=s|2", "a=t|1", "a=P/1", "a=#P", "a<", "a<x", "a;s|1"]
