@@ -2,8 +2,7 @@
 
 | Candidates             | Asked for a page in the default order | in another order, or with what is joined |
 |------------------------|---------------------------------------|------------------------------------------|
-| FEW                    | all are looked at by their ids        | all are looked at by their ids           |
-| more                   | as many as the page needs, in turn    | the same, up to `RelationLimits`         |
+| few, or more           | as many as the page needs, in turn    | all by their ids, up to `RelationLimits` |
 | a tenth of all, or so  | all resources are read in order       | all resources are read in order          |
 
 With the candidates goes what the postings do not tell of yet: what was written since, and what is late. The conditions
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from fhir_server.store import PostingsState, Range, Rank
 
 FEW = 100
-"""Candidates that are looked at without asking which of them come first."""
+"""Candidates that are looked at whatever else is asked."""
 BY_TERMS = "by its terms"
 MOST_BESIDE = 2_000
 """Resources written since that are looked at by their ids; of more, MongoDB reads their instants."""
@@ -119,6 +118,11 @@ class Candidates:
     def count(self) -> int:
         """How many they are."""
         return count_of(self.members)
+
+    @property
+    def are_often(self) -> bool:
+        """True where reading in order meets one of them every few resources, and so does not read all of them."""
+        return self.count > FEW and self.count * _OFTEN > self.look.size
 
     @property
     def are_few(self) -> bool:
@@ -220,11 +224,10 @@ async def by_candidates(planned: SearchPlan, order: Sequence[SortKey], *, counti
     if candidates is None or planned.place is not None:
         return planned
     count, most = candidates.count, candidates.most(counting=counting)
-    # Reading in order meets one of them at least every few resources, and does not read all of them.
-    is_often = not counting and count > FEW and count * _OFTEN > candidates.look.size
-    if is_often or (count <= FEW and count <= most):
-        return planned if is_often else await candidates.settled(planned)
-    if not counting and is_default(order) and not planned.joins and not planned.is_narrow:
+    if candidates.are_often and not counting:
+        return planned
+    is_narrow = planned.is_narrow and not candidates.are_few
+    if not counting and is_default(order) and not planned.joins and not is_narrow:
         return planned.in_turn()
     return await candidates.settled(planned) if count <= most else planned
 

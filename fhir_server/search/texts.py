@@ -9,19 +9,21 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index import has_terms, sought_terms
-from fhir_server.search.candidates import FEW, common, count_of, find_look, together
+from fhir_server.index import has_terms, sought_beginning, sought_terms
+from fhir_server.search.candidates import FEW, Candidates, common, count_of, find_look, together
 from fhir_server.search.conditions import clause_condition
 from fhir_server.search.criteria import Clause, Criterion
 from fhir_server.store import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from fhir_server.index import Sought
-    from fhir_server.search.candidates import Members
+    from fhir_server.index import SearchParameter, Sought
+    from fhir_server.search.candidates import Look, Members
     from fhir_server.search.reader import Reader
     from fhir_server.store import Postings
+
+    Seek = Callable[[SearchParameter, str | None, str], Sequence[Sequence[Sought]]]
 
 MOST_POSTINGS = 1_000
 """Postings that are read for one term, or for all that begin alike; of more it is not known what they lead to."""
@@ -45,11 +47,30 @@ async def found_by_terms(clause: Clause, resource_type: str, reader: Reader) -> 
     Raises InvalidContent for a value that is none of its type, TooCostly.
     """
     condition = clause_condition(clause, reader.registry)
+    look, members = await _looked_up(clause, sought_terms, resource_type, reader)
+    return clause if look is None else look.resolved(clause, condition, members)
+
+
+async def found_by_beginning(clause: Clause, resource_type: str, reader: Reader) -> Candidates | None:
+    """Returns the candidates of a clause for strings that begin with a value; None where they are not known.
+
+    Raises TooCostly.
+    """
+
+    def sought(parameter: SearchParameter, _modifier: str | None, value: str) -> tuple[tuple[Sought, ...], ...]:
+        return sought_beginning(parameter, value)
+
+    look, members = await _looked_up(clause, sought, resource_type, reader)
+    return None if look is None or members is None else Candidates(look, members)
+
+
+async def _looked_up(
+    clause: Clause, seek: Seek, resource_type: str, reader: Reader
+) -> tuple[Look | None, Members | None]:
     terms = _Terms(resource_type, reader.store.postings, {"max_time_ms": reader.time_left()})
-    look, members = await asyncio.gather(find_look(resource_type, reader), terms.of_clause(clause))
-    if look is None:
-        return clause
-    return look.resolved(clause, condition, None if members is None else look.counted(members))
+    sought = [seek(clause.parameter, clause.modifier, value.text) for value in clause.values]
+    look, members = await asyncio.gather(find_look(resource_type, reader), terms.of_values(sought))
+    return look, None if look is None or members is None else look.counted(members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +81,10 @@ class _Terms:
     postings: Postings
     options: Mapping[str, Any]
 
-    async def of_clause(self, clause: Clause) -> Members | None:
+    async def of_values(self, sought: Sequence[Sequence[Sequence[Sought]]]) -> Members | None:
         """Returns the members that have what one of the values seeks; None where that is not known."""
-        if len(clause.values) > MOST_VALUES:
+        if len(sought) > MOST_VALUES:
             return None
-        sought = [sought_terms(clause.parameter, clause.modifier, value.text) for value in clause.values]
         found = await asyncio.gather(*(self._of_value(each) for each in sought))
         known = [each for each in found if each is not None]
         return together(known) if len(known) == len(found) else None

@@ -39,6 +39,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"fhir_server.{module}.PAGE", 8)
     monkeypatch.setattr("fhir_server.search.candidates.FEW", 0)
     monkeypatch.setattr("fhir_server.search.candidates._OFTEN", 0)
+    monkeypatch.setattr("fhir_server.search.beginnings.MOST_LONGER", 4)
 
 
 class Life:
@@ -148,7 +149,12 @@ async def test_pages_are_what_a_look_at_all_finds(store: ResourceStore, seed: in
             assert await walk(store, both.replace("code co", "_content eq"), limits) == final
             patients = life.expected(("Patient",), ["noel"])
             assert await walk(store, f"Patient?family:contains=oel{size}", limits) == patients
-            assert await walk(store, f"Patient?family=noel{size}", limits) == patients
+            for beginning in ("no", "noel", "noelle,noel"):
+                assert await walk(store, f"Patient?family={beginning}{size}", limits) == patients
+            people = life.expected(("Patient",), ["noel", "martin"])
+            assert await walk(store, f"Patient?family=noelle,noel,martin{size}", limits) == people
+            tagged = [key for key in patients if life.stored[key]["meta"]["tag"] == [{"code": "a"}]]
+            assert await walk(store, f"Patient?family=n&_tag=a{size}", limits) == tagged
             noel = [each for each in patients if each in life.expected(("Patient",), ["rare"])]
             assert await walk(store, f"Patient?family:contains=oel&_content=rare{size}", limits) == noel
             assert await walk(store, f"?_content=dou{size}", limits) == life.expected(TYPES, ["dou"])
