@@ -22,8 +22,8 @@ from fhir_server.spec.dates import LATEST
 MOST_CLASSES = 255
 
 _MOST_EXACT = 200
-_FEW = 512
-"""What fewer than one in so many members has is no class of its own."""
+_OFTEN = 64
+"""Where values are nearly all different, those that one in so many members has are classes of their own."""
 _MOST_UNITS = 20
 _TENTH = 0.1
 _LAST = "\U0010ffff"
@@ -86,12 +86,12 @@ def code_of(key: str) -> str:
     return found[0] if found else ""
 
 
-def classes_of(counts: Mapping[Value, int], size: int) -> tuple[list[ValueClass], dict[Value, int]]:
-    """Returns the classes of one column of a chunk of that `size`, and the number of each value's class, from 1 on;
-    `counts` tells how many members have a value.
+def classes_of(counts: Mapping[Value, int]) -> tuple[list[ValueClass], dict[Value, int]]:
+    """Returns the classes of one column of a chunk, and the number of each value's class, from 1 on; `counts` tells how
+    many members have a value.
     """
     is_of_entries = any(type(part) is tuple for value in counts for part in value[:1])
-    classes = dict(_classes_of_entries(counts) if is_of_entries else _classes_of_keys(counts, max(2, size // _FEW)))
+    classes = dict(_classes_of_entries(counts) if is_of_entries else _classes_of_keys(counts))
     numbers: dict[ValueClass, int] = {}
     found = {value: numbers.setdefault(classes.get(value, _UNKNOWN), len(numbers) + 1) for value in counts}
     return list(numbers), found
@@ -100,16 +100,19 @@ def classes_of(counts: Mapping[Value, int], size: int) -> tuple[list[ValueClass]
 _UNKNOWN = ValueClass()
 
 
-def _classes_of_keys(counts: Mapping[Value, int], least: int) -> Iterator[tuple[Value, ValueClass]]:
+def _classes_of_keys(counts: Mapping[Value, int]) -> Iterator[tuple[Value, ValueClass]]:
     exact: Counter[frozenset[str]] = Counter()
     for value, count in counts.items():
         exact[frozenset(value)] += count
-    often = {keys for keys, count in exact.most_common(_MOST_EXACT) if count >= least}
+    often = dict(exact.most_common(_MOST_EXACT))
+    total = exact.total()
+    if 2 * sum(often.values()) < total:
+        often = {keys: count for keys, count in often.items() if _OFTEN * count >= total}
     classes = {keys: ValueClass(keys) if keys in often else _begun(keys) for keys in exact}
     begun: Counter[ValueClass] = Counter()
     for keys, found in classes.items():
         begun[found] += 0 if keys in often else exact[keys]
-    kept = {each for each, count in begun.most_common(MOST_CLASSES - 1 - len(often)) if count >= least}
+    kept = {each for each, _ in begun.most_common(MOST_CLASSES - 1 - len(often))}
     for value in counts:
         keys = frozenset(value)
         if keys in often or classes[keys] in kept:

@@ -42,7 +42,7 @@ class ColumnsDraft:
             values = list(places)
             found = Counter(members)
             counts = {value: found[number] for number, value in enumerate(values, 1)}
-            classes, class_of = classes_of(counts, size)
+            classes, class_of = classes_of(counts)
             final = bytes((0, *(class_of[value] for value in values)))
             chosen: Iterable[int] = members if order is None else map(members.__getitem__, order)
             yield column_document(name, chunk, Column(classes, size, bytes(map(final.__getitem__, chosen))))

@@ -159,6 +159,16 @@ RELATED = [
     "Patient?_has:Goal:patient:_content=hospitalisation",
     "Patient?_has:Observation:patient:_content=zebra",
     "Patient?_has:Observation:patient:_content=verres&family:contains=oel",
+    "Observation?patient.gender:not=male&code=substance-use",
+    "Observation?patient.gender:not=male,female",
+    "Observation?subject:Patient.family:missing=true",
+    "Observation?subject:missing=true&encounter.status:not=finished",
+    "Encounter?patient.birthdate:missing=true&status:not=finished",
+    "Patient?_has:Observation:patient:status:not=final",
+    "Patient?_has:Observation:patient:status:not=final,cancelled",
+    "Patient?_has:Encounter:patient:date:missing=true",
+    "Observation?_filter=patient.gender ne male and code eq substance-use",
+    "Observation?_filter=not (patient.gender eq male) and encounter pr false",
 ]
 INCLUDED = [
     "CarePlan?patient=s3-0&_include=CarePlan:care-team&_include=CarePlan:subject&_include:iterate=CareTeam:participant",

@@ -43,13 +43,13 @@ def known() -> dict[str, Documents]:
     return found
 
 
-def columns(documents: Documents, size: int | None = None) -> dict[str, Column]:
-    """Returns the columns of documents, as if the chunk had `size` members."""
+def columns(documents: Documents) -> dict[str, Column]:
+    """Returns the columns of documents."""
     values = [values_of(each) for each in documents]
     found = {}
     for name in {name for each in values for name in each}:
         counts = Counter(each[name] for each in values if name in each)
-        classes, number = classes_of(counts, len(values) if size is None else size)
+        classes, number = classes_of(counts)
         numbers = bytes(number[each[name]] if name in each else 0 for each in values)
         found[name] = Column(classes, len(values), numbers)
     return found
@@ -59,16 +59,16 @@ def names(bits: int, documents: Documents) -> set[str]:
     return {each["_id"] for place, each in enumerate(documents) if bits >> place & 1}
 
 
-def ends(query: str, documents: Documents, size: int | None = None) -> tuple[set[str], set[str], set[str]]:
+def ends(query: str, documents: Documents) -> tuple[set[str], set[str], set[str]]:
     """Returns what certainly matches, what does, and what may."""
     resource_type, _, text = query.partition("?")
     condition = build_filter(plan(parse_search(resource_type, parse_qsl(text), REGISTRY), REGISTRY))
-    sure, possible = told_by(condition).ends(columns(documents, size), len(documents))
+    sure, possible = told_by(condition).ends(columns(documents), len(documents))
     found = {each["_id"] for each in documents if matches(each, condition)}
     return names(sure, documents), found, names(possible, documents)
 
 
-@pytest.mark.parametrize("size", [None, 2_000, 1_000_000])
+@pytest.mark.parametrize("exact", [200, 3, 0])
 @pytest.mark.parametrize(
     "query",
     [
@@ -127,8 +127,11 @@ def ends(query: str, documents: Documents, size: int | None = None) -> tuple[set
         'Patient?_filter=not (family sw "n" or family co "e")',
     ],
 )
-def test_matches_lie_between_the_ends(known: dict[str, Documents], query: str, size: int | None) -> None:
-    sure, found, possible = ends(query, known[query.partition("?")[0]], size)
+def test_matches_lie_between_the_ends(
+    known: dict[str, Documents], query: str, exact: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_server.index.value_classes._MOST_EXACT", exact)
+    sure, found, possible = ends(query, known[query.partition("?")[0]])
     assert sure <= found <= possible
 
 
@@ -171,12 +174,18 @@ def test_a_column_without_numbers_is_of_one_class() -> None:
 def test_classes_are_few_and_rare_values_are_told_by_how_they_begin() -> None:
     counts: Counter[Value] = Counter({(f"a:{number}", f"a=s{number % 90}|{number}"): 1 for number in range(500)})
     counts.update({(f"a:often{number}",): 9 for number in range(300)})
-    classes, numbers = classes_of(counts, 3_000)
-    assert len(classes) <= MOST_CLASSES
+    classes, numbers = classes_of(counts)
+    assert len(classes) == MOST_CLASSES
     assert sorted(set(numbers.values())) == list(range(1, len(classes) + 1))
     assert sum(1 for each in classes if each.keys) == 200
     assert ValueClass(starts=("a:", "a=s1|")) in classes
     assert ValueClass() in classes
+
+
+def test_of_values_that_are_nearly_all_different_those_of_many_are_classes() -> None:
+    counts: Counter[Value] = Counter({(f"a=P/{number}",): 1 for number in range(1_000)})
+    counts["a=P/often",] = 30
+    assert classes_of(counts)[0] == [ValueClass(starts=("a=P/",)), ValueClass(frozenset({"a=P/often"}))]
 
 
 def test_dates_and_numbers_are_told_but_for_a_tenth_of_what_lies_before_or_behind() -> None:
@@ -245,9 +254,11 @@ conditions = st.recursive(
 )
 
 
-@given(lists=lists_of_keys, condition=conditions, size=st.sampled_from([1, 5_000]))
-def test_any_condition_on_keys_lies_between_its_ends(lists: list[list[str]], condition: Any, size: int) -> None:
+@given(lists=lists_of_keys, condition=conditions, exact=st.sampled_from([200, 2, 0]))
+def test_any_condition_on_keys_lies_between_its_ends(lists: list[list[str]], condition: Any, exact: int) -> None:
     documents: Documents = [{"_id": str(number), "k": each} for number, each in enumerate(lists)]
-    sure, possible = told_by(condition).ends(columns(documents, size), len(documents))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fhir_server.index.value_classes._MOST_EXACT", exact)
+        sure, possible = told_by(condition).ends(columns(documents), len(documents))
     found = {each["_id"] for each in documents if matches(each, condition)}
     assert names(sure, documents) <= found <= names(possible, documents)
