@@ -129,9 +129,10 @@ class Reader:
         known = await resolve(criteria, resource_type, self, counting=counting)
         seen = self.policy(resource_type)
         if seen:
-            # Whom the policy lets see is nobody's search: its own relations are looked up without it.
+            # Whom the policy lets see is nobody's search: its own relations are looked up without it, and what it
+            # asks is checked on what the search finds, as it mostly holds.
             alone = replace(self, policy=everything)
-            known += await resolve(seen, resource_type, alone, counting=counting, field="p")
+            known += await resolve(seen, resource_type, alone, counting=counting, field="p", by_postings=False)
         known = await with_places(known, counting=counting)
         planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
         planned = await by_candidates(planned, order, counting=counting)
