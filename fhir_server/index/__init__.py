@@ -3,6 +3,7 @@
 See `README.md` beside this file.
 """
 
+from fhir_server.index.columns import Told, told_by
 from fhir_server.index.composite import other_units
 from fhir_server.index.concepts import Concepts, StoredConcepts, named_code
 from fhir_server.index.definition import check_definition, usable_definitions
@@ -29,6 +30,7 @@ __all__ = [
     "SearchParameter",
     "SearchParameterRegistry",
     "StoredConcepts",
+    "Told",
     "ValueContext",
     "any_of",
     "check_definition",
@@ -38,5 +40,6 @@ __all__ = [
     "named_code",
     "other_units",
     "sought_terms",
+    "told_by",
     "usable_definitions",
 ]

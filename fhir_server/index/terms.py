@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from fhir_server.index.parameter import SearchParameter
 
-TERMS_FORMAT = 1
-"""How terms are made: raised with every change, so that postings of earlier servers are made anew."""
+TERMS_FORMAT = 4
+"""How terms and columns are made: raised with every change, so that postings of earlier servers are made anew."""
 FIELDS_WITH_TERMS = ("w", "x", "k")
 """Fields of the index document that terms are made of."""
 

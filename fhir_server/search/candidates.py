@@ -17,7 +17,8 @@ from fhir_server.store import rules_stamp
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fhir_server.search.criteria import Clause
+    from fhir_server.index import Told
+    from fhir_server.search.criteria import Criterion
     from fhir_server.search.reader import Reader
     from fhir_server.store import PostingsState, Range
 
@@ -48,16 +49,23 @@ class Look:
         chunks = {chunk.number for chunk in self.state.chunks}
         return {chunk: bits for chunk, bits in listed.items() if chunk in chunks}
 
-    async def resolved(self, clause: Clause, condition: Condition, members: Members | None) -> Resolved:
-        """Returns the clause, which holds where `condition` does, by its candidates: few, or many, as None is."""
+    async def possible(self, told: Told) -> Members:
+        """Returns the members that may fulfil what columns tell of."""
+        names, chunks = told.columns(), {chunk.number: chunk.size for chunk in self.state.chunks}
+        found = await self.reader.store.postings.columns(self.resource_type, names, list(chunks), **self._options)
+        members = {chunk: told.ends(found[chunk], size)[1] for chunk, size in chunks.items()}
+        return {chunk: bits for chunk, bits in members.items() if bits}
+
+    async def resolved(self, criterion: Criterion, condition: Condition, members: Members | None) -> Resolved:
+        """Returns the criterion, which holds where `condition` does, by its candidates: few, or many, as None is."""
         if members is None or self._are_many(sum(bits.bit_count() for bits in members.values())):
-            return _read_through(clause, condition)
+            return _read_through(criterion, condition)
         state, postings = self.state, self.reader.store.postings
         ids = [each["id"] for each in state.late]
         ids += await postings.members(self.resource_type, members, **self._options)
         place = {"$or": [{"_id": {"$in": ids}}, {"at": {"$gte": state.since}}]}
         narrow = Condition(others=({"$and": [place, condition.mongodb()]},))
-        return Resolved(clause, narrow, "by its terms")
+        return Resolved(criterion, narrow, "by its terms")
 
     @property
     def _options(self) -> Mapping[str, Any]:
@@ -105,6 +113,6 @@ def together(found: Sequence[Members]) -> Members:
     return all_of_them
 
 
-def _read_through(clause: Clause, condition: Condition) -> Resolved:
+def _read_through(criterion: Criterion, condition: Condition) -> Resolved:
     checked = Condition(others=(condition.mongodb(),), is_indexed=False)
-    return Resolved(clause, checked, "of many, read in their order", is_limited=True)
+    return Resolved(criterion, checked, "of many, read in their order", is_limited=True)

@@ -50,7 +50,7 @@ class Asked:
     @property
     def is_by_terms(self) -> bool:
         """True where few candidates, by their ids, answer it."""
-        return self.narrows and isinstance(self.criterion, Resolved) and isinstance(self.criterion.relation, Clause)
+        return self.narrows and isinstance(self.criterion, Resolved) and self.criterion.is_by_candidates
 
     def mongodb(self) -> dict[str, Any]:
         """Returns what is asked as a MongoDB filter."""

@@ -138,17 +138,22 @@ class Not:
 class Resolved:
     """A relation that was looked up: it holds where `condition` does.
 
-    A clause by its terms is one too: `is_limited` says that it would be answered otherwise where more may be looked at.
-    `stages` join to a document the fields `joined`, of which `condition` asks that one is not empty; there are none
-    where the index document alone tells. `note` says how it was looked up.
+    What is answered by postings is one too: `is_limited` says that it would be answered otherwise where more may be
+    looked at. `stages` join to a document the fields `joined`, of which `condition` asks that one is not empty; there
+    are none where the index document alone tells. `note` says how it was looked up.
     """
 
-    relation: Relation | Clause
+    relation: Criterion
     condition: Condition
     note: str
     stages: tuple[dict[str, Any], ...] = ()
     joined: tuple[str, ...] = ()
     is_limited: bool = False
+
+    @property
+    def is_by_candidates(self) -> bool:
+        """True where few candidates, by their ids, answer it."""
+        return self.condition.is_indexed and not isinstance(self.relation, Chain | ReverseChain | Member)
 
     def __str__(self) -> str:
         return str(self.relation)

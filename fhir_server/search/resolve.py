@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from fhir_server.errors import InvalidContent
 from fhir_server.index import Condition, any_of
 from fhir_server.index.entries import capped
+from fhir_server.search.absence import found_by_columns, is_absence
 from fhir_server.search.canonicals import is_canonical, is_literal, references_to, referred_to
 from fhir_server.search.coded import is_coded, looked_up
 from fhir_server.search.contained import inside, ways_into, whole_keys
@@ -42,19 +43,16 @@ async def resolve(
     """
     if all(type(each) is Clause and not _is_looked_up(each, reader) for each in criteria):
         return tuple(criteria)
-    lookup = _Lookup(resource_type, reader, counting, field)
-    # Of what leads to few, texts and units are checked: nothing is gained by looking them up.
+    # Of what leads to few, texts, units and absences are checked: nothing is gained by looking them up.
     is_small = any(_is_telling(each, reader) for each in criteria)
-    plain = [each for each in criteria if is_small and (is_text(each) or is_converted(each))]
-    return tuple(await asyncio.gather(*(_same(each) if each in plain else lookup.known(each) for each in criteria)))
-
-
-async def _same(criterion: Criterion) -> Criterion:
-    return criterion
+    lookup = _Lookup(resource_type, reader, counting, field)
+    return await (lookup.checked(criteria) if is_small else lookup.together(criteria))
 
 
 def _is_looked_up(clause: Clause, reader: Reader) -> bool:
-    return is_hierarchical(clause) or is_coded(clause, reader) or is_text(clause) or is_converted(clause)
+    if is_absence(clause) or is_text(clause) or is_converted(clause):
+        return True
+    return is_hierarchical(clause) or is_coded(clause, reader)
 
 
 def _is_telling(criterion: Criterion, reader: Reader) -> bool:
@@ -74,11 +72,47 @@ class _Lookup:
         self._counting = counting
         self._fields = (f"{field}{number}" for number in count())
 
+    async def together(self, criteria: Sequence[Criterion]) -> tuple[Criterion, ...]:
+        """Returns criteria that have to hold together without relations that are not looked up, and with what the
+        postings say of them.
+        """
+        apart = tuple(part for each in criteria for part in (each.criteria if isinstance(each, All) else (each,)))
+        known = await asyncio.gather(*(self._known(each) for each in apart))
+        found = await found_by_columns(known, self._type, self._reader, counting=self._counting)
+        if any(isinstance(each, Resolved) and each.is_by_candidates for each in found):
+            return found  # texts are checked on what these are
+        return tuple(await asyncio.gather(*(self._text(each) for each in found)))
+
+    async def _text(self, criterion: Criterion) -> Criterion:
+        if not isinstance(criterion, Clause) or not is_text(criterion):
+            return criterion
+        return await found_by_terms(criterion, self._type, self._reader, counting=self._counting)
+
+    async def checked(self, criteria: Sequence[Criterion]) -> tuple[Criterion, ...]:
+        """Returns the criteria without relations that are not looked up; what remains is checked on documents."""
+        return tuple(await asyncio.gather(*(self._checked(each) for each in criteria)))
+
     async def known(self, criterion: Criterion) -> Criterion:
-        """Returns the criterion without relations that are not looked up."""
+        """Returns what `together` does of one criterion."""
+        found = await self.together((criterion,))
+        return found[0] if len(found) == 1 else All(found)
+
+    async def _known(self, criterion: Criterion) -> Criterion:
         match criterion:
-            case Clause():
-                return await self._clause(criterion)
+            case Clause() if is_converted(criterion):
+                return await with_units(criterion, self._type, self._reader)
+            case All(criteria):
+                return All(await self.together(criteria))
+            case Either(criteria) if not is_absence(criterion):
+                return Either(tuple(await asyncio.gather(*(self.known(each) for each in criteria))))
+        return await self._checked(criterion)
+
+    async def _checked(self, criterion: Criterion) -> Criterion:
+        match criterion:
+            case Clause() if is_hierarchical(criterion):
+                return await widened(criterion, self._reader)
+            case Clause() if is_coded(criterion, self._reader):
+                return await looked_up(criterion, self._reader)
             case Chain():
                 return await self._chain(criterion)
             case ReverseChain():
@@ -86,20 +120,11 @@ class _Lookup:
             case Member():
                 return await self._member(criterion)
             case All(criteria) | Either(criteria):
-                parts = tuple(await asyncio.gather(*(self.known(each) for each in criteria)))
-                return type(criterion)(parts)
+                return type(criterion)(await self.checked(criteria))
             case Not(inner):
-                return Not(await self.known(inner))
+                # What the postings know is where to look, not whether something is not so.
+                return Not(await self._checked(inner))
         return criterion
-
-    async def _clause(self, clause: Clause) -> Criterion:
-        if is_hierarchical(clause):
-            return await widened(clause, self._reader)
-        if is_coded(clause, self._reader):
-            return await looked_up(clause, self._reader)
-        if is_text(clause):
-            return await found_by_terms(clause, self._type, self._reader, counting=self._counting)
-        return await with_units(clause, self._type, self._reader) if is_converted(clause) else clause
 
     async def _chain(self, chain: Chain) -> Criterion:
         within = inside(chain)

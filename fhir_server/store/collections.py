@@ -59,6 +59,13 @@ the members, 128 to a page, a line each. Members are numbers of two bytes (`o`) 
     {_id: "cdouleur\\n17", c: 17, o: BinData(0, "AwAHAA==")}
     {_id: "#17/0", c: 17, ids: "7f3a\\n7f3b\\n…"}
 
+and the columns of a chunk (`index.columns`): classes `v`, each with keys, beginnings of keys, and fields with their
+lowest and highest value; and a byte for each of `n` members (`m`), 0 for nothing, else the number of its class; all are
+of the first where it is left out.
+
+    {_id: "|status\\n17", c: 17, v: [[["status:final"], [], []], [[], ["status:"], []]], n: 3, m: BinData(0, "AQIB")}
+    {_id: "|n.length\\n17", c: 17, n: 30123, v: [[[], [], [["c", "h", "h"], ["v", 5, 12]]]]}
+
 `meta`: the version of this very layout, the types that have a collection of current versions (a type stands there
 before its first resource is written), and what each type's resources are indexed by (`index_state`).
 

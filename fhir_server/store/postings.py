@@ -19,9 +19,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.store.collections import META, POSTINGS_SUFFIX
+from fhir_server.store.postings_columns import column_key, column_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from fhir_server.index.columns import Column
 
 CHUNK = 32_768
 """Most members of a chunk, but for the late ones among them."""
@@ -130,6 +133,19 @@ class Postings:
         found: dict[int, int] = {}
         for each in documents:
             found[each["c"]] = found.get(each["c"], 0) | bits_in(each)
+        return found
+
+    async def columns(
+        self, resource_type: str, names: Iterable[str], chunks: Sequence[int], **options: Any
+    ) -> dict[int, dict[str, Column]]:
+        """Returns the columns of these names that chunks have, by chunk and name."""
+        places = {column_key(name, chunk): (name, chunk) for name in sorted(names) for chunk in chunks}
+        condition = {"_id": {"$in": list(places)}}
+        found: dict[int, dict[str, Column]] = {chunk: {} for chunk in chunks}
+        if places:
+            for each in await self._find(postings_name(resource_type), condition, limit=len(places), **options):
+                name, chunk = places[each["_id"]]
+                found[chunk][name] = column_of(each)
         return found
 
     async def members(self, resource_type: str, chosen: Mapping[int, int], **options: Any) -> list[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import DuplicateKeyError
 
+from fhir_server.index.columns import FIELDS_WITH_COLUMNS
 from fhir_server.index.terms import FIELDS_WITH_TERMS, TERMS_FORMAT, terms_of
 from fhir_server.store.collections import BY_INSTANT, META
 from fhir_server.store.postings import (
@@ -34,6 +35,7 @@ from fhir_server.store.postings import (
     state_key,
     state_of,
 )
+from fhir_server.store.postings_columns import ColumnsDraft
 from fhir_server.store.postings_waiting import FIRST_LOOK, LOOK_AGAIN, PostingsWaiting
 
 if TYPE_CHECKING:
@@ -65,16 +67,18 @@ class OtherRules(Exception):
 
 
 class _Draft:
-    """A chunk that is being made: ids of its members, and which of them have a term."""
+    """A chunk that is being made: ids of its members, which of them have a term, and what they have in its columns."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
         self._lists: dict[str, array[int]] = {}
+        self._columns = ColumnsDraft()
 
     def add(self, document: Mapping[str, Any]) -> None:
         """Adds a resource."""
         number, lists = len(self.ids), self._lists
         self.ids.append(document["_id"])
+        self._columns.add(number, document)
         for term in terms_of(document):
             found = lists.get(term)
             if found is None:
@@ -83,12 +87,13 @@ class _Draft:
                 found.append(number)
 
     def documents(self, chunk: int) -> Iterator[dict[str, Any]]:
-        """Yields the documents of a chunk: the pages of its members, then its postings."""
+        """Yields the documents of a chunk: the pages of its members, then its postings and columns."""
         for first in range(0, len(self.ids), PAGE):
             ids = "\n".join(self.ids[first : first + PAGE])
             yield {"_id": page_key(chunk, first // PAGE), "c": chunk, "ids": ids}
         for term, members in self._lists.items():
             yield {"_id": posting_key(term, chunk), "c": chunk, **packed(members)}
+        yield from self._columns.documents(chunk, len(self.ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,4 +297,4 @@ _NOTHING_MADE: dict[str, Any] = {"ready": False, "since": BEGINNING, "chunks": [
 _EMPTY: dict[str, Any] = {"revision": 0, "following": 1, "late": [], "erased": [], "dead": [], "pending": []}
 _LONGEST_MAKING = timedelta(hours=1)
 _OLDEST_FIRST = (("at", 1), ("_id", 1))
-_FIELDS = {"at": 1, "i": 1, **dict.fromkeys(FIELDS_WITH_TERMS, 1)}
+_FIELDS = {"at": 1, "i": 1, **dict.fromkeys((*FIELDS_WITH_TERMS, *FIELDS_WITH_COLUMNS), 1)}

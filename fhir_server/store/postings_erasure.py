@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo.errors import PyMongoError
 from pymongo.operations import DeleteOne, ReplaceOne
 
+from fhir_server.store import postings_columns as columns
 from fhir_server.store.collections import META
 from fhir_server.store.failures import translated
 from fhir_server.store.postings import BEGINNING, PAGE, bits_in, numbers_of, packed, postings_name, state_key, state_of
@@ -117,9 +118,10 @@ class PostingsErasure:
             count += 1
             if count % _UNDISTURBED == 0:
                 await asyncio.sleep(0)
-            bits = bits_in(each)
-            if bits & gone:
-                changes.append(_without(each, bits & ~gone))
+            if columns.is_column(each):
+                changes.append(_replaced(each, columns.without(each, numbers_of(gone))))
+            elif (bits := bits_in(each)) & gone:
+                changes.append(_replaced(each, _without(each, bits & ~gone)))
             if len(changes) == _WRITTEN_AT_ONCE:
                 await postings.bulk_write(changes, ordered=False)
                 changes = []
@@ -144,8 +146,12 @@ def _renewal(condition: Any) -> dict[str, Any]:
 _OVERFLOW = {"$gt": [{"$size": "$late"}, MOST_LATE]}
 
 
-def _without(posting: Mapping[str, Any], left: int) -> Change:
-    key = {"_id": posting["_id"]}
+def _without(posting: Mapping[str, Any], left: int) -> dict[str, Any] | None:
     if not left:
-        return DeleteOne(key)
-    return ReplaceOne(key, {**key, "c": posting["c"], **packed(array("H", numbers_of(left)))})
+        return None
+    return {"_id": posting["_id"], "c": posting["c"], **packed(array("H", numbers_of(left)))}
+
+
+def _replaced(document: Mapping[str, Any], left: dict[str, Any] | None) -> Change:
+    key = {"_id": document["_id"]}
+    return DeleteOne(key) if left is None else ReplaceOne(key, left)

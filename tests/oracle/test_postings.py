@@ -1,4 +1,4 @@
-"""Searches of texts answer as the oracle does, whatever part of the resources the postings know.
+"""Searches of texts and of what is absent answer as the oracle does, whatever part of the resources the postings know.
 
 Words are no part of the oracle: of these the server answers as it does without postings.
 """
@@ -23,7 +23,9 @@ from tests.api.conftest import Client
 from tests.oracle import EXAMPLES, WORLDS
 from tests.oracle.asking import ask, clear, load
 from tests.oracle.comparison import difference
-from tests.oracle.query import Criterion, Search
+from tests.oracle.definitions import parameters
+from tests.oracle.filters import Comparison, Junction, Negation
+from tests.oracle.query import Criterion, Filter, Search
 from tests.oracle.references import BASE_URL
 from tests.oracle.sweep import searches
 from tests.oracle.test_worlds import Case, cases
@@ -35,6 +37,7 @@ pytestmark = pytest.mark.mongo
 
 TOGETHER = 8
 _TEXTS = {"contains", "text"}
+_NEGATED = {"not", "not-in"}
 
 
 @pytest_asyncio.fixture
@@ -59,11 +62,39 @@ async def forget(store: ResourceStore) -> None:
         await store.database["meta"].delete_one({"_id": state_key(resource_type)})
 
 
-def text_searches(world: World) -> Iterator[Search]:
-    """Yields the searches of the sweep by what texts contain."""
-    for search in searches(world, values=max(2, EXAMPLES // 10), step=1):
-        if any(isinstance(each, Criterion) and each.modifier in _TEXTS for each in search.conditions):
+def looked_up(world: World) -> Iterator[Search]:
+    """Yields the searches of the sweep by what texts contain, and of those by what is absent as many as there is time
+    for, alone, two together, and as filters.
+    """
+    step = 8 if EXAMPLES < 100 else 1
+    found = (each for each in searches(world, values=max(2, EXAMPLES // 10), step=1) if _is_looked_up(each))
+    absences = []
+    for search in found:
+        if _criterion(search).modifier in _TEXTS:
             yield search
+        else:
+            absences.append(search)
+    before = absences[0]
+    for search in absences[::step]:
+        yield search
+        criterion, other = _criterion(search), _criterion(before)
+        if other.code in parameters(search.resource_type):
+            yield Search(search.resource_type, (criterion, other))
+        if criterion.modifier == "missing":
+            pair = Comparison(criterion.code, "pr", "true"), Comparison("_id", "ne", "none")
+            yield Search(search.resource_type, (Filter(Negation(Junction("and", pair))),))
+        before = search
+
+
+def _criterion(search: Search) -> Criterion:
+    [criterion] = search.conditions
+    assert isinstance(criterion, Criterion)
+    return criterion
+
+
+def _is_looked_up(search: Search) -> bool:
+    criterion = _criterion(search)
+    return criterion.modifier in (*_TEXTS, *_NEGATED) or (criterion.modifier, criterion.value) == ("missing", "true")
 
 
 def word_searches(world: World) -> Iterator[Search]:
@@ -78,7 +109,7 @@ def word_searches(world: World) -> Iterator[Search]:
 
 async def differences(client: Client, world: World) -> list[str]:
     found: list[str] = []
-    todo = text_searches(world)
+    todo = looked_up(world)
     while some := list(islice(todo, TOGETHER)):
         found += filter(None, await asyncio.gather(*(difference(client, each, world) for each in some)))
     return found
@@ -93,7 +124,7 @@ async def answers(client: Client, asked: Sequence[Search]) -> list[Any]:
     return found
 
 
-async def test_texts_are_found_whatever_the_postings_know(opened: tuple[Client, ResourceStore]) -> None:
+async def test_the_same_is_found_whatever_the_postings_know(opened: tuple[Client, ResourceStore]) -> None:
     client, store = opened
     examples: list[Resource] = list(official_examples().values())
     await load(client, examples[::2])

@@ -1,0 +1,250 @@
+"""Classes of what resources have of one parameter: how few tell of many, and what they tell.
+
+A column (`columns`) has up to MOST_CLASSES of them. Of keys, what many members have is a class of its own, the rest is
+told by how it begins. Of dates and numbers, a class is from a lowest to a highest, and the nearer to either end of all,
+the fewer members are in it: what lies before or behind an instant is then told but for a tenth of it, or less.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
+
+from fhir_server.spec.dates import LATEST
+
+MOST_CLASSES = 255
+
+_MOST_EXACT = 200
+_OFTEN = 64
+"""Where values are nearly all different, those that one in so many members has are classes of their own."""
+_MOST_UNITS = 20
+_TENTH = 0.1
+_LAST = "\U0010ffff"
+_ENDS = frozenset({"l", "h", "v"})
+_code = re.compile("[^:;<=]*").match
+
+Value = tuple[Any, ...]
+"""What one member has in a column: its keys; the fields of its only entry; or nothing but that there is something."""
+Judged = bool | None
+"""Whether something is so; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueClass:
+    """What all members of a class have.
+
+    Of keys: exactly `keys`, and of each of `starts` one key or more that begins so. Of dates and numbers: one entry,
+    each field of which lies `within` a lowest and a highest value. Where there is nothing of these, it is not known
+    what they have, but there is something.
+    """
+
+    keys: frozenset[str] = frozenset()
+    starts: tuple[str, ...] = ()
+    within: tuple[tuple[str, Any, Any], ...] = ()
+
+    @property
+    def is_unknown(self) -> bool:
+        """True where nothing is known but that there is something."""
+        return not (self.keys or self.starts or self.within)
+
+    def has(self, asked: frozenset[str]) -> Judged:
+        """Returns whether its members have one of the keys."""
+        if not self.keys.isdisjoint(asked):
+            return True
+        may_have = self.is_unknown or any(key.startswith(self.starts) for key in asked)
+        return None if may_have else False
+
+    def has_within(self, first: str, end: str, but: frozenset[str]) -> Judged:
+        """Returns whether its members have a key from `first` on, before `end`, that is none of `but`."""
+        if self.is_unknown:
+            code = first[:-1]
+            return True if not but and (first, end) == (f"{code}:", f"{code}>") else None
+        if any(first <= key < end and key not in but for key in self.keys):
+            return True
+        near = [start for start in self.starts if start < end and first <= start + _LAST]
+        for start in near:
+            if first <= start and start + _LAST <= end and not any(key.startswith(start) for key in but):
+                return True
+        return None if near else False
+
+    def has_entry(self, asked: Mapping[str, Any]) -> Judged:
+        """Returns whether its members have an entry that is as a MongoDB condition on the fields of one asks."""
+        return _entry_is(asked, {name: (low, high) for name, low, high in self.within}) if self.within else None
+
+
+@lru_cache(maxsize=4096)
+def code_of(key: str) -> str:
+    """Returns the code that a key begins with, nothing for an entry of `x`."""
+    found = _code(key)
+    return found[0] if found else ""
+
+
+def classes_of(counts: Mapping[Value, int]) -> tuple[list[ValueClass], dict[Value, int]]:
+    """Returns the classes of one column of a chunk, and the number of each value's class, from 1 on; `counts` tells how
+    many members have a value.
+    """
+    is_of_entries = any(type(part) is tuple for value in counts for part in value[:1])
+    classes = dict(_classes_of_entries(counts) if is_of_entries else _classes_of_keys(counts))
+    numbers: dict[ValueClass, int] = {}
+    found = {value: numbers.setdefault(classes.get(value, _UNKNOWN), len(numbers) + 1) for value in counts}
+    return list(numbers), found
+
+
+_UNKNOWN = ValueClass()
+
+
+def _classes_of_keys(counts: Mapping[Value, int]) -> Iterator[tuple[Value, ValueClass]]:
+    exact: Counter[frozenset[str]] = Counter()
+    for value, count in counts.items():
+        exact[frozenset(value)] += count
+    often = dict(exact.most_common(_MOST_EXACT))
+    total = exact.total()
+    if 2 * sum(often.values()) < total:
+        often = {keys: count for keys, count in often.items() if _OFTEN * count >= total}
+    classes = {keys: ValueClass(keys) if keys in often else _begun(keys) for keys in exact}
+    begun: Counter[ValueClass] = Counter()
+    for keys, found in classes.items():
+        begun[found] += 0 if keys in often else exact[keys]
+    kept = {each for each, _ in begun.most_common(MOST_CLASSES - 1 - len(often))}
+    for value in counts:
+        keys = frozenset(value)
+        if keys in often or classes[keys] in kept:
+            yield value, classes[keys]
+
+
+def _begun(keys: Iterable[str]) -> ValueClass:
+    whole: set[str] = set()
+    starts: set[str] = set()
+    for key in keys:
+        place = len(code_of(key))
+        sign, rest = key[place : place + 1], key[place + 1 :]
+        if not rest or (sign == "=" and rest[0] == "#"):
+            whole.add(key)
+        elif sign == "=" and "|" in rest:
+            starts.add(f"{key[: place + 1]}{rest.partition('|')[0]}|")
+        elif sign == "=" and "/" in rest and ":" not in rest:
+            starts.add(f"{key[: place + 1]}{rest.partition('/')[0]}/")
+        else:
+            starts.add(key[: place + 1])
+    return ValueClass(frozenset(whole), tuple(sorted(starts)))
+
+
+def _classes_of_entries(counts: Mapping[Value, int]) -> Iterator[tuple[Value, ValueClass]]:
+    """Yields classes of entries that have the same unit, or are open alike, each of neighbours in order."""
+    groups: dict[tuple[Any, ...], list[Value]] = {}
+    for value in counts:
+        if value:
+            groups.setdefault(_kind(value), []).append(value)
+    total = {kind: sum(counts[value] for value in values) for kind, values in groups.items()}
+    chosen = [sorted(groups[kind], key=_ends) for kind in sorted(total, key=total.__getitem__)[-_MOST_UNITS:]]
+    share = _TENTH
+    found = [part for values in chosen for part in _neighbours(values, counts, share)]
+    while len(found) >= MOST_CLASSES:
+        share *= 1.5
+        found = [part for values in chosen for part in _neighbours(values, counts, share)]
+    for part in found:
+        one = ValueClass(within=_limits(part))
+        yield from ((value, one) for value in part)
+
+
+def _neighbours(values: Sequence[Value], counts: Mapping[Value, int], share: float) -> Iterator[Sequence[Value]]:
+    """Yields the values in parts: each has up to `share` of as many members as lie before, or behind, it, or one value
+    alone.
+    """
+    sums = list(accumulate((counts[value] for value in values), initial=0))
+    first = 0
+    while first < len(values):
+        before, behind = sums[first], sums[-1] - sums[first]
+        end = bisect_left(sums, before + share * min(before, behind) + 1, first + 1)
+        # The one that goes beyond belongs to the next part, unless it is alone.
+        yield values[first : max(first + 1, end - 1)]
+        first = max(first + 1, end - 1)
+
+
+def _kind(value: Value) -> tuple[Any, ...]:
+    fields = dict(value)
+    return (fields.get("h") == LATEST, *(field for field in value if field[0] not in _ENDS))
+
+
+def _ends(value: Value) -> list[Any]:
+    fields = dict(value)
+    return [fields[name] for name in ("v", "l", "h") if name in fields]
+
+
+def _limits(part: Sequence[Value]) -> tuple[tuple[str, Any, Any], ...]:
+    every = [dict(value) for value in part]
+    limits = ((name, [each[name] for each in every]) for name in sorted(every[0]) if name != "p")
+    return tuple((name, min(values), max(values)) for name, values in limits)
+
+
+def _entry_is(asked: Mapping[str, Any], limits: Mapping[str, tuple[Any, Any]]) -> Judged:
+    found = []
+    for name, operand in asked.items():
+        if name == "$and":
+            found.append(_all(_entry_is(each, limits) for each in operand))
+        elif name == "$or":
+            found.append(_not(_all(_not(_entry_is(each, limits)) for each in operand)))
+        else:
+            found.append(_field_is(operand, limits.get(name)))
+    return _all(found)
+
+
+def _field_is(asked: Any, limits: tuple[Any, Any] | None) -> Judged:
+    if not isinstance(asked, Mapping):
+        asked = {"$eq": asked}
+    return _all(_compares(operator, operand, limits) for operator, operand in asked.items())
+
+
+def _compares(operator: str, operand: Any, limits: tuple[Any, Any] | None) -> Judged:
+    """Returns whether a field compares so, of which the lowest and the highest value are known; None is no field."""
+    if operator == "$not":
+        return _not(_field_is(operand, limits))
+    if operator == "$ne":
+        return _not(_compares("$eq", operand, limits))
+    if operator == "$in":
+        return _not(_all(_not(_compares("$eq", each, limits)) for each in operand))
+    if operator not in _ORDERED and operator != "$eq":
+        return None
+    if limits is None:
+        return operator == "$eq" and operand is None
+    low, high = limits
+    if isinstance(operand, datetime):
+        # As MongoDB holds it.
+        operand = operand.replace(microsecond=operand.microsecond // 1000 * 1000)
+    if isinstance(operand, str) != isinstance(low, str) or operand is None:
+        return False
+    if operator == "$eq":
+        return True if low == high == operand else None if low <= operand <= high else False
+    return _ORDERED[operator](low, high, operand)
+
+
+def _all(found: Iterable[Judged]) -> Judged:
+    judged = list(found)
+    return False if False in judged else None if None in judged else True
+
+
+def _not(found: Judged) -> Judged:
+    return None if found is None else not found
+
+
+def _beyond(low: Any, high: Any, operand: Any) -> Judged:
+    return True if low > operand else None if high > operand else False
+
+
+def _from(low: Any, high: Any, operand: Any) -> Judged:
+    return True if low >= operand else None if high >= operand else False
+
+
+_ORDERED: Mapping[str, Callable[[Any, Any, Any], Judged]] = {
+    "$gt": _beyond,
+    "$gte": _from,
+    "$lt": lambda low, high, operand: _not(_from(low, high, operand)),
+    "$lte": lambda low, high, operand: _not(_beyond(low, high, operand)),
+}
