@@ -14,7 +14,7 @@ from fhir_server.index.modifiers import NEGATIONS, modifiers_of
 from fhir_server.index.parameter import SearchParameter, ValueContext
 from fhir_server.index.quantity import in_other_units
 from fhir_server.index.registry import TYPES, SearchParameterRegistry
-from fhir_server.index.terms import has_terms, sought_terms
+from fhir_server.index.terms import Sought, has_terms, sought_beginning, sought_terms
 from fhir_server.index.token import CODED
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Indexer",
     "SearchParameter",
     "SearchParameterRegistry",
+    "Sought",
     "StoredConcepts",
     "Told",
     "ValueContext",
@@ -39,6 +40,7 @@ __all__ = [
     "modifiers_of",
     "named_code",
     "other_units",
+    "sought_beginning",
     "sought_terms",
     "told_by",
     "usable_definitions",

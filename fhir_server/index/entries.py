@@ -56,6 +56,9 @@ LONGEST_KEY = 512
 PAIRED = ("category:", "class:", "code:", "type:")
 """Tokens that clients ask for together with a patient; the pair is a key of its own, in the order of the main date."""
 
+LAST = "\U0010ffff"
+"""Comes after whatever follows a beginning."""
+
 LONGEST_STRING = 200
 """Characters of a folded string that are indexed, and that a search value is cut to."""
 
@@ -233,7 +236,7 @@ def prefix_range(prefix: str) -> dict[str, Any]:
 
 def beginning_with(prefix: str) -> dict[str, Any]:
     """Returns the condition on an array that holds a text beginning with `prefix`."""
-    return {"$elemMatch": {"$gte": prefix, "$lt": prefix + "\U0010ffff"}}
+    return {"$elemMatch": {"$gte": prefix, "$lt": prefix + LAST}}
 
 
 def any_key(code: str) -> dict[str, Any]:

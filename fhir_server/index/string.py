@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.index.entries import Condition, any_key, collation_key, fold, prefix_range, unescape
+from fhir_server.index.entries import LAST, Condition, any_key, collation_key, fold, prefix_range, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +71,16 @@ def condition(parameter: SearchParameter, modifier: str | None, value: str, cont
         else:
             found.append(prefix_range(f"{home.code}<{folded}"))
     return Condition(others=tuple(found))
+
+
+def whole_keys(parameter: SearchParameter, value: str) -> tuple[str, ...]:
+    """Returns the keys of strings that are a search value, not only begin with it."""
+    return tuple(f"{home.code}<{fold(unescape(value))}" for home in parameter.homes)
+
+
+def longer(key: str) -> dict[str, Any]:
+    """Returns the condition for a string that is longer than the one of a key, and begins with it."""
+    return {"k": {"$elemMatch": {"$gt": key, "$lt": key + LAST}}}
 
 
 def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:

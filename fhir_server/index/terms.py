@@ -7,8 +7,9 @@ https://hl7.org/fhir/R4/search.html#content, https://hl7.org/fhir/R4/search.html
 | `tdouleur`      | each word of the narrative                                 | `_text`, `_content`              |
 | `cdouleur`      | each word of other texts                                   | `_content`                       |
 | `xcode<douleur` | a display or text of a token, folded, cut to LONGEST       | `code:text`                      |
-| `kfamily<noe`   | three characters from each place of a string on, at the    | `family:contains`                |
+| `kfamily<noe`   | three characters from each place of a string on, at the    | `family:contains`, `family`      |
 |                 | end fewer                                                  |                                  |
+| `kfamily<^no`   | the same of the beginning, after a sign that stands for it | `family`                         |
 
 Both halves stand here: what an index document has, and what a search value seeks. What is sought leads to all that
 matches, and to more: the condition of the search value decides.
@@ -23,17 +24,19 @@ from fhir_server.index.entries import fold, unescape
 from fhir_server.index.words import CODES, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fhir_server.index.parameter import SearchParameter
 
-TERMS_FORMAT = 4
+TERMS_FORMAT = 5
 """How terms and columns are made: raised with every change, so that postings of earlier servers are made anew."""
 FIELDS_WITH_TERMS = ("w", "x", "k")
 """Fields of the index document that terms are made of."""
 
 LONGEST = 40
 _WINDOW = 3
+_BEGINNING = "^"
+"""Stands before a string, in the terms of strings; that it may occur in a string itself leads to more, as terms do."""
 _MOST_SOUGHT = 4
 """Words, or places of a string, that one value is looked up by; the others are checked on what these find."""
 _KINDS_OF_KEYS = frozenset(":;=@")
@@ -57,7 +60,8 @@ def terms_of(document: Mapping[str, Any]) -> set[str]:
         code, is_string, text = key.partition("<")
         if is_string and text and _KINDS_OF_KEYS.isdisjoint(code):
             start = f"k{code}<"
-            terms.update(start + text[place : place + _WINDOW] for place in range(len(text)))
+            marked = _BEGINNING + text
+            terms.update(start + marked[place : place + _WINDOW] for place in range(len(marked)))
     return terms
 
 
@@ -84,6 +88,16 @@ def sought_terms(parameter: SearchParameter, modifier: str | None, value: str) -
     codes = [home.code for home in parameter.homes]
     if modifier == "text":
         return (tuple(Sought(f"x{code}<{folded[:LONGEST]}") for code in codes),)
+    return _windows(codes, folded)
+
+
+def sought_beginning(parameter: SearchParameter, value: str) -> tuple[tuple[Sought, ...], ...]:
+    """Returns what every resource has that has a string which begins with a search value, as `sought_terms` does."""
+    folded = fold(unescape(value))
+    return _windows([home.code for home in parameter.homes], _BEGINNING + folded) if folded else ()
+
+
+def _windows(codes: Sequence[str], folded: str) -> tuple[tuple[Sought, ...], ...]:
     windows = [folded[place : place + _WINDOW] for place in range(max(1, len(folded) - _WINDOW + 1))]
     chosen = dict.fromkeys(windows[:: max(1, -(-len(windows) // _MOST_SOUGHT))])
     is_whole = len(folded) >= _WINDOW

@@ -48,20 +48,18 @@ def is_plain(criterion: Criterion) -> bool:
     return isinstance(criterion, Clause | Comparison)
 
 
-async def found_by_columns(
-    criteria: Sequence[Criterion], resource_type: str, reader: Reader, *, counting: bool
-) -> tuple[Criterion, ...]:
-    """Returns criteria that have to hold together, the first absence among them with what the columns say of all: few
-    candidates, or many; the criteria themselves where the type has no postings, or has them by other rules.
+async def found_by_columns(criteria: Sequence[Criterion], resource_type: str, reader: Reader) -> tuple[Criterion, ...]:
+    """Returns criteria that have to hold together, the first absence among them with the candidates that the columns
+    leave of all; the criteria themselves where the type has no postings, or has them by other rules.
 
     Raises InvalidContent for a value that is none of its type, TooCostly.
     """
     first = next((place for place, each in enumerate(criteria) if is_absence(each)), None)
-    look = None if first is None else await find_look(resource_type, reader, counting=counting)
+    look = None if first is None else await find_look(resource_type, reader)
     if first is None or look is None:
         return tuple(criteria)
     asked = {place: ask(each, reader.registry).mongodb() for place, each in enumerate(criteria) if is_plain(each)}
     told = told_by({"$and": list(asked.values())})
     members = await look.possible(told) if len(told.columns()) <= MOST_COLUMNS else None
-    found = await look.resolved(criteria[first], Condition(others=(asked[first],)), members)
+    found = look.resolved(criteria[first], Condition(others=(asked[first],)), members)
     return (*criteria[:first], found, *criteria[first + 1 :])

@@ -1,28 +1,42 @@
-"""Members that the postings name → a criterion that is answered by looking at them, checked by its condition as ever.
+"""Members that the postings name → where a search looks, and what it checks there as ever.
 
-Few candidates are looked at by their ids, together with what the postings do not tell of yet: what was written since.
-Many are not worth that: the resources are read in the order that is asked for, until the page is full. Either way the
-condition of the clause is checked inside the query, so the postings never decide.
+| Candidates             | Asked for a page in the default order | in another order, or with what is joined |
+|------------------------|---------------------------------------|------------------------------------------|
+| few, or more           | as many as the page needs, in turn    | all by their ids, up to `RelationLimits` |
+| a tenth of all, or so  | all resources are read in order       | all resources are read in order          |
+
+With the candidates goes what the postings do not tell of yet: what was written since, and what is late. The conditions
+of the clauses are checked inside the query, so the postings never decide. Candidates of several clauses are those that
+all of them have in common.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.index import Condition
-from fhir_server.search.criteria import Resolved
-from fhir_server.store import rules_stamp
+from fhir_server.search.criteria import All, Either, Resolved
+from fhir_server.search.sort import DEFAULT_ORDER
+from fhir_server.store import PAGE, Heads, rules_stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fhir_server.index import Told
     from fhir_server.search.criteria import Criterion
+    from fhir_server.search.plan import SearchPlan
     from fhir_server.search.reader import Reader
-    from fhir_server.store import PostingsState, Range
+    from fhir_server.search.request import SortKey
+    from fhir_server.store import PostingsState, Range, Rank
 
-_WORTH_READING = 100
+FEW = 100
+"""Candidates that are looked at whatever else is asked."""
+BY_TERMS = "by its terms"
+MOST_BESIDE = 2_000
+"""Resources written since that are looked at by their ids; of more, MongoDB reads their instants."""
 _OFTEN = 10
 
 Members = dict[int, int]
@@ -31,64 +45,206 @@ Members = dict[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Looks into the postings of one type, as its `state` says they are, for one question of a reader.
-
-    To be counted (`counting`), many more candidates are looked at by their ids than for a page.
-    """
+    """Looks into the postings of one type, as its `state` says they are, for a reader."""
 
     resource_type: str
     state: PostingsState
     reader: Reader
-    counting: bool
+
+    @property
+    def size(self) -> int:
+        """The number of members of all chunks."""
+        return sum(chunk.size for chunk in self.state.chunks)
 
     async def members(self, ranges: Sequence[Range], *, limit: int) -> Members | None:
         """Returns the members that have a term in one of the ranges; None where reading that is not worth it."""
-        listed = await self.reader.store.postings.lists(self.resource_type, ranges, limit=limit, **self._options)
-        if listed is None:
-            return None
+        postings, options = self.reader.store.postings, self._options()
+        listed = await postings.lists(self.resource_type, ranges, limit=limit, **options)
+        return None if listed is None else self.counted(listed)
+
+    def counted(self, listed: Members) -> Members:
+        """Returns the members of those chunks that count."""
         chunks = {chunk.number for chunk in self.state.chunks}
         return {chunk: bits for chunk, bits in listed.items() if chunk in chunks}
+
+    def resolved(self, criterion: Criterion, condition: Condition, members: Members | None) -> Resolved:
+        """Returns the criterion, which holds where `condition` does, with the candidates that are known."""
+        checked = Condition(others=(condition.mongodb(),), is_indexed=False)
+        known = None if members is None else Candidates(self, members)
+        return Resolved(criterion, checked, "of many, read in their order", candidates=known)
+
+    async def beside(self) -> list[str] | None:
+        """Returns the ids of what the postings do not tell of; None where they are too many."""
+        state, options = self.state, self._options()
+        postings = self.reader.store.postings
+        since = await postings.written_since(self.resource_type, state.since, limit=MOST_BESIDE, **options)
+        return None if since is None else [*(each["id"] for each in state.late), *since]
+
+    async def ids(self, members: Members) -> list[str]:
+        """Returns the ids of members."""
+        return await self.reader.store.postings.members(self.resource_type, members, **self._options())
+
+    async def heads(self, members: Members) -> dict[int, Heads]:
+        """Returns where the pages of the chunks of members begin."""
+        chunks = [chunk for chunk in self.state.chunks if chunk.number in members]
+        return await self.reader.store.postings.heads(self.resource_type, chunks, **self._options())
+
+    def place(self, ids: Sequence[str], beside: Sequence[str] | None) -> dict[str, Any]:
+        """Returns the condition for some candidates and what is looked at beside them."""
+        if beside is not None:
+            return {"_id": {"$in": [*ids, *beside]}}
+        late = [each["id"] for each in self.state.late]
+        return {"$or": [{"_id": {"$in": [*ids, *late]}}, {"at": {"$gte": self.state.since}}]}
 
     async def possible(self, told: Told) -> Members:
         """Returns the members that may fulfil what columns tell of."""
         names, chunks = told.columns(), {chunk.number: chunk.size for chunk in self.state.chunks}
-        found = await self.reader.store.postings.columns(self.resource_type, names, list(chunks), **self._options)
+        found = await self.reader.store.postings.columns(self.resource_type, names, list(chunks), **self._options())
         members = {chunk: told.ends(found[chunk], size)[1] for chunk, size in chunks.items()}
         return {chunk: bits for chunk, bits in members.items() if bits}
 
-    async def resolved(self, criterion: Criterion, condition: Condition, members: Members | None) -> Resolved:
-        """Returns the criterion, which holds where `condition` does, by its candidates: few, or many, as None is."""
-        if members is None or self._are_many(sum(bits.bit_count() for bits in members.values())):
-            return _read_through(criterion, condition)
-        state, postings = self.state, self.reader.store.postings
-        ids = [each["id"] for each in state.late]
-        ids += await postings.members(self.resource_type, members, **self._options)
-        place = {"$or": [{"_id": {"$in": ids}}, {"at": {"$gte": state.since}}]}
-        narrow = Condition(others=({"$and": [place, condition.mongodb()]},))
-        return Resolved(criterion, narrow, "by its terms")
-
-    @property
     def _options(self) -> Mapping[str, Any]:
         return {"max_time_ms": self.reader.time_left()}
 
-    def _are_many(self, count: int) -> bool:
-        limits = self.reader.relations
-        if count > (limits.counting_candidates if self.counting else limits.candidates):
-            return True
-        # Reading in order meets one of them at least every few resources, and does not read all of them.
-        size = sum(chunk.size for chunk in self.state.chunks)
-        return not self.counting and count > _WORTH_READING and count * _OFTEN > size
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Members of one type that may fulfil a criterion: all that do are among them, or beside them."""
+
+    look: Look
+    members: Members
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return count_of(self.members)
+
+    @property
+    def are_often(self) -> bool:
+        """True where reading in order meets one of them every few resources, and so does not read all of them."""
+        return self.count > FEW and self.count * _OFTEN > self.look.size
+
+    @property
+    def are_few(self) -> bool:
+        """True where all of them are looked at, whatever else is asked."""
+        return self.count <= FEW
+
+    def first(self, heads: Mapping[int, Heads], start: Rank, size: int) -> tuple[Members, Rank | None]:
+        """Returns those that come first from a place on, about `size` of them, and the place that no other comes
+        before; None where there is no other.
+        """
+        chosen: Members = {}
+        count = 0
+        for low, chunk, page, bits in merge(*(self._pages(chunk, heads.get(chunk), start) for chunk in self.members)):
+            if count >= size:
+                return chosen, max(low, start)
+            chosen[chunk] = chosen.get(chunk, 0) | bits << (PAGE * page)
+            count += bits.bit_count()
+        return chosen, None
+
+    def _pages(self, chunk: int, heads: Heads | None, start: Rank) -> Iterator[tuple[Rank, int, int, int]]:
+        """Yields the pages of a chunk that have candidates from a place on: where it begins, its number, their bits."""
+        known = heads or Heads()
+        bits, size = self.members[chunk], PAGE // 8
+        whole = bits.to_bytes(-(-bits.bit_length() // PAGE) * size, "little")
+        for page in range(len(whole) // size):
+            some = int.from_bytes(whole[page * size : (page + 1) * size], "little")
+            if some and known.high(page) > start:
+                yield known.low(page), chunk, page, some
+
+    def most(self, *, counting: bool) -> int:
+        """Returns how many are looked at, where they do not come in turn."""
+        limits = self.look.reader.relations
+        return limits.counting_candidates if counting else limits.candidates
+
+    async def place(self) -> dict[str, Any]:
+        """Returns the condition for all of them and what is looked at beside them."""
+        ids, beside = await asyncio.gather(self.look.ids(self.members), self.look.beside())
+        return self.look.place(ids, beside)
+
+    async def settled(self, planned: SearchPlan) -> SearchPlan:
+        """Returns the plan that looks at all of them, and at what is beside them."""
+        return planned.within(await self.place())
 
 
-async def find_look(resource_type: str, reader: Reader, *, counting: bool) -> Look | None:
+async def find_look(resource_type: str, reader: Reader) -> Look | None:
     """Returns a look into the postings of a type; None where it has none, or has them by other rules.
 
-    Raises TooCostly.
+    One request looks into them as they were when it first did. Raises TooCostly.
     """
-    state = await reader.store.postings.state(resource_type, max_time_ms=reader.time_left())
-    if state is None or not state.is_usable(rules_stamp(reader.registry.stamp(resource_type))):
-        return None
-    return Look(resource_type, state, reader, counting)
+    async with reader.looking:
+        if resource_type not in reader.looks:
+            state = await reader.store.postings.state(resource_type, max_time_ms=reader.time_left())
+            is_usable = state is not None and state.is_usable(rules_stamp(reader.registry.stamp(resource_type)))
+            reader.looks[resource_type] = Look(resource_type, state, reader) if state and is_usable else None
+        return reader.looks[resource_type]
+
+
+def candidates_in(criterion: Criterion) -> Candidates | None:
+    """Returns what the postings know of a criterion whose relations were looked up, None where they know nothing."""
+    match criterion:
+        case Resolved():
+            return criterion.candidates
+        case All(criteria) | Either(criteria):
+            known = [found for each in criteria if (found := candidates_in(each)) is not None]
+            if not known or (isinstance(criterion, Either) and len(known) < len(criteria)):
+                return None
+            members = [each.members for each in known]
+            return Candidates(known[0].look, together(members) if isinstance(criterion, Either) else common(members))
+    return None
+
+
+async def with_places(criteria: Sequence[Criterion], *, counting: bool) -> tuple[Criterion, ...]:
+    """Returns the criteria, of which the alternatives with candidates say where these lie if others have none."""
+    return tuple(await asyncio.gather(*(_with_places(each, counting) for each in criteria)))
+
+
+async def _with_places(criterion: Criterion, counting: bool) -> Criterion:
+    match criterion:
+        case All(criteria):
+            return All(await with_places(criteria, counting=counting))
+        case Either(criteria) if candidates_in(criterion) is None:
+            return Either(tuple(await asyncio.gather(*(_placed(each, counting) for each in criteria))))
+    return criterion
+
+
+async def _placed(criterion: Criterion, counting: bool) -> Criterion:
+    found = candidates_in(criterion)
+    if found is None:
+        return await _with_places(criterion, counting)
+    if found.count > found.most(counting=counting):
+        return criterion
+    place = Condition(others=(await found.place(),))
+    return All((Resolved(criterion, place, BY_TERMS), criterion))
+
+
+async def by_candidates(planned: SearchPlan, order: Sequence[SortKey], *, counting: bool) -> SearchPlan:
+    """Returns the plan as the number of its candidates asks for, for a page in an order or to be counted."""
+    candidates = planned.candidates
+    if candidates is None or planned.place is not None:
+        return planned
+    count, most = candidates.count, candidates.most(counting=counting)
+    if candidates.are_often and not counting:
+        return planned
+    is_narrow = planned.is_narrow and not candidates.are_few
+    if not counting and is_default(order) and not planned.joins and not is_narrow:
+        return planned.in_turn()
+    return await candidates.settled(planned) if count <= most else planned
+
+
+async def to_be_counted(planned: SearchPlan) -> SearchPlan:
+    """Returns the plan as it is counted best."""
+    return await by_candidates(planned, (), counting=True)
+
+
+def is_default(order: Sequence[SortKey]) -> bool:
+    """True where no order is asked for, or the one that candidates are numbered in."""
+    return not order or tuple(order) == DEFAULT_ORDER
+
+
+def count_of(members: Members) -> int:
+    """Returns how many members they are."""
+    return sum(bits.bit_count() for bits in members.values())
 
 
 def common(found: Sequence[Members]) -> Members:
@@ -111,8 +267,3 @@ def together(found: Sequence[Members]) -> Members:
         for chunk, bits in each.items():
             all_of_them[chunk] = all_of_them.get(chunk, 0) | bits
     return all_of_them
-
-
-def _read_through(criterion: Criterion, condition: Condition) -> Resolved:
-    checked = Condition(others=(condition.mongodb(),), is_indexed=False)
-    return Resolved(criterion, checked, "of many, read in their order", is_limited=True)

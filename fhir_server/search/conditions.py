@@ -47,11 +47,6 @@ class Asked:
         others = self.condition.others
         return self.narrows and not self.condition.keys and bool(others) and all(each.keys() == _ID for each in others)
 
-    @property
-    def is_by_terms(self) -> bool:
-        """True where few candidates, by their ids, answer it."""
-        return self.narrows and isinstance(self.criterion, Resolved) and self.criterion.is_by_candidates
-
     def mongodb(self) -> dict[str, Any]:
         """Returns what is asked as a MongoDB filter."""
         found = self.condition.mongodb()

@@ -23,6 +23,7 @@ from fhir_server.index import NEGATIONS
 
 if TYPE_CHECKING:
     from fhir_server.index import Concepts, Condition, SearchParameter
+    from fhir_server.search.candidates import Candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,9 @@ class Not:
 class Resolved:
     """A relation that was looked up: it holds where `condition` does.
 
-    What is answered by postings is one too: `is_limited` says that it would be answered otherwise where more may be
-    looked at. `stages` join to a document the fields `joined`, of which `condition` asks that one is not empty; there
-    are none where the index document alone tells. `note` says how it was looked up.
+    What is answered by postings is one too, with the `candidates` that they lead to, None where they are not known.
+    `stages` join to a document the fields `joined`, of which `condition` asks that one is not empty; there are none
+    where the index document alone tells. `note` says how it was looked up.
     """
 
     relation: Criterion
@@ -148,12 +149,7 @@ class Resolved:
     note: str
     stages: tuple[dict[str, Any], ...] = ()
     joined: tuple[str, ...] = ()
-    is_limited: bool = False
-
-    @property
-    def is_by_candidates(self) -> bool:
-        """True where few candidates, by their ids, answer it."""
-        return self.condition.is_indexed and not isinstance(self.relation, Chain | ReverseChain | Member)
+    candidates: Candidates | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return str(self.relation)

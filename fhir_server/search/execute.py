@@ -117,7 +117,7 @@ async def _total(request: SearchRequest, queries: Sequence[Query], reader: Reade
 
 async def _count(queries: Sequence[Query], reader: Reader, limit: int = 0, max_time_ms: int | None = None) -> int:
     async def of_type(query: Query) -> int:
-        if query.plan.is_limited:
+        if query.plan.joins:
             query = await reader.query(query.resource_type, query.criteria, counting=True)
         return await reader.count(query, limit=limit, max_time_ms=max_time_ms)
 

@@ -40,7 +40,11 @@ def is_streamed(plan: SearchPlan, order: Sequence[SortKey]) -> bool:
     """True where an index gives the documents in the order, or where none is asked for."""
     backwards = tuple((key.field, -key.direction) for key in DEFAULT_ORDER)
     fields = tuple((key.field, key.direction) for key in order)
-    return plan.hint is not None and (not order or tuple(order) == DEFAULT_ORDER or fields == backwards)
+    return (
+        plan.hint is not None
+        and plan.place is None
+        and (not order or tuple(order) == DEFAULT_ORDER or fields == backwards)
+    )
 
 
 def hit_expression(plan: SearchPlan) -> Any:

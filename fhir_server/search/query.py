@@ -22,17 +22,19 @@ def build_filter(plan: SearchPlan, *, order: Sequence[SortKey] = (), last: Seque
     order.
     """
     parts = [asked.mongodb() for asked in (*plan.scans, *plan.filters)]
-    if plan.hint is not None and len(parts) > (0 if plan.pair else 1):
+    if plan.hint is not None and plan.place is None and len(parts) > (0 if plan.pair else 1):
         # One of them is enough for the index; each more that could use it makes MongoDB try all of them every time,
         # since it keeps no plans where an index is given.
         parts = [part if number == 0 and not plan.pair else _checked(part) for number, part in enumerate(parts)]
     parts.extend(plan.also)
+    if plan.place is not None:
+        parts.append(plan.place)
     if last is not None:
         parts.append(after(order, last))
     whole: Stage = {}
     if plan.pair:
         parts.insert(0, {"k": plan.pair[0]} if len(plan.pair) == 1 else {"k": {"$in": list(plan.pair)}})
-    elif not plan.scans and not plan.also:
+    elif not (plan.scans or plan.also or plan.place):
         # True for every resource: it lets MongoDB read an index where nothing narrows.
         whole["date"] = {"$gte": EARLIEST}
     if len(parts) == 1 and not whole.keys() & parts[0].keys():

@@ -13,11 +13,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import TooCostly
+from fhir_server.search.beginnings import find_beginning, is_led_by_beginning
+from fhir_server.search.candidate_pages import find_in_turn
+from fhir_server.search.candidates import by_candidates, is_default, to_be_counted, with_places
 from fhir_server.search.joined_pages import Slice, find_in_chunks, hit_expression, is_streamed
 from fhir_server.search.joins import order_stages
 from fhir_server.search.plan import SearchPlan, plan_criteria
 from fhir_server.search.query import build_filter, build_pipeline
-from fhir_server.search.refusals import too_costly
+from fhir_server.search.refusals import OutOfTime, too_costly
 from fhir_server.search.resolve import resolve
 from fhir_server.search.sort import DEFAULT_ORDER
 from fhir_server.store import BODY, Branch
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fhir_server.index import SearchParameterRegistry
+    from fhir_server.search.candidates import Look
     from fhir_server.search.criteria import Criterion
     from fhir_server.search.request import SortKey
     from fhir_server.store import Gathered, ResourceStore
@@ -94,7 +98,8 @@ class Part:
 class Reader:
     """Reads for one request: what its caller may see, within its time budget of `max_time_ms` over all it asks.
 
-    `notes` gather what turned out while it read, for those who ask how a search was answered.
+    `notes` gather what turned out while it read, for those who ask how a search was answered; `looks` what postings
+    there are of types, read under the lock `looking`.
     """
 
     store: ResourceStore
@@ -103,6 +108,8 @@ class Reader:
     policy: Policy = everything
     relations: RelationLimits = RELATION_LIMITS
     notes: list[str] = field(default_factory=list)
+    looks: dict[str, Look | None] = field(default_factory=dict)
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _started: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     async def query(
@@ -119,13 +126,18 @@ class Reader:
         Relations are looked up, so that `counting` what they leave, or reading a page of it, costs least. Raises
         InvalidContent for values that are none of their type, TooCostly.
         """
-        known = await resolve(criteria, resource_type, self, counting=counting)
-        seen = self.policy(resource_type)
-        if seen:
-            # Whom the policy lets see is nobody's search: its own relations are looked up without it.
-            alone = replace(self, policy=everything)
-            known += await resolve(seen, resource_type, alone, counting=counting, field="p")
-        planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
+        try:
+            known = await resolve(criteria, resource_type, self, counting=counting)
+            seen = self.policy(resource_type)
+            if seen:
+                # Whom the policy lets see is nobody's search: its own relations are looked up without it.
+                alone = replace(self, policy=everything)
+                known += await resolve(seen, resource_type, alone, counting=counting, field="p")
+            known = await with_places(known, counting=counting)
+            planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
+            planned = await by_candidates(planned, order, counting=counting)
+        except OutOfTime:
+            raise too_costly(", ".join(map(str, criteria)) or "_time") from None
         return Query(resource_type, planned, tuple(criteria), also)
 
     async def find(
@@ -142,7 +154,18 @@ class Reader:
 
         Raises TooCostly, which names the costly part.
         """
-        planned, budget = query.plan, self._budget(max_time_ms)
+        planned = query.plan
+        budget = self._budget(max_time_ms, lambda: _costly(planned, order))
+        if planned.is_in_turn and planned.candidates is not None and is_default(order):
+            if limit:
+                wanted = Slice(DEFAULT_ORDER, last, limit, projection or {})
+                return await find_in_turn(self, query, planned.candidates, wanted)
+            planned = await to_be_counted(planned)
+        if planned.beginning is not None and is_led_by_beginning(planned, order) and limit and projection:
+            wanted = Slice(order, last, limit, projection)
+            found = await find_beginning(self, query, planned.beginning, wanted)
+            if found is not None:
+                return found
         if planned.joins and limit and (hit := hit_expression(planned)) is not None and is_streamed(planned, order):
             return await find_in_chunks(self, query, hit, Slice(order or DEFAULT_ORDER, last, limit, projection or {}))
         try:
@@ -174,7 +197,7 @@ class Reader:
         max_time_ms: int | None = None,
     ) -> list[dict[str, Any]]:
         """Returns what a pipeline that was built of the query yields. Raises TooCostly, which names the costly part."""
-        hint, budget = query.plan.hint, self._budget(max_time_ms)
+        hint, budget = query.plan.hint, self._budget(max_time_ms, lambda: _costly(query.plan, order))
         try:
             return await self.store.aggregate(query.resource_type, pipeline, limit=limit, hint=hint, max_time_ms=budget)
         except TooCostly:
@@ -220,10 +243,11 @@ class Reader:
 
     async def count(self, query: Query, *, limit: int = 0, max_time_ms: int | None = None) -> int:
         """Returns how many resources a query finds; it stops counting at `limit`, 0 is none. Raises TooCostly."""
-        planned, budget = query.plan, self._budget(max_time_ms)
+        planned = await to_be_counted(query.plan)
+        budget = self._budget(max_time_ms, lambda: _costly(planned, ()))
         if planned.joins:
             pipeline = [*build_pipeline(planned, limit=limit), {"$count": "n"}]
-            counted = await self.run(query, pipeline, max_time_ms=max_time_ms)
+            counted = await self.run(replace(query, plan=planned), pipeline, max_time_ms=max_time_ms)
             return int(counted[0]["n"]) if counted else 0
         try:
             condition = build_filter(planned)
@@ -235,11 +259,11 @@ class Reader:
         """Returns the milliseconds that are left of the budget. Raises TooCostly where there are none."""
         return self._budget(None)
 
-    def _budget(self, max_time_ms: int | None) -> int:
-        """Returns the milliseconds that are left, or `max_time_ms` of them."""
+    def _budget(self, max_time_ms: int | None, costly: Callable[[], str] | None = None) -> int:
+        """Returns the milliseconds that are left, or `max_time_ms` of them; where none are, `costly` names the part."""
         left = self.max_time_ms - int((asyncio.get_running_loop().time() - self._started) * 1000)
         if left <= 0:
-            raise too_costly("_time")
+            raise OutOfTime.on("_time") if costly is None else too_costly(costly())
         return left if max_time_ms is None else min(left, max_time_ms)
 
 

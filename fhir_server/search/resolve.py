@@ -78,15 +78,15 @@ class _Lookup:
         """
         apart = tuple(part for each in criteria for part in (each.criteria if isinstance(each, All) else (each,)))
         known = await asyncio.gather(*(self._known(each) for each in apart))
-        found = await found_by_columns(known, self._type, self._reader, counting=self._counting)
-        if any(isinstance(each, Resolved) and each.is_by_candidates for each in found):
+        found = await found_by_columns(known, self._type, self._reader)
+        if any(isinstance(each, Resolved) and each.candidates and each.candidates.are_few for each in found):
             return found  # texts are checked on what these are
         return tuple(await asyncio.gather(*(self._text(each) for each in found)))
 
     async def _text(self, criterion: Criterion) -> Criterion:
         if not isinstance(criterion, Clause) or not is_text(criterion):
             return criterion
-        return await found_by_terms(criterion, self._type, self._reader, counting=self._counting)
+        return await found_by_terms(criterion, self._type, self._reader)
 
     async def checked(self, criteria: Sequence[Criterion]) -> tuple[Criterion, ...]:
         """Returns the criteria without relations that are not looked up; what remains is checked on documents."""

@@ -15,15 +15,18 @@ from fhir_server.store.history import HistoryPage
 from fhir_server.store.index_state import IndexState, IndexStates
 from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
 from fhir_server.store.jobs import Job, Jobs, LeaseLost, new_job_id
-from fhir_server.store.postings import Postings, PostingsState, Range
+from fhir_server.store.postings import PAGE, Postings, PostingsState, Range
 from fhir_server.store.postings_build import MARGIN_S, PostingsBuild
 from fhir_server.store.postings_chunks import rules_stamp
+from fhir_server.store.postings_order import FIRST, Heads, Rank, place_before, rank_of
 from fhir_server.store.postings_waiting import PostingsWaiting
 from fhir_server.store.resource_store import ResourceStore, open_store
 
 __all__ = [
     "BODY",
+    "FIRST",
     "MARGIN_S",
+    "PAGE",
     "Batches",
     "Branch",
     "Change",
@@ -33,6 +36,7 @@ __all__ = [
     "Delete",
     "EmbeddedMongod",
     "Gathered",
+    "Heads",
     "HistoryPage",
     "IndexState",
     "IndexStates",
@@ -49,6 +53,7 @@ __all__ = [
     "PostingsState",
     "PostingsWaiting",
     "Range",
+    "Rank",
     "ResourceStore",
     "StoredVersion",
     "Update",
@@ -58,5 +63,7 @@ __all__ = [
     "json_to_keep",
     "new_job_id",
     "open_store",
+    "place_before",
+    "rank_of",
     "rules_stamp",
 ]

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.store.collections import META, POSTINGS_SUFFIX
+from fhir_server.store.collections import BY_INSTANT, META, POSTINGS_SUFFIX
 from fhir_server.store.postings_columns import column_key, column_of
+from fhir_server.store.postings_order import Heads, heads_key, heads_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ KEY = "postings:"
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 _MOST_NUMBERS = 100_000
+_KEPT_HEADS = 200
+"""Chunks whose heads a process keeps, some 30 kB each."""
 _LAST = "\U0010ffff"
 
 Place = tuple[datetime, str]
@@ -114,6 +117,7 @@ class Postings:
 
     def __init__(self, find: Find) -> None:
         self._find = find
+        self._heads: dict[tuple[str, int, Place], Heads] = {}
 
     async def state(self, resource_type: str, **options: Any) -> PostingsState | None:
         """Returns what there is of a type, None where there is nothing."""
@@ -130,10 +134,47 @@ class Postings:
         documents = await self._find(postings_name(resource_type), condition, limit=limit + 1, **options)
         if len(documents) > limit or sum(len(each.get("o", "")) for each in documents) > 2 * _MOST_NUMBERS:
             return None
-        found: dict[int, int] = {}
+        return all_of(documents)
+
+    async def of_terms(self, resource_type: str, terms: Sequence[str], **options: Any) -> dict[str, dict[int, int]]:
+        """Returns the members that have each of some whole terms, as bits, by chunk."""
+        if not terms:
+            return {}
+        ranges = [dict(Range(term, is_whole=True).fields) for term in terms]
+        documents = await self._find(postings_name(resource_type), {"$or": ranges}, **options)
+        found: dict[str, list[dict[str, Any]]] = {term: [] for term in terms}
         for each in documents:
-            found[each["c"]] = found.get(each["c"], 0) | bits_in(each)
-        return found
+            found[each["_id"].rpartition("\n")[0]].append(each)
+        return {term: all_of(some) for term, some in found.items()}
+
+    async def heads(self, resource_type: str, chunks: Sequence[Chunk], **options: Any) -> dict[int, Heads]:
+        """Returns where the pages of chunks begin; nothing of a chunk that does not tell.
+
+        They are kept: pages never change their places, and those of an erased member are as right as before.
+        """
+        names = {(resource_type, chunk.number, chunk.high): chunk.number for chunk in chunks}
+        kept = {number: heads for name, number in names.items() if (heads := self._heads.get(name)) is not None}
+        missing = {number: name for name, number in names.items() if number not in kept}
+        if not missing:
+            return kept
+        condition = {"_id": {"$in": [heads_key(number) for number in missing]}}
+        documents = await self._find(postings_name(resource_type), condition, limit=len(missing), **options)
+        found = {each["c"]: heads_of(each) for each in documents}
+        if len(self._heads) + len(found) > _KEPT_HEADS:
+            self._heads.clear()
+        self._heads |= {missing[number]: heads for number, heads in found.items()}
+        return kept | found
+
+    async def written_since(
+        self, resource_type: str, since: datetime, *, limit: int, **options: Any
+    ) -> list[str] | None:
+        """Returns the ids of the resources that were written since an instant; None where they are more than `limit`.
+
+        No posting has to tell of them.
+        """
+        options |= {"hint": BY_INSTANT, "limit": limit + 1, "projection": {"_id": 1}}
+        documents = await self._find(resource_type, {"at": {"$gte": since}}, **options)
+        return [each["_id"] for each in documents] if len(documents) <= limit else None
 
     async def columns(
         self, resource_type: str, names: Iterable[str], chunks: Sequence[int], **options: Any
@@ -176,17 +217,18 @@ def page_key(chunk: int, page: int) -> str:
     return f"#{chunk}/{page}"
 
 
-def packed(members: array[int]) -> dict[str, bytes]:
-    """Returns members of a chunk as they are stored, whichever is shorter.
+def packed(members: Sequence[int]) -> dict[str, bytes]:
+    """Returns members of a chunk, in any order, as they are stored, whichever is shorter.
 
     `o` are their numbers, two bytes each, the lower first; `b` is a bit for each member, the lowest first.
     """
-    if 2 * len(members) <= 1 + members[-1] // 8:
+    size = 1 + max(members) // 8
+    if 2 * len(members) <= size:
+        numbers = array("H", sorted(members))
         if sys.byteorder == "big":
-            members = array("H", members)
-            members.byteswap()
-        return {"o": members.tobytes()}
-    bits = bytearray(1 + members[-1] // 8)
+            numbers.byteswap()
+        return {"o": numbers.tobytes()}
+    bits = bytearray(size)
     for number in members:
         bits[number >> 3] |= 1 << (number & 7)
     return {"b": bytes(bits)}
@@ -204,15 +246,35 @@ def numbers_in(document: Mapping[str, Any]) -> array[int]:
     return members
 
 
+def all_of(documents: Iterable[Mapping[str, Any]]) -> dict[int, int]:
+    """Returns the members of some postings together, as bits, by chunk."""
+    found: dict[int, int] = {}
+    few: dict[int, list[array[int]]] = {}
+    for each in documents:
+        chunk = each["c"]
+        if "b" in each:
+            found[chunk] = found.get(chunk, 0) | bits_in(each)
+        else:
+            few.setdefault(chunk, []).append(numbers_in(each))
+    for chunk, lists in few.items():
+        found[chunk] = found.get(chunk, 0) | bits_of(lists)
+    return found
+
+
+def bits_of(lists: Sequence[array[int]]) -> int:
+    """Returns numbers of members, in ascending order in each list, as bits."""
+    bits = bytearray(1 + max(members[-1] for members in lists) // 8)
+    for members in lists:
+        for number in members:
+            bits[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(bits, "little")
+
+
 def bits_in(document: Mapping[str, Any]) -> int:
     """Returns the members of a posting as bits."""
     if "b" in document:
         return int.from_bytes(document["b"], "little")
-    members = numbers_in(document)
-    bits = bytearray(1 + members[-1] // 8)
-    for number in members:
-        bits[number >> 3] |= 1 << (number & 7)
-    return int.from_bytes(bits, "little")
+    return bits_of([numbers_in(document)])
 
 
 def numbers_of(bits: int) -> Iterator[int]:

@@ -36,6 +36,7 @@ from fhir_server.store.postings import (
     state_of,
 )
 from fhir_server.store.postings_columns import ColumnsDraft
+from fhir_server.store.postings_order import Rank, heads_document, rank_of
 from fhir_server.store.postings_waiting import FIRST_LOOK, LOOK_AGAIN, PostingsWaiting
 
 if TYPE_CHECKING:
@@ -67,17 +68,17 @@ class OtherRules(Exception):
 
 
 class _Draft:
-    """A chunk that is being made: ids of its members, which of them have a term, and what they have in its columns."""
+    """A chunk that is being made: its members, which of them have a term, and what they have in its columns."""
 
     def __init__(self) -> None:
-        self.ids: list[str] = []
+        self._ranks: list[Rank] = []
         self._lists: dict[str, array[int]] = {}
         self._columns = ColumnsDraft()
 
     def add(self, document: Mapping[str, Any]) -> None:
         """Adds a resource."""
-        number, lists = len(self.ids), self._lists
-        self.ids.append(document["_id"])
+        number, lists = len(self._ranks), self._lists
+        self._ranks.append(rank_of(document["date"], document["_id"]))
         self._columns.add(number, document)
         for term in terms_of(document):
             found = lists.get(term)
@@ -86,14 +87,25 @@ class _Draft:
             else:
                 found.append(number)
 
+    @property
+    def size(self) -> int:
+        """The number of members."""
+        return len(self._ranks)
+
     def documents(self, chunk: int) -> Iterator[dict[str, Any]]:
-        """Yields the documents of a chunk: the pages of its members, then its postings and columns."""
-        for first in range(0, len(self.ids), PAGE):
-            ids = "\n".join(self.ids[first : first + PAGE])
+        """Yields the documents of a chunk: the pages of its members, in the order of searches, postings and columns."""
+        in_order = sorted(range(self.size), key=self._ranks.__getitem__)
+        numbers = array("H", bytes(2 * self.size))
+        for number, member in enumerate(in_order):
+            numbers[member] = number
+        ranks = [self._ranks[member] for member in in_order]
+        yield heads_document(chunk, ranks[::PAGE])
+        for first in range(0, self.size, PAGE):
+            ids = "\n".join(id_ for _, id_ in ranks[first : first + PAGE])
             yield {"_id": page_key(chunk, first // PAGE), "c": chunk, "ids": ids}
         for term, members in self._lists.items():
-            yield {"_id": posting_key(term, chunk), "c": chunk, **packed(members)}
-        yield from self._columns.documents(chunk, len(self.ids))
+            yield {"_id": posting_key(term, chunk), "c": chunk, **packed([numbers[member] for member in members])}
+        yield from self._columns.documents(chunk, self.size, in_order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +229,13 @@ class Making:
             await self.postings.insert_many(some, ordered=False)
             await self.pause()
         seen_at = self.now - LOOK_AGAIN + FIRST_LOOK
-        return Chunk(number, stretch.low, high, len(draft.ids), self.wanted, tuple(also), seen_at)
+        return Chunk(number, stretch.low, high, draft.size, self.wanted, tuple(also), seen_at)
 
     async def _walk(self, place: Place, high: Place) -> tuple[_Draft, Place]:
         """Returns the resources between two places, CHUNK at most, and the place that was reached."""
         draft = _Draft()
-        while len(draft.ids) < CHUNK:
-            size = min(_BATCH, CHUNK - len(draft.ids))
+        while draft.size < CHUNK:
+            size = min(_BATCH, CHUNK - draft.size)
             found = self.database[self.resource_type].find(
                 between(place, high), _FIELDS, sort=_OLDEST_FIRST, limit=size, hint=BY_INSTANT
             )
@@ -297,4 +309,4 @@ _NOTHING_MADE: dict[str, Any] = {"ready": False, "since": BEGINNING, "chunks": [
 _EMPTY: dict[str, Any] = {"revision": 0, "following": 1, "late": [], "erased": [], "dead": [], "pending": []}
 _LONGEST_MAKING = timedelta(hours=1)
 _OLDEST_FIRST = (("at", 1), ("_id", 1))
-_FIELDS = {"at": 1, "i": 1, **dict.fromkeys((*FIELDS_WITH_TERMS, *FIELDS_WITH_COLUMNS), 1)}
+_FIELDS = {"at": 1, "date": 1, "i": 1, **dict.fromkeys((*FIELDS_WITH_TERMS, *FIELDS_WITH_COLUMNS), 1)}

@@ -9,7 +9,6 @@ a chunk meanwhile finds another revision, and begins anew.
 from __future__ import annotations
 
 import asyncio
-from array import array
 from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import PyMongoError
@@ -19,6 +18,7 @@ from fhir_server.store import postings_columns as columns
 from fhir_server.store.collections import META
 from fhir_server.store.failures import translated
 from fhir_server.store.postings import BEGINNING, PAGE, bits_in, numbers_of, packed, postings_name, state_key, state_of
+from fhir_server.store.postings_order import heads_key, without_heads
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -96,17 +96,23 @@ class PostingsErasure:
         postings = self._database[postings_name(resource_type)]
         pages: list[dict[str, Any]] = []
         members: dict[int, int] = {}
+        heads: dict[int, set[int]] = {}
         async for page in postings.find(_PAGES):
             ids, chunk = page["ids"].split("\n"), page["c"]
             found = [place for place, id_ in enumerate(ids) if chunk < below.get(id_, 0)]
             if found:
-                first = PAGE * int(page["_id"].rpartition("/")[2])
+                number = int(page["_id"].rpartition("/")[2])
+                if found[0] == 0:
+                    heads.setdefault(chunk, set()).add(number)
+                first = PAGE * number
                 for place in found:
                     ids[place] = ""
                     members[chunk] = members.get(chunk, 0) | 1 << (first + place)
                 pages.append({**page, "ids": "\n".join(ids)})
         for chunk, bits in members.items():
             await self._clean_chunk(resource_type, chunk, bits)
+        async for document in postings.find({"_id": {"$in": [heads_key(chunk) for chunk in heads]}}):
+            await postings.replace_one({"_id": document["_id"]}, without_heads(document, heads[document["c"]]))
         # Last, so that cleaning which was interrupted finds them again.
         if pages:
             await postings.bulk_write([ReplaceOne({"_id": page["_id"]}, page) for page in pages], ordered=False)
@@ -114,7 +120,7 @@ class PostingsErasure:
     async def _clean_chunk(self, resource_type: str, chunk: int, gone: int) -> None:
         postings, changes = self._database[postings_name(resource_type)], list[Change]()
         count = 0
-        async for each in postings.find({"c": chunk, "ids": {"$exists": False}}):
+        async for each in postings.find({"c": chunk, "ids": {"$exists": False}, "heads": {"$exists": False}}):
             count += 1
             if count % _UNDISTURBED == 0:
                 await asyncio.sleep(0)
@@ -149,7 +155,7 @@ _OVERFLOW = {"$gt": [{"$size": "$late"}, MOST_LATE]}
 def _without(posting: Mapping[str, Any], left: int) -> dict[str, Any] | None:
     if not left:
         return None
-    return {"_id": posting["_id"], "c": posting["c"], **packed(array("H", numbers_of(left)))}
+    return {"_id": posting["_id"], "c": posting["c"], **packed(list(numbers_of(left)))}
 
 
 def _replaced(document: Mapping[str, Any], left: dict[str, Any] | None) -> Change:

@@ -57,7 +57,11 @@ async def find(store: ResourceStore, query: str, limits: RelationLimits = RELATI
 
 async def terms(store: ResourceStore) -> set[str]:
     """Returns all terms that postings stand of, in chunks that count or not."""
-    documents = await store.database[postings_name("Basic")].find({"ids": {"$exists": False}}).to_list()
+    documents = (
+        await store.database[postings_name("Basic")]
+        .find({"c": {"$exists": True}, "ids": None, "heads": None})
+        .to_list()
+    )
     return {each["_id"].partition("\n")[0] for each in documents}
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_server.index.entries import unescape
-from fhir_server.index.terms import LONGEST, Sought, has_terms, sought_terms, terms_of
+from fhir_server.index.terms import LONGEST, Sought, has_terms, sought_beginning, sought_terms, terms_of
 from tests.support.matching import INDEXER, REGISTRY, search
 
 PEOPLE: dict[str, Any] = {"resourceType": "Patient", "id": "1", "name": [{"family": "Noël", "given": ["Zoé"]}]}
@@ -42,7 +42,7 @@ def leads_to(groups: tuple[tuple[Sought, ...], ...], found: set[str]) -> bool:
 
 def test_strings_have_a_term_for_each_place_of_theirs() -> None:
     found = {term for term in terms(PEOPLE) if term.startswith("kfamily<")}
-    assert found == {"kfamily<noe", "kfamily<oel", "kfamily<el", "kfamily<l"}
+    assert found == {"kfamily<^no", "kfamily<noe", "kfamily<oel", "kfamily<el", "kfamily<l"}
     assert "kname<lzo" in terms(PEOPLE)
 
 
@@ -72,6 +72,28 @@ def test_words_and_displays_are_terms() -> None:
 )
 def test_a_value_seeks(resource_type: str, code: str, modifier: str | None, value: str, groups: Any) -> None:
     assert sought(resource_type, code, modifier, value) == groups
+
+
+@pytest.mark.parametrize(
+    ("value", "groups"),
+    [
+        ("n", ((Sought("kfamily<^n"),),)),
+        (
+            "Noël",
+            (
+                (Sought("kfamily<^no", is_whole=True),),
+                (Sought("kfamily<noe", is_whole=True),),
+                (Sought("kfamily<oel", is_whole=True),),
+            ),
+        ),
+        (" ", ()),
+    ],
+)
+def test_a_beginning_seeks(value: str, groups: Any) -> None:
+    parameter = REGISTRY.find("Patient", "family")
+    assert parameter is not None
+    assert sought_beginning(parameter, value) == groups
+    assert leads_to(groups, terms(PEOPLE))
 
 
 def test_few_words_and_places_are_sought() -> None:

@@ -1,0 +1,86 @@
+"""Pages of what has a string that begins with a value, in the default order.
+
+https://hl7.org/fhir/R4/search.html#string
+
+The index has all that share a key in the default order, but not all whose keys begin alike. So what is the value itself
+is read in order, until the page is full; what is longer is read whole at the same time, where it is little. Where it is
+more, the candidates that the postings name are looked at in turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.index import Condition, string
+from fhir_server.search.candidate_pages import find_in_turn
+from fhir_server.search.conditions import Asked
+from fhir_server.search.plan import BY_DATE, BY_KEY
+from fhir_server.search.sort import DEFAULT_ORDER, after, projection
+from fhir_server.search.texts import found_by_beginning
+from fhir_server.store import rank_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fhir_server.search.criteria import Clause
+    from fhir_server.search.joined_pages import Slice
+    from fhir_server.search.plan import SearchPlan
+    from fhir_server.search.reader import Query, Reader
+    from fhir_server.search.request import SortKey
+
+MOST_LONGER = 30
+"""Resources with longer strings that are read whole."""
+
+
+def is_led_by_beginning(planned: SearchPlan, order: Sequence[SortKey]) -> bool:
+    """True where a page in that order is read by the beginning of strings."""
+    return tuple(order) == DEFAULT_ORDER and planned.place is None and not planned.joins
+
+
+async def find_beginning(reader: Reader, query: Query, leading: Clause, wanted: Slice) -> list[dict[str, Any]] | None:
+    """Returns the documents of a slice in the default order, None where many have longer strings. Raises what
+    `Reader.run` does.
+    """
+    fields = {**wanted.fields, **projection(DEFAULT_ORDER)}
+    # Unsorted: as many as are looked at are read, not all that there are.
+    beside = () if wanted.last is None else (after(DEFAULT_ORDER, wanted.last),)
+    keys = [key for value in leading.values for key in string.whole_keys(leading.parameter, value.text)]
+    whole = _led_by(query, leading, Condition(tuple(keys)))
+    longer = _led_by(query, leading, Condition(others=tuple(string.longer(key) for key in keys)))
+    also = replace(longer.plan, also=(*longer.plan.also, *beside))
+    documents, others = await asyncio.gather(
+        reader.find(whole, order=DEFAULT_ORDER, last=wanted.last, limit=wanted.limit, projection=fields),
+        reader.find(replace(longer, plan=also), limit=MOST_LONGER + 1, projection=fields),
+    )
+    if len(others) > MOST_LONGER:
+        return await _by_terms(reader, query, leading, wanted)
+    known = {each["_id"]: each for each in (*documents, *others)}
+    return sorted(known.values(), key=lambda each: rank_of(each["date"], each["_id"]))[: wanted.limit]
+
+
+async def _by_terms(reader: Reader, query: Query, leading: Clause, wanted: Slice) -> list[dict[str, Any]] | None:
+    """Returns the documents of a slice by the candidates that the postings name; None where they name none."""
+    candidates = await found_by_beginning(leading, query.resource_type, reader)
+    if candidates is None:
+        return None
+    planned = replace(query.plan, beginning=None)
+    if not candidates.are_often:
+        return await find_in_turn(reader, replace(query, plan=planned), candidates, wanted)
+    in_order = replace(planned, scans=(), filters=(*planned.scans, *planned.filters), hint=BY_DATE, pair=())
+    return await reader.find(
+        replace(query, plan=in_order),
+        order=DEFAULT_ORDER,
+        last=wanted.last,
+        limit=wanted.limit,
+        projection={**wanted.fields, **projection(DEFAULT_ORDER)},
+    )
+
+
+def _led_by(query: Query, leading: Clause, condition: Condition) -> Query:
+    """Returns the query that reads what fulfils a condition in place of a clause, and checks the others."""
+    planned = query.plan
+    others = tuple(each for each in (*planned.scans, *planned.filters) if each.criterion is not leading)
+    scans = (Asked(leading, condition),)
+    return replace(query, plan=replace(planned, scans=scans, filters=others, pair=(), hint=BY_KEY, beginning=None))

@@ -1,0 +1,69 @@
+"""Pages of a search with many candidates: looked at in turn, as many as the page needs.
+
+Candidates are numbered in the default order, and it is known where their pages begin. Those that come first are looked
+at, together with what the postings do not tell of; what is found before the first candidate that was left out is sure.
+Where that does not fill the page, four times as many are looked at from there on. Where hardly any candidate matches,
+the rest is read as if there were none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fhir_server.search.sort import DEFAULT_ORDER, projection
+from fhir_server.store import FIRST, place_before, rank_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fhir_server.search.candidates import Candidates
+    from fhir_server.search.joined_pages import Slice
+    from fhir_server.search.reader import Query, Reader
+    from fhir_server.store import Heads
+
+_MORE = 4
+
+
+async def find_in_turn(reader: Reader, query: Query, candidates: Candidates, wanted: Slice) -> list[dict[str, Any]]:
+    """Returns the documents of a slice in the default order. Raises what `Reader.find` does."""
+    fields = {**wanted.fields, **projection(DEFAULT_ORDER)} if wanted.fields else None
+    last, size, looked = wanted.last, _first_size(query, wanted.limit), 0
+    start = FIRST if last is None else rank_of(*last)
+    heads = await _heads(candidates, size)
+    members, bound = candidates.first(heads, start, size)
+    ids, beside = await asyncio.gather(candidates.look.ids(members), candidates.look.beside())
+    found: dict[str, dict[str, Any]] = {}
+    while True:
+        planned = query.plan.within(candidates.look.place(ids, beside))
+        left = wanted.limit - len(found)
+        documents = await reader.find(
+            replace(query, plan=planned), order=DEFAULT_ORDER, last=last, limit=left, projection=fields
+        )
+        for each in documents:
+            if bound is None or rank_of(each["date"], each["_id"]) < bound:
+                found.setdefault(each["_id"], each)
+        if bound is None or len(found) >= wanted.limit:
+            return list(found.values())
+        if bound > start:
+            start, last = bound, place_before(bound)
+        looked, size = looked + len(ids), size * _MORE
+        if looked > reader.relations.candidates:
+            through = replace(query, plan=query.plan.through())
+            left = wanted.limit - len(found)
+            rest = await reader.find(through, order=DEFAULT_ORDER, last=last, limit=left, projection=fields)
+            return [*found.values(), *(each for each in rest if each["_id"] not in found)]
+        members, bound = candidates.first(heads, start, size)
+        ids = await candidates.look.ids(members)
+
+
+def _first_size(query: Query, limit: int) -> int:
+    """Returns how many candidates are looked at first: most match where nothing else is asked."""
+    planned = query.plan
+    is_alone = len(planned.scans) + len(planned.filters) == 1 and not planned.also
+    return limit + limit // 4 + 4 if is_alone else 2 * limit
+
+
+async def _heads(candidates: Candidates, size: int) -> Mapping[int, Heads]:
+    return await candidates.look.heads(candidates.members) if candidates.count > size else {}
