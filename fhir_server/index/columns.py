@@ -35,23 +35,19 @@ Ends = tuple[int, int]
 
 def values_of(document: Mapping[str, Any]) -> dict[str, Value]:
     """Returns what an index document has, by column; FIELDS_WITH_COLUMNS suffice of it."""
-    keys: dict[str, list[str]] = {}
+    values: dict[str, Value] = {}
     for key in document.get("k") or ():
         if key[0] != "@":
             name = code_of(key)
-            if name in keys:
-                keys[name].append(key)
-            else:
-                keys[name] = [key]
-    values: dict[str, Value] = {name: tuple(found) for name, found in keys.items()}
+            values[name] = (*values[name], key) if name in values else (key,)
     for field in ("d", "n"):
         for entry in document.get(field) or ():
             name = f"{field}.{entry['p']}"
             values[name] = () if name in values else tuple(entry.items())
     for code, entries in (document.get("x") or {}).items():
-        inside = tuple(entry for entry in entries if entry[:1] == "=")
+        inside = [entry for entry in entries if entry[:1] == "="]
         if inside:
-            values[f"x.{code}"] = inside
+            values[f"x.{code}"] = tuple(inside)
     for kind in document.get("w") or ():
         values[f"w.{kind}"] = ()
     return values

@@ -110,6 +110,39 @@ class Draft:
         if high > known["h"]:
             known["h"] = high
 
+    def add_to(self, other: Draft) -> None:
+        """Adds all entries but words to another draft; dates, numbers and tuples are the same objects there."""
+        other.keys.update(self.keys)
+        order = other.order
+        for code, ends in self.order.items():
+            if code in order:
+                other.sortable(code, ends["l"], ends["h"])
+            else:
+                order[code] = ends.copy()
+        for code, entries in self.checks.items():
+            if code in other.checks:
+                for entry in entries:
+                    other.check(code, entry)
+            else:
+                other.checks[code] = entries.copy()
+        if self.is_special:
+            self._add_special(other)
+
+    @property
+    def is_special(self) -> bool:
+        """True where there is more than what every token has."""
+        return bool(self.dates or self.numbers or self.tuples or self.inside or self.place is not None)
+
+    def _add_special(self, other: Draft) -> None:
+        other.dates += self.dates
+        other.numbers += self.numbers
+        other.converted += self.converted
+        for name, found in self.tuples.items():
+            other.tuples.setdefault(name, []).extend(found)
+        other.inside.update(self.inside)
+        if self.place is not None:
+            other.place = self.place
+
 
 Write = Callable[[Draft, Any], None]
 """Adds the entries of one value of one type, for one parameter; each type module's `writer` makes them."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import InvalidContent
 from fhir_server.fhirpath import Environment, Expression, compile_expression
-from fhir_server.fhirpath.code import Code
 from fhir_server.index import composite, words
 from fhir_server.index.entries import Draft, Write, pair_keys, write_nothing
 from fhir_server.index.inside import MAX_DEPTH, way_to, write_inside
 from fhir_server.index.parameter import INDEXABLE
 from fhir_server.index.registry import TYPES
+from fhir_server.index.visits import Tree, Visit, grow, visit_by_parts, visit_of
 from fhir_server.spec.compartments import patient_of
 from fhir_server.spec.dates import EARLIEST
 
@@ -37,10 +37,6 @@ MONGODB_INDEXES: tuple[tuple[tuple[str, int], ...], ...] = (
 # `_id` and `_lastUpdated` are answered from the document's own `_id` and `at`.
 _OWN_FIELDS = frozenset({"_id", "_lastUpdated"})
 
-_Visit = Callable[[Draft, Any], None]
-_Tree = dict[str, tuple[tuple[Write, ...], "_Tree | None"]]
-"""JSON key → what to write of its values, and the tree for what lies inside them."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
@@ -54,9 +50,13 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """What is indexed of one resource type: by plain paths, merged into one tree, and by FHIRPath."""
+    """What is indexed of one resource type: by plain paths, merged into one tree, and by FHIRPath.
 
-    visit: _Visit
+    `visit_parts` is for resources that contain none.
+    """
+
+    visit: Visit
+    visit_parts: Visit
     others: tuple[_Rule, ...]
     main_date: str
     stamp: str
@@ -117,7 +117,7 @@ class Indexer:
             write_inside(draft, entries, way_to(code, inner["resourceType"]))
 
     def _compile(self, resource_type: str) -> _Rules:
-        tree: _Tree = {}
+        tree: Tree = {}
         others: list[_Rule] = []
         for parameter in self._registry.indexed(resource_type).values():
             if parameter.code in _OWN_FIELDS or not parameter.is_indexed or parameter.repetitions:
@@ -126,18 +126,19 @@ class Indexer:
             for branch in parameter.alternatives:
                 if branch.path is not None:
                     for key, type_name in branch.leaves:
-                        _grow(tree, (*branch.path, key), writer(type_name))
+                        grow(tree, (*branch.path, key), writer(type_name))
                 else:
                     expression = compile_expression(branch.text, resource_type)
                     others.append(_Rule(writer, expression, frozenset(branch.heads), parameter.is_added))
         for base, parts in self._parts(resource_type).items():
-            inside: _Tree = {}
+            inside: Tree = {}
             for part in parts:
                 for key, type_name in part.leaves:
-                    _grow(inside, (*part.path, key), composite.part_writer(part, type_name, self._context))
-            _grow(tree, base, composite.writer("-".join(base), _visit_of(inside)))
+                    grow(inside, (*part.path, key), composite.part_writer(part, type_name, self._context))
+            grow(tree, base, composite.writer("-".join(base), visit_of(inside)))
         main = self._registry.main_date(resource_type)
-        return _Rules(_visit_of(tree), tuple(others), main.code if main else "", self._registry.stamp(resource_type))
+        main_date, stamp = main.code if main else "", self._registry.stamp(resource_type)
+        return _Rules(visit_of(tree), visit_by_parts(tree), tuple(others), main_date, stamp)
 
     def _forget_changed(self) -> None:
         kept = {name: rules for name, rules in self._rules.items() if rules.stamp == self._registry.stamp(name)}
@@ -167,7 +168,7 @@ def _values(rule: _Rule, resource: dict[str, Any]) -> Iterable[tuple[str, Any]]:
 
 def _draft_of(resource: dict[str, Any], rules: _Rules, contained: dict[str, dict[str, Any]]) -> Draft:
     draft = Draft(contained={id_: each["resourceType"] for id_, each in contained.items()})
-    rules.visit(draft, resource)
+    (rules.visit if contained else rules.visit_parts)(draft, resource)
     for rule in rules.others:
         if not rule.heads or not rule.heads.isdisjoint(resource):
             for type_name, value in _values(rule, resource):
@@ -215,38 +216,6 @@ def _writers(parameter: SearchParameter, context: ValueContext) -> Callable[[str
         return made
 
     return writer
-
-
-def _visit_of(tree: _Tree) -> _Visit:
-    """Returns the function that walks a resource along `tree` and writes what it finds, as generated source."""
-    code = Code()
-    _write_visits(code, tree, "node")
-    code.put("return None")
-    visit: _Visit = code.function("visit", "draft, node")
-    return visit
-
-
-def _write_visits(code: Code, tree: _Tree, node: str) -> None:
-    for key, (visits, below) in tree.items():
-        with code.block(f"if {key!r} in {node}:"):
-            value, item = code.assign(f"{node}[{key!r}]"), code.fresh()
-            with code.block(f"for {item} in {value} if type({value}) is list else ({value},):"):
-                # Lists of primitives hold null where only an extension is.
-                code.put(f"if {item} is None: continue")
-                for write in visits:
-                    code.put(f"{code.constant(write)}(draft, {item})")
-                if below is not None:
-                    _write_visits(code, below, item)
-
-
-def _grow(tree: _Tree, path: tuple[str, ...], write: Write) -> None:
-    visits, below = tree.get(path[0], ((), None))
-    if len(path) == 1:
-        tree[path[0]] = ((*visits, write), below)
-        return
-    below = {} if below is None else below
-    _grow(below, path[1:], write)
-    tree[path[0]] = (visits, below)
 
 
 def _extension_values(extension: dict[str, Any]) -> Iterator[tuple[str, Any]]:

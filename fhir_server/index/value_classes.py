@@ -101,39 +101,61 @@ _UNKNOWN = ValueClass()
 
 
 def _classes_of_keys(counts: Mapping[Value, int]) -> Iterator[tuple[Value, ValueClass]]:
-    exact: Counter[frozenset[str]] = Counter()
+    often = _often(counts)
+    classes = {keys: ValueClass(frozenset(keys)) for keys in often}
+    alike: dict[tuple[_Beginning, ...], list[Value]] = {}
+    for value in counts:
+        keys = _in_order(value)
+        if keys in often:
+            yield value, classes[keys]
+        else:
+            alike.setdefault(_beginnings(value), []).append(value)
+    total = {begun: sum(counts[value] for value in values) for begun, values in alike.items()}
+    for begun in sorted(total, key=total.__getitem__, reverse=True)[: MOST_CLASSES - 1 - len(often)]:
+        whole = frozenset(text for text, is_whole in begun if is_whole)
+        one = ValueClass(whole, tuple(text for text, is_whole in begun if not is_whole))
+        yield from ((value, one) for value in alike[begun])
+
+
+def _often(counts: Mapping[Value, int]) -> dict[Value, int]:
+    """Returns what many members have, or all that there is where that is not too much."""
+    exact: Counter[Value] = Counter()
     for value, count in counts.items():
-        exact[frozenset(value)] += count
+        exact[_in_order(value)] += count
     often = dict(exact.most_common(_MOST_EXACT))
     total = exact.total()
     if 2 * sum(often.values()) < total:
         often = {keys: count for keys, count in often.items() if _OFTEN * count >= total}
-    classes = {keys: ValueClass(keys) if keys in often else _begun(keys) for keys in exact}
-    begun: Counter[ValueClass] = Counter()
-    for keys, found in classes.items():
-        begun[found] += 0 if keys in often else exact[keys]
-    kept = {each for each, _ in begun.most_common(MOST_CLASSES - 1 - len(often))}
-    for value in counts:
-        keys = frozenset(value)
-        if keys in often or classes[keys] in kept:
-            yield value, classes[keys]
+    return often
 
 
-def _begun(keys: Iterable[str]) -> ValueClass:
-    whole: set[str] = set()
-    starts: set[str] = set()
-    for key in keys:
-        place = len(code_of(key))
-        sign, rest = key[place : place + 1], key[place + 1 :]
-        if not rest or (sign == "=" and rest[0] == "#"):
-            whole.add(key)
-        elif sign == "=" and "|" in rest:
-            starts.add(f"{key[: place + 1]}{rest.partition('|')[0]}|")
-        elif sign == "=" and "/" in rest and ":" not in rest:
-            starts.add(f"{key[: place + 1]}{rest.partition('/')[0]}/")
-        else:
-            starts.add(key[: place + 1])
-    return ValueClass(frozenset(whole), tuple(sorted(starts)))
+def _in_order(value: Value) -> Value:
+    return value if len(value) < 2 else tuple(sorted(value))
+
+
+_Beginning = tuple[str, bool]
+"""How a key begins, and whether that is the whole of it."""
+
+
+def _beginnings(value: Value) -> tuple[_Beginning, ...]:
+    """Returns how keys begin, each beginning once: without their values, but with system or type."""
+    return (_beginning(value[0]),) if len(value) == 1 else tuple(sorted(set(map(_beginning, value))))
+
+
+def _beginning(key: str) -> _Beginning:
+    place = len(code_of(key)) + 1
+    rest = key[place:]
+    if not rest:
+        return key, True
+    if key[place - 1] != "=":
+        return key[:place], False
+    if rest[0] == "#":
+        return key, True
+    system, bar, _ = rest.partition("|")
+    if bar:
+        return f"{key[:place]}{system}|", False
+    kind, slash, _ = rest.partition("/")
+    return (f"{key[:place]}{kind}/" if slash and ":" not in kind else key[:place]), False
 
 
 def _classes_of_entries(counts: Mapping[Value, int]) -> Iterator[tuple[Value, ValueClass]]:

@@ -22,16 +22,18 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.errors import InvalidContent
 from fhir_server.index.entries import LIGATURES, Condition, beginning_with, unescape
 from fhir_server.spec.definitions import structure_definitions
-from fhir_server.spec.objects import objects_in
+from fhir_server.spec.objects import objects_and_parts_in, objects_in
 
 if TYPE_CHECKING:
     from fhir_server.index.entries import Draft
     from fhir_server.index.parameter import SearchParameter
+    from fhir_server.spec.shared_parts import SharedPart
 
 CODES = frozenset({"_text", "_content"})
 MOST_WORDS = 10_000
 """Different words of one resource that are kept; a Bundle of thousands of resources has more."""
 
+_UNKNOWN: dict[str, None] = {}
 _SHORT = 100
 """Characters of a text whose words are remembered."""
 _WORD = re.compile(r"[^\W_]+")
@@ -46,18 +48,17 @@ _NOT_MEANT = frozenset({"id", "reference", "versionId", "linkId", "expression", 
 
 def write_words(draft: Draft, resource: dict[str, Any]) -> None:
     """Adds the words of a resource: those of its narrative under `t`, those of its other texts under `c`."""
-    texts: list[str] = []
-    narratives: list[str] = []
-    keys = _text_keys()
-    for node in objects_in(resource):
-        if not keys.isdisjoint(node):
-            _take(node, keys, texts, narratives)
-    if not texts and not narratives:
-        return
-    own = resource.get("text", {}).get("div") if narratives else None
+    nodes, parts = objects_and_parts_in(resource)
     words: dict[str, None] = {}
-    for text in texts:
-        words.update(_short_words(text) if len(text) <= _SHORT else dict.fromkeys(words_of(text)))
+    for part in parts:
+        found = _words_of_part(part)
+        if found is None:
+            nodes += objects_in({"": part.value})
+        elif found:
+            words.update(found)
+    texts, narratives = _texts_of(nodes)
+    words.update(_words_of_texts(texts))
+    own = resource.get("text", {}).get("div") if narratives else None
     for narrative in narratives:
         if narrative is not own:
             words.update(dict.fromkeys(_words_of_narrative(narrative)))
@@ -65,6 +66,33 @@ def write_words(draft: Draft, resource: dict[str, Any]) -> None:
         draft.words["c"] = list(words)[:MOST_WORDS]
     if own is not None and (found := dict.fromkeys(_words_of_narrative(own))):
         draft.words["t"] = list(found)[:MOST_WORDS]
+
+
+def _words_of_part(part: SharedPart) -> dict[str, None] | None:
+    """Returns the words of what many resources share, looked for once; None where there is a narrative."""
+    words: dict[str, None] | None = part.facts.get(write_words, _UNKNOWN)
+    if words is _UNKNOWN:
+        texts, narratives = _texts_of(objects_in({"": part.value}))
+        words = part.facts[write_words] = None if narratives else _words_of_texts(texts)
+    return words
+
+
+def _texts_of(nodes: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Returns the texts and the narratives that stand in objects."""
+    texts: list[str] = []
+    narratives: list[str] = []
+    keys = _text_keys()
+    for node in nodes:
+        if not keys.isdisjoint(node):
+            _take(node, keys, texts, narratives)
+    return texts, narratives
+
+
+def _words_of_texts(texts: list[str]) -> dict[str, None]:
+    words: dict[str, None] = {}
+    for text in texts:
+        words.update(_short_words(text) if len(text) <= _SHORT else dict.fromkeys(words_of(text)))
+    return words
 
 
 def condition(parameter: SearchParameter, value: str) -> Condition:

@@ -17,6 +17,7 @@ from fhir_server.interactions.addresses import (
 from fhir_server.interactions.incomplete import refuse_subsetted
 from fhir_server.interactions.patch import patch_of_entry
 from fhir_server.interactions.write_request import WriteRequest
+from fhir_server.spec.shared_parts import share_parts
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _operation_url = re.compile(r"(?:[^?]*/)?\$[^/?]+(?:\?.*)?")
@@ -84,6 +85,7 @@ def _write(place: str, method: str, content: dict[str, Any], request: dict[str, 
         check_resource(resource, resource_type, id_, place=f"{place}.resource")
         if method == "PUT":
             refuse_subsetted(resource, f"{place}.resource")
+        share_parts(resource, to_be_filled_in=True)
     if_match, if_none_exist = request.get("ifMatch"), request.get("ifNoneExist")
     if if_none_exist is not None:
         if_none_exist = parse_if_none_exist(if_none_exist, resource_type, f"{place}.request.ifNoneExist")

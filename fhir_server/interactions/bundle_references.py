@@ -12,6 +12,7 @@ transaction writes what they mean then into those places.
 import asyncio
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from fhir_server.interactions.condition import matching_ids
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.spec.definitions import resource_types, table
+from fhir_server.spec.shared_parts import part_by_identity
 
 _conditional = re.compile(r"([A-Z][A-Za-z]+)\?(.+)", re.DOTALL)
 _narrative_link = re.compile(r"""(\b(?:href|src)\s*=\s*["'])([^"']+)""")
@@ -118,14 +120,49 @@ def _collect(resource: dict[str, Any], full_urls: Collection[str], found: list[t
             if kind is str:
                 if name in names and (name == "reference" or value in full_urls or (name == "div" and "<" in value)):
                     found.append((node, name, value))
-            elif kind is dict:
-                nodes.append(value)
-            elif kind is list:
-                for number, item in enumerate(value):
-                    if type(item) is dict:
-                        nodes.append(item)
-                    elif type(item) is str and name in names and item in full_urls:
-                        found.append((value, number, item))
+            elif (kind is dict or kind is list) and (own := _own(node, name, value, full_urls)) is not None:
+                if kind is dict:
+                    nodes.append(own)
+                else:
+                    _collect_in_list(own, name in names, full_urls, nodes, found)
+
+
+def _collect_in_list(
+    values: list[Any],
+    is_telling: bool,
+    full_urls: Collection[str],
+    nodes: list[dict[str, Any]],
+    found: list[tuple[Any, Any, str]],
+) -> None:
+    for number, item in enumerate(values):
+        if type(item) is dict:
+            if (own := _own(values, number, item, full_urls)) is not None:
+                nodes.append(own)
+        elif is_telling and type(item) is str and item in full_urls:
+            found.append((values, number, item))
+
+
+def _own(holder: Any, key: Any, value: Any, full_urls: Collection[str]) -> Any:
+    """Returns what `holder[key]` is, for itself alone; None where others share it, and nothing in it has to change."""
+    part = part_by_identity(id(value))
+    if part is None:
+        return value
+    texts = part.facts.get(fill)
+    if texts is None:
+        found: list[tuple[Any, Any, str]] = []
+        _collect({"": deepcopy(value)}, _Everything(), found)
+        texts = part.facts[fill] = frozenset(text for _, _, text in found)
+    if not part.may_be_filled_in and texts.isdisjoint(full_urls):
+        return None
+    holder[key] = deepcopy(value)
+    return holder[key]
+
+
+class _Everything(frozenset[str]):
+    """Holds every text."""
+
+    def __contains__(self, _text: object) -> bool:
+        return True
 
 
 def _collect_in_patch(node: Any, full_urls: Collection[str], found: list[tuple[Any, Any, str]]) -> None:

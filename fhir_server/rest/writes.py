@@ -26,6 +26,7 @@ from fhir_server.rest.jobs import answer_accepted
 from fhir_server.rest.request import Request
 from fhir_server.rest.response import Response, answer_resource, answer_write
 from fhir_server.rest.retrieval import refuse_query
+from fhir_server.spec.shared_parts import share_parts
 
 
 async def create(endpoint: Endpoint, request: Request, resource_type: str) -> Response:
@@ -33,6 +34,7 @@ async def create(endpoint: Endpoint, request: Request, resource_type: str) -> Re
     check_type(resource_type)
     resource = await sent_resource(request, None)
     check_resource(resource, resource_type, None)
+    share_parts(resource)
     _refuse_condition_of_create(request)
     sent = request.header(b"if-none-exist")
     condition = parse_if_none_exist(sent, resource_type) if sent else None
@@ -46,6 +48,7 @@ async def update(endpoint: Endpoint, request: Request) -> Response:
     resource = await sent_resource(request, id_)
     check_resource(resource, resource_type, id_)
     refuse_subsetted(resource)
+    share_parts(resource)
     write = WriteRequest(
         "PUT",
         resource_type,

@@ -131,6 +131,11 @@ class Candidates:
         return self.count > FEW and self.count * _OFTEN > self.look.size
 
     @property
+    def are_most(self) -> bool:
+        """True where all resources are read with less work than all of them by their ids."""
+        return self.count > FEW and self.count * 2 > self.look.size
+
+    @property
     def are_few(self) -> bool:
         """True where all of them are looked at, whatever else is asked."""
         return self.count <= FEW
@@ -231,7 +236,7 @@ async def by_candidates(planned: SearchPlan, order: Sequence[SortKey], *, counti
     if candidates is None or planned.place is not None:
         return planned
     count, most = candidates.count, candidates.most(counting=counting)
-    if candidates.are_often and not counting:
+    if candidates.are_most if counting else candidates.are_often:
         return planned
     is_narrow = planned.is_narrow and not candidates.are_few
     if not counting and is_default(order) and not planned.joins and not is_narrow:

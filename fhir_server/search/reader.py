@@ -20,7 +20,7 @@ from fhir_server.search.joined_pages import Slice, find_in_chunks, hit_expressio
 from fhir_server.search.joins import order_stages
 from fhir_server.search.plan import SearchPlan, plan_criteria
 from fhir_server.search.query import build_filter, build_pipeline
-from fhir_server.search.refusals import too_costly
+from fhir_server.search.refusals import OutOfTime, too_costly
 from fhir_server.search.resolve import resolve
 from fhir_server.search.sort import DEFAULT_ORDER
 from fhir_server.store import BODY, Branch
@@ -126,15 +126,19 @@ class Reader:
         Relations are looked up, so that `counting` what they leave, or reading a page of it, costs least. Raises
         InvalidContent for values that are none of their type, TooCostly.
         """
-        known = await resolve(criteria, resource_type, self, counting=counting)
-        seen = self.policy(resource_type)
-        if seen:
-            # Whom the policy lets see is nobody's search: its own relations are looked up without it.
-            alone = replace(self, policy=everything)
-            known += await resolve(seen, resource_type, alone, counting=counting, field="p")
-        known = await with_places(known, counting=counting)
-        planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
-        planned = await by_candidates(planned, order, counting=counting)
+        try:
+            known = await resolve(criteria, resource_type, self, counting=counting)
+            seen = self.policy(resource_type)
+            if seen:
+                # Whom the policy lets see is nobody's search: its own relations are looked up without it, and what it
+                # asks is checked on what the search finds, as it mostly holds.
+                alone = replace(self, policy=everything)
+                known += await resolve(seen, resource_type, alone, counting=counting, field="p", by_postings=False)
+            known = await with_places(known, counting=counting)
+            planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
+            planned = await by_candidates(planned, order, counting=counting)
+        except OutOfTime:
+            raise too_costly(", ".join(map(str, criteria)) or "_time") from None
         return Query(resource_type, planned, tuple(criteria), also)
 
     async def find(
@@ -151,7 +155,8 @@ class Reader:
 
         Raises TooCostly, which names the costly part.
         """
-        planned, budget = query.plan, self._budget(max_time_ms)
+        planned = query.plan
+        budget = self._budget(max_time_ms, lambda: _costly(planned, order))
         if planned.is_in_turn and planned.candidates is not None and is_default(order):
             if limit:
                 wanted = Slice(DEFAULT_ORDER, last, limit, projection or {})
@@ -193,7 +198,7 @@ class Reader:
         max_time_ms: int | None = None,
     ) -> list[dict[str, Any]]:
         """Returns what a pipeline that was built of the query yields. Raises TooCostly, which names the costly part."""
-        hint, budget = query.plan.hint, self._budget(max_time_ms)
+        hint, budget = query.plan.hint, self._budget(max_time_ms, lambda: _costly(query.plan, order))
         try:
             return await self.store.aggregate(query.resource_type, pipeline, limit=limit, hint=hint, max_time_ms=budget)
         except TooCostly:
@@ -239,7 +244,8 @@ class Reader:
 
     async def count(self, query: Query, *, limit: int = 0, max_time_ms: int | None = None) -> int:
         """Returns how many resources a query finds; it stops counting at `limit`, 0 is none. Raises TooCostly."""
-        planned, budget = await to_be_counted(query.plan), self._budget(max_time_ms)
+        planned = await to_be_counted(query.plan)
+        budget = self._budget(max_time_ms, lambda: _costly(planned, ()))
         if planned.joins:
             pipeline = [*build_pipeline(planned, limit=limit), {"$count": "n"}]
             counted = await self.run(replace(query, plan=planned), pipeline, max_time_ms=max_time_ms)
@@ -258,11 +264,11 @@ class Reader:
         """Returns the milliseconds that are left of the budget. Raises TooCostly where there are none."""
         return self._budget(None)
 
-    def _budget(self, max_time_ms: int | None) -> int:
-        """Returns the milliseconds that are left, or `max_time_ms` of them."""
+    def _budget(self, max_time_ms: int | None, costly: Callable[[], str] | None = None) -> int:
+        """Returns the milliseconds that are left, or `max_time_ms` of them; where none are, `costly` names the part."""
         left = self.max_time_ms - int((asyncio.get_running_loop().time() - self._started) * 1000)
         if left <= 0:
-            raise too_costly("_time")
+            raise OutOfTime.on("_time") if costly is None else too_costly(costly())
         return left if max_time_ms is None else min(left, max_time_ms)
 
 

@@ -106,8 +106,20 @@ def no_functional_list(name: str) -> NotSupported:
 
 def too_costly(part: str) -> TooCostly:
     """Returns the answer for a search of which one part took all of the time budget."""
-    return TooCostly(
+    return TooCostly(*_too_costly(part), rule="time-budget")
+
+
+class OutOfTime(TooCostly):
+    """The time budget is used up, and who finds that out does not know by what: whoever asked says it."""
+
+    @classmethod
+    def on(cls, part: str) -> OutOfTime:
+        """Returns the refusal that names a part."""
+        return cls(*_too_costly(part), rule="time-budget")
+
+
+def _too_costly(part: str) -> tuple[str, str]:
+    return (
         f"The search would take more than its time budget; the costly part is `{part}`: narrow it down.",
         f"La recherche dépasserait le temps imparti ; la partie coûteuse est `{part}` : précisez-la.",
-        rule="time-budget",
     )

@@ -13,14 +13,19 @@ Where nobody here can say whether a code is in a value set, what a profile requi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fhir_server.fhirpath.code import Code
+from fhir_server.spec.shared_parts import part_by_identity
 from fhir_server.terminology import Terminology
 from fhir_server.validation import binding_messages as messages
 from fhir_server.validation.findings import Check, Context, Findings, all_of, all_well
 from fhir_server.validation.quick import quick_test, with_writer
 from fhir_server.validation.value_set_tests import ValueSetTest
+
+if TYPE_CHECKING:
+    from fhir_server.spec.shared_parts import SharedPart
+    from fhir_server.validation.quick import Test
 
 BINDABLE = frozenset({"code", "Coding", "CodeableConcept", "Quantity", "string", "uri"})
 MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
@@ -81,11 +86,23 @@ def unless(is_said: Callable[[Context], bool], check: Check) -> Check:
         return None if is_said(context) else check(value, context)
 
     def write_unless(code: Code, value: str) -> None:
-        # Asked first, for the test puts into words what it finds.
-        test = f"{code.constant(is_said)}(c) or {code.constant(quick_test(check))}({value}, c)"
-        code.put(f"if not ({test}): return False")
+        # Asked first, for the test puts into words what it finds; of a shared part it is known what it finds.
+        known = code.assign(f"{code.constant(part_by_identity)}(id({value}))")
+        said, test = f"{code.constant(is_said)}(c)", code.constant(quick_test(check))
+        with code.block(f"if {known} is None:"):
+            code.put(f"if not ({said} or {test}({value}, c)): return False")
+        verdict = f"{code.constant(_verdict)}({known}, {code.constant(check)}, {test}, c)"
+        code.put(f"elif not ({verdict} or {said}): return False")
 
     return with_writer(check_unless, write_unless)
+
+
+def _verdict(part: SharedPart, check: Check, test: Test, context: Context) -> bool:
+    """Returns what the test of `check` says of a part: a binding asks nothing but the value."""
+    found: bool | None = part.facts.get(check)
+    if found is None:
+        found = part.facts[check] = test(part.value, context)
+    return found
 
 
 def binding_check(test: ValueSetTest, type_code: str, binding: Binding) -> Check:

@@ -68,20 +68,22 @@ class Context:
     the caller asks for, beside those that `resource` claims. `untyped` are the identities of the objects with a value
     inside that has not the JSON type of its element: what their constraints say is judged with care. `looks_first` lets
     the entries of a Bundle that is not well have their quick look before their checks. `contained_ids` are those of the
-    resources that a `root` contains, by its identity, as far as references asked for them.
+    resources that a `root` contains, by its identity, as far as references asked for them. `was_asked` becomes true
+    where a check asks for what lies outside its value; a verdict reached without that holds wherever the value stands.
     """
 
     __slots__ = (
         "_environment",
+        "_profiles",
+        "_resolve",
+        "_resource",
+        "_root",
         "contained_ids",
         "depth",
         "looks_first",
-        "profiles",
-        "resolve",
-        "resource",
-        "root",
         "untyped",
         "verdicts",
+        "was_asked",
     )
 
     extension = None
@@ -94,13 +96,14 @@ class Context:
         resolve: Callable[[str], dict[str, Any] | None],
         depth: int = 0,
     ) -> None:
-        self.resource = resource
-        self.root = root
-        self.resolve = resolve
+        self._resource = resource
+        self._root = root
+        self._resolve = resolve
+        self._profiles: Sequence[str] = ()
         self.depth = depth
+        self.was_asked = False
         self.looks_first = False
         self.contained_ids: dict[int, frozenset[str]] = {}
-        self.profiles: Sequence[str] = ()
         self.untyped: set[int] = set()
         self.verdicts: dict[tuple[int, str], bool] = {}
         self._environment: Environment | None = None
@@ -109,15 +112,45 @@ class Context:
         self, resource: dict[str, Any], root: dict[str, Any], resolve: Callable[[str], dict[str, Any] | None]
     ) -> Context:
         """Returns the context of a resource inside this one, or of one that it refers to."""
+        self.was_asked = True
         inner = Context(resource, root, resolve, self.depth)
         inner.verdicts, inner.untyped, inner.contained_ids = self.verdicts, self.untyped, self.contained_ids
         return inner
 
     @property
+    def resource(self) -> dict[str, Any]:
+        """%resource."""
+        self.was_asked = True
+        return self._resource
+
+    @property
+    def root(self) -> dict[str, Any]:
+        """%rootResource."""
+        self.was_asked = True
+        return self._root
+
+    @property
+    def resolve(self) -> Callable[[str], dict[str, Any] | None]:
+        """Finds the target of a literal reference at hand."""
+        self.was_asked = True
+        return self._resolve
+
+    @property
+    def profiles(self) -> Sequence[str]:
+        """Profiles that the caller asks for."""
+        self.was_asked = True
+        return self._profiles
+
+    @profiles.setter
+    def profiles(self, canonicals: Sequence[str]) -> None:
+        self._profiles = canonicals
+
+    @property
     def environment(self) -> Environment:
         """What FHIRPath expressions may ask for; made when the first one is evaluated."""
+        self.was_asked = True
         if self._environment is None:
-            self._environment = Environment(resource=self.resource, root=self.root, resolve=self.resolve)
+            self._environment = Environment(resource=self._resource, root=self._root, resolve=self._resolve)
         return self._environment
 
 

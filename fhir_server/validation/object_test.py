@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.fhirpath.code import Code
 from fhir_server.validation.findings import all_well
-from fhir_server.validation.quick import Cell, Test, write
+from fhir_server.validation.quick import Cell, Test, write, write_remembered
 
 if TYPE_CHECKING:
     from fhir_server.validation.findings import Context, Findings
@@ -93,4 +93,8 @@ class ObjectTest:
         if check is None:
             code.put(f"if {code.constant(self._stray)}(v, {name!r}, c) is not None: return False")
         elif check is not all_well:
-            write(code, check, code.assign(f"v[{name!r}]"))
+            value = code.assign(f"v[{name!r}]")
+            if self._shape.has_parts and f"_{name}" not in self._shape.shadows:
+                write_remembered(code, check, value)
+            else:
+                write(code, check, value)

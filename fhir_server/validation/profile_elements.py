@@ -15,23 +15,25 @@ from fhir_server.validation import messages as base_messages
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation.bundles import nothing_at_hand
 from fhir_server.validation.findings import Check, Context, Findings, all_well, joined
-from fhir_server.validation.quick import with_writer, write
+from fhir_server.validation.quick import remembered, with_writer, write, write_remembered
 from fhir_server.validation.slicing import SlicesCheck, write_slices
 
 NOTHING: dict[str, Any] = {}
 _NOWHERE = Context({}, {}, nothing_at_hand)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ElementRules:
     """What a profile adds to one element; `minimum` 0 and `maximum` None where its base says as much.
 
-    `value` checks each value, `beside` each `_name` of a primitive (an empty object where it has none).
+    `value` checks each value, `beside` each `_name` of a primitive (an empty object where it has none). `has_parts`
+    where the values may be shared parts: those of members of a resource that are no primitives.
     """
 
     name: str
     minimum: int = 0
     maximum: int | None = None
+    has_parts: bool = False
     value: Check = all_well
     beside: Check = all_well
     slices: SlicesCheck | None = None
@@ -87,7 +89,8 @@ def _write_single(rules: ElementRules, code: Code, node: str) -> None:
         code.put(f"if {rules.name!r} in {node} or {f'_{rules.name}'!r} in {node}: return False")
     elif rules.value is not all_well:
         with code.block(f"if {rules.name!r} in {node}:"):
-            write(code, rules.value, code.assign(f"{node}[{rules.name!r}]"))
+            ask = write_remembered if rules.has_parts else write
+            ask(code, rules.value, code.assign(f"{node}[{rules.name!r}]"))
         if rules.minimum:
             code.put("else: return False")
     elif rules.minimum:
@@ -139,7 +142,12 @@ def repeating_check(rules: ElementRules) -> Check:
 
 def _write_repeating(rules: ElementRules, may_be_absent: bool, code: Code, node: str) -> None:
     with code.block(f"if {rules.name!r} in {node}:"):
-        _write_values(code, rules, code.assign(f"{node}[{rules.name!r}]"))
+        values = code.assign(f"{node}[{rules.name!r}]")
+        if rules.has_parts and not (rules.value is all_well and rules.slices is None):
+            with remembered(code, rules, values):
+                _write_values(code, rules, values)
+        else:
+            _write_values(code, rules, values)
     if not may_be_absent:
         code.put("else: return False")
     elif rules.maximum == 0:
@@ -155,7 +163,7 @@ def _write_values(code: Code, rules: ElementRules, values: str) -> None:
     if rules.value is not all_well:
         one = code.fresh()
         with code.block(f"for {one} in {values}:"):
-            write(code, rules.value, one)
+            (write_remembered if rules.has_parts else write)(code, rules.value, one)
     if rules.slices is not None:
         write_slices(code, rules.slices, values)
 
@@ -187,7 +195,8 @@ class ChoiceRules:
     """What a profile adds to a choice such as `value[x]`.
 
     `typed` has the check of the values by JSON name; `refused` the type of each JSON name that the profile does not
-    allow; `wanted` the type slices that must be there, with their JSON names; `beside` the checks of each `_name`.
+    allow; `wanted` the type slices that must be there, with their JSON names; `beside` the checks of each `_name`;
+    `has_parts` as in ElementRules; `primitives` are the JSON names of primitive types.
     """
 
     name: str
@@ -200,6 +209,8 @@ class ChoiceRules:
     beside: Mapping[str, Check] = field(default_factory=dict)
     slices: SlicesCheck | None = None
     names: frozenset[str] = frozenset()
+    has_parts: bool = False
+    primitives: frozenset[str] = frozenset()
 
 
 def choice_check(rules: ChoiceRules) -> Check:
@@ -239,7 +250,8 @@ def _write_choice(rules: ChoiceRules, names: frozenset[str], refused: frozenset[
     for name, check in rules.typed.items():
         if check is not all_well:
             with code.block(f"if {name!r} in {node}:"):
-                write(code, check, code.assign(f"{node}[{name!r}]"))
+                is_part = rules.has_parts and name not in rules.primitives
+                (write_remembered if is_part else write)(code, check, code.assign(f"{node}[{name!r}]"))
 
 
 def _rarely(rules: ChoiceRules, all_names: frozenset[str], node: dict[str, Any], context: Context) -> Findings | None:

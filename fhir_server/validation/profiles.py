@@ -16,6 +16,7 @@ from fhir_server.conformance.element_tree import choice_name
 from fhir_server.conformance.snapshot import children_of
 from fhir_server.fhirpath.code import Code
 from fhir_server.spec import primitives
+from fhir_server.spec.definitions import resource_types
 from fhir_server.terminology import Terminology
 from fhir_server.validation import profile_messages as messages
 from fhir_server.validation import references
@@ -248,6 +249,7 @@ class ProfileChecks:
         code = (child.type_codes or base.type_codes or ("",))[0]
         minimum, maximum = _limits(child, base)
         rules = ElementRules(child.name, minimum, maximum)
+        rules.has_parts = _is_member(path) and code not in primitives.CHECKS
         rules.value = self._value(child, base, code, path) if code or child.children else all_well
         if code in primitives.CHECKS:
             rules.beside = self._beside(child, code)
@@ -267,7 +269,8 @@ class ProfileChecks:
         refused = {name: code for name, code in names.items() if code not in codes}
         minimum, maximum = _limits(child, base)
         rules = ChoiceRules(child.name, minimum, maximum, typed, refused, [choice_name(child.name, c) for c in codes])
-        rules.names = frozenset(names)
+        rules.names, rules.has_parts = frozenset(names), _is_member(path)
+        rules.primitives = frozenset(name for name, code in names.items() if code in primitives.CHECKS)
         rules.beside = {
             choice_name(child.name, code): check
             for code in codes
@@ -363,6 +366,12 @@ def _common(entries: Iterable[dict[str, Any]], name: str) -> list[str]:
     """Returns what the entries of `type` list under `name`, together; nothing where one of them says nothing."""
     lists = [entry.get(name, ()) for entry in entries]
     return list(dict.fromkeys(one for each in lists for one in each)) if all(lists) else []
+
+
+def _is_member(path: str) -> bool:
+    """True for the path of a member of a resource, such as `Observation.code`."""
+    owner, _, name = path.partition(".")
+    return owner in resource_types() and "." not in name
 
 
 def _limits(child: ElementNode, base: ElementNode) -> tuple[int, int | None]:

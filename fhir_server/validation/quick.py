@@ -9,11 +9,13 @@ The lines name the value as the writer is told, and the context as `c`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.fhirpath.code import Code
+from fhir_server.spec.shared_parts import part_by_identity
 
 if TYPE_CHECKING:
     from fhir_server.validation.findings import Check, Context, Findings
@@ -26,6 +28,7 @@ Cell = list[Test]
 """Holds one test, which a better one may replace; whoever calls it looks here each time."""
 
 _WRITER = "write_quick"
+_PARTS_WRITER = "write_parts"
 _DEEPEST = 10
 """Indentation after which what follows becomes a function of its own."""
 
@@ -51,6 +54,36 @@ def write(code: Code, check: Check, value: str) -> None:
 def write_call(code: Code, value: str, cell: Cell) -> None:
     """Writes the call of the test that is in `cell` by then."""
     code.put(f"if not {code.constant(cell)}[0]({value}, c): return False")
+
+
+@contextmanager
+def remembered(code: Code, of: Any, value: str) -> Iterator[None]:
+    """Encloses the questions about a value that many resources may share: of a part that was well once, without regard
+    to what lies outside it, they are not asked again. `of` stands for the questions.
+    """
+    part, key = code.assign(f"{code.constant(part_by_identity)}(id({value}))"), code.constant(of)
+    with code.block(f"if {part} is None or {key} not in {part}.facts:"):
+        before = code.assign("c.was_asked")
+        code.put("c.was_asked = False")
+        yield
+        code.put(f"if not c.was_asked and {part} is not None: {part}.facts[{key}] = True")
+        code.put(f"if {before}: c.was_asked = True")
+
+
+def write_remembered(code: Code, check: Check, value: str) -> None:
+    """Writes the question whether `check` finds nothing about a part, or about a list of parts."""
+    writer: Writer | None = getattr(check, _PARTS_WRITER, None)
+    with remembered(code, check, value):
+        if writer is None:
+            write(code, check, value)
+        else:
+            writer(code, value)
+
+
+def with_parts_writer(check: Check, writer: Writer) -> Check:
+    """Returns `check`, which brings `writer` for values that are made of parts."""
+    setattr(check, _PARTS_WRITER, writer)
+    return check
 
 
 def with_test(method: Check, test: Test) -> Check:

@@ -12,7 +12,7 @@ from fhir_server.spec import primitives
 from fhir_server.validation import messages
 from fhir_server.validation.findings import MAX_DEPTH, Check, Context, Finding, Findings, all_well, joined
 from fhir_server.validation.object_test import ObjectTest
-from fhir_server.validation.quick import with_writer, write, write_call
+from fhir_server.validation.quick import with_parts_writer, with_writer, write, write_call, write_remembered
 
 _OFTEN_THE_SAME = frozenset({"canonical", "code", "date", "dateTime", "instant", "oid", "uri", "url"})
 """Primitives whose texts come again and again, so that it pays to remember which are right."""
@@ -32,7 +32,8 @@ class ObjectShape:
 
     `elements` has a check per JSON name, `shadows` one per `_name`; `steps` the FHIRPath step of names that differ
     from it (`valueQuantity` is `.value`); `required` names, `choices` the JSON names of each choice by element name,
-    `required_choices` those that must be there; `rules` look at the whole object.
+    `required_choices` those that must be there; `rules` look at the whole object. `has_parts` where its members may be
+    shared parts.
     """
 
     elements: dict[str, Check] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class ObjectShape:
     invariants: Check = all_well
     is_resource: bool = False
     is_beside_value: bool = False
+    has_parts: bool = False
     test: ObjectTest | None = None
 
     def step(self, key: str) -> str:
@@ -218,13 +220,14 @@ def array_check(item: Check) -> Check:
                 found = joined(found, problems, f"[{index}]")
         return found
 
-    def write_array(code: Code, values: str) -> None:
+    def write_array(code: Code, values: str, write_item: Callable[[Code, Check, str], None] = write) -> None:
         code.put(f"if type({values}) is not list or not {values}: return False")
         one = code.fresh()
         with code.block(f"for {one} in {values}:"):
-            write(code, item, one)
+            write_item(code, item, one)
 
-    return with_writer(check_array, write_array)
+    by_parts = partial(write_array, write_item=write_remembered)
+    return with_parts_writer(with_writer(check_array, write_array), by_parts)
 
 
 def shadow_array_check(item: Check) -> Check:

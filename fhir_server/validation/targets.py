@@ -6,11 +6,12 @@ StructureDefinition carries the extension `TARGETS_MAY_BE_ABSENT` with `valueBoo
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fhir_server.conformance import DefinitionRegistry, split_canonical
 from fhir_server.spec.definitions import resource_types
-from fhir_server.spec.objects import objects_in
+from fhir_server.spec.objects import objects_and_parts_in, objects_in
 from fhir_server.validation.policy import WritePolicy
 
 _TYPES = resource_types()
@@ -59,13 +60,23 @@ class TargetPolicy:
         """Returns `Type/id` of every relative literal reference, if a profile of `resource` asks for targets."""
         if not self.asks(resource):
             return []
-        found: dict[str, None] = {}
-        for node in objects_in(resource):
-            if "reference" in node:
-                literal = node["reference"]
-                if type(literal) is str and (target := relative_target(literal)) is not None:
-                    found[target] = None
+        nodes, parts = objects_and_parts_in(resource)
+        found = dict.fromkeys(_targets_in(nodes))
+        for part in parts:
+            targets = part.facts.get(places_of)
+            if targets is None:
+                targets = part.facts[places_of] = tuple(_targets_in(objects_in({"": part.value})))
+            found.update(dict.fromkeys(targets))
         return list(found)
+
+
+def _targets_in(nodes: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yields `Type/id` of each relative literal reference among objects."""
+    for node in nodes:
+        if "reference" in node:
+            literal = node["reference"]
+            if type(literal) is str and (target := relative_target(literal)) is not None:
+                yield target
 
 
 def places_of(resource: dict[str, Any], target: str) -> list[str]:

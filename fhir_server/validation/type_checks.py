@@ -143,7 +143,7 @@ class TypeChecks:
 
     def _shape(self, node: ElementNode, path: str) -> ObjectShape:
         is_resource = path in self._resource_types
-        shape = ObjectShape(is_resource=is_resource)
+        shape = ObjectShape(is_resource=is_resource, has_parts=is_resource or path == "Meta")
         if is_resource:
             shape.elements["resourceType"] = all_well
         required, required_choices = [], []

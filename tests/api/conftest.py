@@ -1,6 +1,6 @@
 """A server of its own for each test module: real app, real MongoDB, one database, HTTP in process."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -13,6 +13,7 @@ import pytest_asyncio
 from fhir_server.app import build_app
 from fhir_server.settings import Settings
 from fhir_server.spec.json_format import encode
+from fhir_server.spec.shared_parts import altered_parts
 
 BASE_URL = "http://test/fhir"
 JSON = {"Content-Type": "application/fhir+json", "Accept-Language": "en"}
@@ -89,3 +90,10 @@ def unique() -> str:
 def patient(unique: str) -> dict[str, Any]:
     """A plain R4 patient with an identifier of its own."""
     return {"resourceType": "Patient", "identifier": [{"system": "urn:test", "value": unique}], "gender": "female"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_changes_shared_parts() -> Iterator[None]:
+    """Checks at the end that what many resources share is still what was sent."""
+    yield
+    assert altered_parts() == []

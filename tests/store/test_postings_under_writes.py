@@ -18,7 +18,9 @@ SECONDS = 4.0
 
 
 class Writer:
-    """Creates, changes, deletes and erases resources of its own, and knows the words of those that are there."""
+    """Creates, changes, deletes and erases resources of its own; it knows the words, and the authors, of those that are
+    there.
+    """
 
     def __init__(self, store: ResourceStore, name: str) -> None:
         self._store = store
@@ -26,6 +28,7 @@ class Writer:
         self._name = name
         self._versions: dict[str, int] = {}
         self.words: dict[str, str] = {}
+        self.authored: dict[str, bool] = {}
         self.writing_at: datetime | None = None
 
     async def write(self, until: float) -> None:
@@ -50,9 +53,10 @@ class Writer:
         word = self._chance.choice(WORDS)
         self.writing_at = now()
         minute = (self.writing_at - START).total_seconds() / 60
-        await put(self._store, basic(id_, f"{word} tous", minute, version=version))
+        author = {"author": {"reference": "Patient/p1"}} if self._chance.random() < 0.7 else {}
+        await put(self._store, {**basic(id_, f"{word} tous", minute, version=version), **author})
         self.writing_at = None
-        self.words[id_], self._versions[id_] = word, version
+        self.words[id_], self._versions[id_], self.authored[id_] = word, version, bool(author)
 
 
 def now() -> datetime:
@@ -92,6 +96,9 @@ async def test_what_is_found_is_what_is_there(store: ResourceStore, monkeypatch:
     for _ in range(3):
         for word in WORDS:
             assert await find(store, f"_content={word}") == sorted(id_ for id_, own in there.items() if own == word)
+        alone = sorted(id_ for writer in writers for id_ in writer.words if not writer.authored[id_])
+        assert await find(store, "author:missing=true") == alone
+        assert await find(store, "_filter=not (author pr true)") == alone
         await asyncio.sleep(0.01)
         await maker(store).catch_up("Basic", STAMP)
     assert (await state_of_basic(store)).erased == ()

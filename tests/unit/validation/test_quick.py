@@ -25,7 +25,7 @@ def validator() -> Validator:
     return Validator(definitions, Terminology(definitions))
 
 
-def _edit_each(node: Any, look: Callable[[], None]) -> None:
+def edit_each(node: Any, look: Callable[[], None]) -> None:
     """Calls `look` with each part of a resource taken away, set to a wrong value or, in an array, repeated, in turn."""
     for key in list(node) if type(node) is dict else range(len(node)):
         right = node[key]
@@ -42,7 +42,7 @@ def _edit_each(node: Any, look: Callable[[], None]) -> None:
             look()
             node.pop()
         if type(right) in (dict, list):
-            _edit_each(right, look)
+            edit_each(right, look)
 
 
 def _agree(validator: Validator, resource: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ def test_it_is_content_with_what_it_has_met_and_nothing_broken(r4_validator: Val
     assert r4_validator.examine(resource) == []
     assert r4_validator.is_well(resource)
     edited = deepcopy(resource)
-    _edit_each(edited, lambda: _agree(r4_validator, edited))
+    edit_each(edited, lambda: _agree(r4_validator, edited))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -83,7 +83,7 @@ def test_it_knows_the_profiles_of_a_pathway(validator: Validator, seed: int) -> 
         shape = (str(resource["meta"]["profile"]), frozenset(resource))
         if shape not in seen:
             seen.add(shape)
-            _edit_each(resource, partial(_agree, validator, resource))
+            edit_each(resource, partial(_agree, validator, resource))
     broken = broken_pathway_bundle(seed)
     assert not validator.is_well(broken)
     assert validator.validate(broken) == validator.examine(broken)
