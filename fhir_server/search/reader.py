@@ -130,9 +130,10 @@ class Reader:
             known = await resolve(criteria, resource_type, self, counting=counting)
             seen = self.policy(resource_type)
             if seen:
-                # Whom the policy lets see is nobody's search: its own relations are looked up without it.
+                # Whom the policy lets see is nobody's search: its own relations are looked up without it, and what it
+                # asks is checked on what the search finds, as it mostly holds.
                 alone = replace(self, policy=everything)
-                known += await resolve(seen, resource_type, alone, counting=counting, field="p")
+                known += await resolve(seen, resource_type, alone, counting=counting, field="p", by_postings=False)
             known = await with_places(known, counting=counting)
             planned = plan_criteria(known, self.registry, order=order, also=() if also is None else (dict(also),))
             planned = await by_candidates(planned, order, counting=counting)
@@ -254,6 +255,10 @@ class Reader:
             return await self.store.count(query.resource_type, condition, limit=limit, max_time_ms=budget)
         except TooCostly:
             raise too_costly(_costly(planned, ())) from None
+
+    async def rough_size(self, resource_type: str) -> int:
+        """Returns about how many resources of a type there are, whoever may see them: only to choose a way by."""
+        return await self.store.rough_size(resource_type, max_time_ms=self.time_left())
 
     def time_left(self) -> int:
         """Returns the milliseconds that are left of the budget. Raises TooCostly where there are none."""

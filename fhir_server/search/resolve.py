@@ -35,9 +35,16 @@ if TYPE_CHECKING:
 
 
 async def resolve(
-    criteria: Sequence[Criterion], resource_type: str, reader: Reader, *, counting: bool = False, field: str = "j"
+    criteria: Sequence[Criterion],
+    resource_type: str,
+    reader: Reader,
+    *,
+    counting: bool = False,
+    field: str = "j",
+    by_postings: bool = True,
 ) -> tuple[Criterion, ...]:
-    """Returns the criteria with each relation as `Resolved`; `field` is how names of joined fields begin.
+    """Returns the criteria with each relation as `Resolved`; `field` is how names of joined fields begin. Texts, units
+    and absences are looked up where they may be, `by_postings`, and where nothing else leads to few.
 
     Raises what `Reader.query` and `Reader.find` do.
     """
@@ -46,7 +53,7 @@ async def resolve(
     # Of what leads to few, texts, units and absences are checked: nothing is gained by looking them up.
     is_small = any(_is_telling(each, reader) for each in criteria)
     lookup = _Lookup(resource_type, reader, counting, field)
-    return await (lookup.checked(criteria) if is_small else lookup.together(criteria))
+    return await (lookup.together(criteria) if by_postings and not is_small else lookup.checked(criteria))
 
 
 def _is_looked_up(clause: Clause, reader: Reader) -> bool:

@@ -54,11 +54,12 @@ is another one each time that a table begins anew.
      links: [["http://snomed.info/sct", "22298006", "128599005"]]}
 
 `<ResourceType>.postings`: which members of a chunk of that type's resources have a term (`postings`), and the ids of
-the members, 128 to a page, a line each. Members are numbers of two bytes (`o`) or bits (`b`), in the order of
-searches; where its pages begin is told by their `first` members and the dates of these, eight bytes each (`heads`).
+the members, 128 to a page, a line each, with the lower four bytes of their instants (`t`). Members are numbers of two
+bytes (`o`) or bits (`b`), in the order of searches; where its pages begin is told by their `first` members and the
+dates of these, eight bytes each (`heads`).
 
     {_id: "cdouleur\\n17", c: 17, o: BinData(0, "AwAHAA==")}
-    {_id: "#17/0", c: 17, ids: "7f3a\\n7f3b\\n…"}
+    {_id: "#17/0", c: 17, ids: "7f3a\\n7f3b\\n…", t: BinData(0, "…")}
     {_id: "!17", c: 17, heads: BinData(0, "…"), first: "7f3a\\n80c1\\n…"}
 
 and the columns of a chunk (`index.columns`): classes `v`, each with keys, beginnings of keys, and fields with their

@@ -20,6 +20,7 @@ from fhir_server.store.failures import translated
 from fhir_server.store.postings import CHUNK, Chunk, PostingsState, postings_name, state_key
 from fhir_server.store.postings_chunks import MOST_LATE, Making, OtherRules, Pause, between, rules_stamp, settled
 from fhir_server.store.postings_erasure import PostingsErasure
+from fhir_server.store.postings_members import short_instant, versions_in
 from fhir_server.store.postings_waiting import LOOK_AGAIN, PostingsWaiting
 
 if TYPE_CHECKING:
@@ -99,14 +100,14 @@ class PostingsBuild:
     async def _look_at(self, making: Making, state: PostingsState, chunk: Chunk) -> int:
         """Notes as late what a chunk lacks; returns how many resources lie in its stretch now."""
         resources = self._database[making.resource_type].find(
-            between(chunk.low, chunk.high), {"_id": 1}, hint=list(BY_INSTANT)
+            between(chunk.low, chunk.high), {"_id": 1, "at": 1}, hint=list(BY_INSTANT)
         )
-        present = {document["_id"] async for document in resources}
-        members: set[str] = set()
+        present = {document["_id"]: short_instant(document["at"]) async for document in resources}
+        members: dict[str, int] = {}
         async for page in making.postings.find({"c": chunk.number, "ids": {"$exists": True}}):
-            members.update(page["ids"].split("\n"))
+            members |= versions_in(page)
         known = {each["id"] for each in state.late} | {id_ for each in state.chunks for id_ in each.also}
-        missing = present - members - known
+        missing = {id_ for id_, at in present.items() if members.get(id_) != at} - known
         if missing:
             await PostingsErasure(self._database).note_late(making.resource_type, sorted(missing))
         key = {"_id": state_key(making.resource_type), "chunks.c": chunk.number}

@@ -29,13 +29,13 @@ from fhir_server.store.postings import (
     PostingsState,
     chunk_document,
     packed,
-    page_key,
     posting_key,
     postings_name,
     state_key,
     state_of,
 )
 from fhir_server.store.postings_columns import ColumnsDraft
+from fhir_server.store.postings_members import page_documents, short_instant
 from fhir_server.store.postings_order import Rank, heads_document, rank_of
 from fhir_server.store.postings_waiting import FIRST_LOOK, LOOK_AGAIN, PostingsWaiting
 
@@ -72,6 +72,7 @@ class _Draft:
 
     def __init__(self) -> None:
         self._ranks: list[Rank] = []
+        self._instants = array("I")
         self._lists: dict[str, array[int]] = {}
         self._columns = ColumnsDraft()
 
@@ -79,6 +80,7 @@ class _Draft:
         """Adds a resource."""
         number, lists = len(self._ranks), self._lists
         self._ranks.append(rank_of(document["date"], document["_id"]))
+        self._instants.append(short_instant(document["at"]))
         self._columns.add(number, document)
         for term in terms_of(document):
             found = lists.get(term)
@@ -100,9 +102,8 @@ class _Draft:
             numbers[member] = number
         ranks = [self._ranks[member] for member in in_order]
         yield heads_document(chunk, ranks[::PAGE])
-        for first in range(0, self.size, PAGE):
-            ids = "\n".join(id_ for _, id_ in ranks[first : first + PAGE])
-            yield {"_id": page_key(chunk, first // PAGE), "c": chunk, "ids": ids}
+        ids, instants = [id_ for _, id_ in ranks], [self._instants[member] for member in in_order]
+        yield from page_documents(chunk, ids, instants)
         for term, members in self._lists.items():
             yield {"_id": posting_key(term, chunk), "c": chunk, **packed([numbers[member] for member in members])}
         yield from self._columns.documents(chunk, self.size, in_order)

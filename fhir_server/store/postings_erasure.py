@@ -18,6 +18,7 @@ from fhir_server.store import postings_columns as columns
 from fhir_server.store.collections import META
 from fhir_server.store.failures import translated
 from fhir_server.store.postings import BEGINNING, PAGE, bits_in, numbers_of, packed, postings_name, state_key, state_of
+from fhir_server.store.postings_members import without_members
 from fhir_server.store.postings_order import heads_key, without_heads
 
 if TYPE_CHECKING:
@@ -106,9 +107,8 @@ class PostingsErasure:
                     heads.setdefault(chunk, set()).add(number)
                 first = PAGE * number
                 for place in found:
-                    ids[place] = ""
                     members[chunk] = members.get(chunk, 0) | 1 << (first + place)
-                pages.append({**page, "ids": "\n".join(ids)})
+                pages.append(without_members(page, found))
         for chunk, bits in members.items():
             await self._clean_chunk(resource_type, chunk, bits)
         async for document in postings.find({"_id": {"$in": [heads_key(chunk) for chunk in heads]}}):

@@ -35,11 +35,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of 24 members in pages of eight; no number of candidates is few, nor is any many."""
     for module in ("postings_build", "postings_chunks"):
         monkeypatch.setattr(f"fhir_server.store.{module}.CHUNK", 24)
-    for module in ("store.postings", "store.postings_chunks", "store.postings_erasure", "search.candidates"):
-        monkeypatch.setattr(f"fhir_server.{module}.PAGE", 8)
+    for module in ("postings", "postings_chunks", "postings_members", "postings_erasure"):
+        monkeypatch.setattr(f"fhir_server.store.{module}.PAGE", 8)
+    monkeypatch.setattr("fhir_server.search.candidates.PAGE", 8)
     monkeypatch.setattr("fhir_server.search.candidates.FEW", 0)
     monkeypatch.setattr("fhir_server.search.candidates._OFTEN", 0)
     monkeypatch.setattr("fhir_server.search.beginnings.MOST_LONGER", 4)
+    monkeypatch.setattr("fhir_server.search.beginnings.SMALL", 0)
 
 
 class Life:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +42,24 @@ async def test_values_that_come_and_go_by_an_update(store: ResourceStore) -> Non
     assert await find(store, "author:missing=true") == ["a"]
     await put(store, {**basic("a", "x", LATER + 1, version=3), **AUTHOR})
     assert await find(store, "author:missing=true") == []
+
+
+async def test_an_update_that_is_committed_behind_a_chunk(
+    store: ResourceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Committed when its instant was read over: it is late once the chunk is looked at again, as new resources are."""
+    await put(store, *({**basic(id_, "x"), **AUTHOR} for id_ in "abcd"), {**basic("e", "x", 9), **AUTHOR})
+    await made(store)
+    await put(store, basic("a", "x", 5, version=2))
+    monkeypatch.setattr("fhir_server.store.postings_build.LOOK_AGAIN", timedelta())
+    monkeypatch.setattr("fhir_server.store.postings_waiting.LOOK_AGAIN", timedelta())
+    await made(store)
+    # It is a member of that very chunk, by the version before.
+    assert [each["id"] for each in (await state_of_basic(store)).late] == ["a"]
+    for _ in range(3):
+        assert await find(store, "author:missing=true") == ["a"]
+        await made(store)
+    assert (await state_of_basic(store)).late == ()
 
 
 async def test_deleted_and_erased_resources_are_not_found(store: ResourceStore) -> None:
