@@ -30,19 +30,23 @@ if TYPE_CHECKING:
     from fhir_server.search.reader import Query, Reader
     from fhir_server.search.request import SortKey
 
+SMALL = 2_000
+"""Resources of a type of which all that begin alike are read and sorted, in one query."""
 MOST_LONGER = 30
 """Resources with longer strings that are read whole."""
 
 
 def is_led_by_beginning(planned: SearchPlan, order: Sequence[SortKey]) -> bool:
-    """True where a page in that order is read by the beginning of strings."""
+    """True where a page in that order may be read by the beginning of strings."""
     return tuple(order) == DEFAULT_ORDER and planned.place is None and not planned.joins
 
 
 async def find_beginning(reader: Reader, query: Query, leading: Clause, wanted: Slice) -> list[dict[str, Any]] | None:
-    """Returns the documents of a slice in the default order, None where many have longer strings. Raises what
-    `Reader.run` does.
+    """Returns the documents of a slice in the default order; None where they are found as well without, because the
+    type has few resources or no postings. Raises what `Reader.find` does.
     """
+    if await reader.rough_size(query.resource_type) < SMALL:
+        return None
     fields = {**wanted.fields, **projection(DEFAULT_ORDER)}
     # Unsorted: as many as are looked at are read, not all that there are.
     beside = () if wanted.last is None else (after(DEFAULT_ORDER, wanted.last),)

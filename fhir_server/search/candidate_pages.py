@@ -12,6 +12,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fhir_server.search.candidates import FEW
 from fhir_server.search.sort import DEFAULT_ORDER, projection
 from fhir_server.store import FIRST, place_before, rank_of
 
@@ -31,6 +32,8 @@ async def find_in_turn(reader: Reader, query: Query, candidates: Candidates, wan
     fields = {**wanted.fields, **projection(DEFAULT_ORDER)} if wanted.fields else None
     last, size, looked = wanted.last, _first_size(query, wanted.limit), 0
     start = FIRST if last is None else rank_of(*last)
+    if candidates.are_rough:
+        size = max(size, FEW)
     heads = await _heads(candidates, size)
     members, bound = candidates.first(heads, start, size)
     ids, beside = await asyncio.gather(candidates.look.ids(members), candidates.look.beside())

@@ -67,10 +67,12 @@ class Look:
         chunks = {chunk.number for chunk in self.state.chunks}
         return {chunk: bits for chunk, bits in listed.items() if chunk in chunks}
 
-    def resolved(self, criterion: Criterion, condition: Condition, members: Members | None) -> Resolved:
+    def resolved(
+        self, criterion: Criterion, condition: Condition, members: Members | None, *, are_rough: bool = False
+    ) -> Resolved:
         """Returns the criterion, which holds where `condition` does, with the candidates that are known."""
         checked = Condition(others=(condition.mongodb(),), is_indexed=False)
-        known = None if members is None else Candidates(self, members)
+        known = None if members is None else Candidates(self, members, are_rough)
         return Resolved(criterion, checked, "of many, read in their order", candidates=known)
 
     async def beside(self) -> list[str] | None:
@@ -114,10 +116,14 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Members of one type that may fulfil a criterion: all that do are among them, or beside them."""
+    """Members of one type that may fulfil a criterion: all that do are among them, or beside them.
+
+    `are_rough` says that not all that is known was asked for, so that many may not.
+    """
 
     look: Look
     members: Members
+    are_rough: bool = False
 
     @property
     def count(self) -> int:
@@ -200,7 +206,8 @@ def candidates_in(criterion: Criterion) -> Candidates | None:
             if not known or (isinstance(criterion, Either) and len(known) < len(criteria)):
                 return None
             members = [each.members for each in known]
-            return Candidates(known[0].look, together(members) if isinstance(criterion, Either) else common(members))
+            whole = together(members) if isinstance(criterion, Either) else common(members)
+            return Candidates(known[0].look, whole, any(each.are_rough for each in known))
     return None
 
 

@@ -258,6 +258,10 @@ class Reader:
         except TooCostly:
             raise too_costly(_costly(planned, ())) from None
 
+    async def rough_size(self, resource_type: str) -> int:
+        """Returns about how many resources of a type there are, whoever may see them: only to choose a way by."""
+        return await self.store.rough_size(resource_type, max_time_ms=self.time_left())
+
     def time_left(self) -> int:
         """Returns the milliseconds that are left of the budget. Raises TooCostly where there are none."""
         return self._budget(None)

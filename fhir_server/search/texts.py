@@ -16,14 +16,14 @@ from fhir_server.search.criteria import Clause, Criterion
 from fhir_server.store import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from fhir_server.index import SearchParameter, Sought
+    from fhir_server.index import Sought
     from fhir_server.search.candidates import Look, Members
     from fhir_server.search.reader import Reader
     from fhir_server.store import Postings
 
-    Seek = Callable[[SearchParameter, str | None, str], Sequence[Sequence[Sought]]]
+    Groups = Sequence[Sequence[Sought]]
 
 MOST_POSTINGS = 1_000
 """Postings that are read for one term, or for all that begin alike; of more it is not known what they lead to."""
@@ -47,8 +47,10 @@ async def found_by_terms(clause: Clause, resource_type: str, reader: Reader) -> 
     Raises InvalidContent for a value that is none of its type, TooCostly.
     """
     condition = clause_condition(clause, reader.registry)
-    look, members = await _looked_up(clause, sought_terms, resource_type, reader)
-    return clause if look is None else look.resolved(clause, condition, members)
+    sought = [sought_terms(clause.parameter, clause.modifier, value.text) for value in clause.values]
+    look, members = await _looked_up(sought, resource_type, reader)
+    are_rough = any(len(groups) > 1 and not groups[0][0].is_whole for groups in sought)
+    return clause if look is None else look.resolved(clause, condition, members, are_rough=are_rough)
 
 
 async def found_by_beginning(clause: Clause, resource_type: str, reader: Reader) -> Candidates | None:
@@ -56,19 +58,15 @@ async def found_by_beginning(clause: Clause, resource_type: str, reader: Reader)
 
     Raises TooCostly.
     """
-
-    def sought(parameter: SearchParameter, _modifier: str | None, value: str) -> tuple[tuple[Sought, ...], ...]:
-        return sought_beginning(parameter, value)
-
-    look, members = await _looked_up(clause, sought, resource_type, reader)
+    sought = [sought_beginning(clause.parameter, value.text) for value in clause.values]
+    look, members = await _looked_up(sought, resource_type, reader)
     return None if look is None or members is None else Candidates(look, members)
 
 
 async def _looked_up(
-    clause: Clause, seek: Seek, resource_type: str, reader: Reader
+    sought: Sequence[Groups], resource_type: str, reader: Reader
 ) -> tuple[Look | None, Members | None]:
     terms = _Terms(resource_type, reader.store.postings, {"max_time_ms": reader.time_left()})
-    sought = [seek(clause.parameter, clause.modifier, value.text) for value in clause.values]
     look, members = await asyncio.gather(find_look(resource_type, reader), terms.of_values(sought))
     return look, None if look is None or members is None else look.counted(members)
 
@@ -81,7 +79,7 @@ class _Terms:
     postings: Postings
     options: Mapping[str, Any]
 
-    async def of_values(self, sought: Sequence[Sequence[Sequence[Sought]]]) -> Members | None:
+    async def of_values(self, sought: Sequence[Groups]) -> Members | None:
         """Returns the members that have what one of the values seeks; None where that is not known."""
         if len(sought) > MOST_VALUES:
             return None
@@ -89,7 +87,7 @@ class _Terms:
         known = [each for each in found if each is not None]
         return together(known) if len(known) == len(found) else None
 
-    async def _of_value(self, groups: Sequence[Sequence[Sought]]) -> Members | None:
+    async def _of_value(self, groups: Groups) -> Members | None:
         """Returns the members that have a term of each group; None where nothing is known.
 
         The first groups tell most: where they leave few, the others are not looked up.
@@ -104,7 +102,7 @@ class _Terms:
             known += [each for each in found if each is not None]
         return common(known) if known else None
 
-    async def _of_whole(self, groups: Sequence[Sequence[Sought]]) -> Members:
+    async def _of_whole(self, groups: Groups) -> Members:
         terms = [each.start for group in groups for each in group]
         listed = await self.postings.of_terms(self.resource_type, terms, **self.options)
         return common([together([listed[each.start] for each in group]) for group in groups])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from pymongo.errors import PyMongoError
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from fhir_server.store.lending import LendingClient
 
 
+_SIZE_LASTS_S = 60.0
+
+
 class ResourceStore:
     """Resources in MongoDB; every method may raise StoreUnavailable, and TooCostly where it reads.
 
@@ -66,6 +70,7 @@ class ResourceStore:
         self.postings_erasure = PostingsErasure(self.database)
         self.erasure = Erasure(self.database, known, self.postings_erasure)
         self._kept_json = KeptJson()
+        self._sizes: dict[str, tuple[float, int]] = {}
         self.postings = Postings(self.find)
 
     async def start(self) -> str:
@@ -243,6 +248,18 @@ class ResourceStore:
         if hint is not None:
             command["hint"] = dict(hint)
         return int((await run(self.database, command, CODEC_OPTIONS))["n"])
+
+    async def rough_size(self, resource_type: str, *, max_time_ms: int = MAX_TIME_MS) -> int:
+        """Returns about how many current versions of a type there are, or were a minute ago."""
+        now = asyncio.get_running_loop().time()
+        asked_at, size = self._sizes.get(resource_type, (-_SIZE_LASTS_S, 0))
+        if now - asked_at >= _SIZE_LASTS_S:
+            # Without a condition MongoDB tells what it has written down, and counts nothing.
+            size = int(
+                (await run(self.database, {"count": resource_type, "maxTimeMS": max_time_ms}, CODEC_OPTIONS))["n"]
+            )
+            self._sizes[resource_type] = (now, size)
+        return size
 
     async def gather(
         self,

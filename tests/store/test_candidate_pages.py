@@ -41,6 +41,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fhir_server.search.candidates.FEW", 0)
     monkeypatch.setattr("fhir_server.search.candidates._OFTEN", 0)
     monkeypatch.setattr("fhir_server.search.beginnings.MOST_LONGER", 4)
+    monkeypatch.setattr("fhir_server.search.beginnings.SMALL", 0)
 
 
 class Life:

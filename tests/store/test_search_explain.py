@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from fhir_server.index import MONGODB_INDEXES
-from fhir_server.search import build_filter, parse_search
+from fhir_server.search import build_filter, execute, parse_search
 from fhir_server.search.reader import Reader, RelationLimits
 from fhir_server.store import PostingsBuild
 from fhir_server.store.connection import connect
@@ -145,6 +145,15 @@ TEXTS = [
     'Patient?_filter=family co "oel" or family co "xyz"',
     'Patient?_filter=(family co "oel") and (gender eq female)',
 ]
+NAMES = [
+    "Patient?family=noel",
+    "Patient?family=ma",
+    "Patient?name=jon,mar",
+    "Patient?name=m&gender=female",
+    "Practitioner?name=d",
+    'Patient?_filter=family sw "ma" and gender eq female',
+]
+MOST_PAGES = 12
 ORDERS = ["", "_sort=-date", "_sort=date", "_sort=_lastUpdated", "_sort=-_id"]
 RELATED = [
     f"CarePlan?subject:Patient.identifier={INS}|176113155500457&_include=CarePlan:subject",
@@ -273,6 +282,29 @@ async def test_keys_are_few(network: ExplainingStore, query: str, order: str) ->
     assert_indexed(network)
     for each in network.explained:
         assert each.keys <= 10 * matches + 100, (each.keys, matches, each.command)
+
+
+@pytest.mark.parametrize("query", [*TEXTS, *NAMES])
+async def test_further_pages_read_few_keys(
+    network: ExplainingStore, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of five, whatever comes after them: none reads more than it shows, but for what is found nowhere."""
+    monkeypatch.setattr("fhir_server.search.beginnings.SMALL", 0)
+    resource_type, _, text = query.partition("?")
+    page, shown = "", set[str]()
+    for _ in range(MOST_PAGES):
+        pairs = [*parse_qsl(text), ("_count", "5"), ("_total", "none"), *([("_page", page)] if page else [])]
+        network.explained.clear()
+        answer = await execute(parse_search(resource_type, pairs, REGISTRY), Reader(network, REGISTRY), page_key=b"key")
+        assert_indexed(network)
+        for each in network.explained:
+            assert each.keys <= 10 * len(answer.matches) + 150, (each.keys, len(answer.matches), each.command)
+        ids = {match.id_ for match in answer.matches}
+        assert not shown & ids
+        shown |= ids
+        page = answer.next_page or ""
+        if not page:
+            break
 
 
 @pytest.mark.parametrize("query", [*TEXTS, *ABSENT])
