@@ -104,46 +104,48 @@ class Draft:
         known = self.order.get(code)
         if known is None:
             self.order[code] = {"l": low, "h": high}
-            return
-        if low < known["l"]:
-            known["l"] = low
-        if high > known["h"]:
-            known["h"] = high
+        elif low < known["l"] or high > known["h"]:
+            # Another object: what stood there may be that of a part which many resources share.
+            self.order[code] = {"l": min(low, known["l"]), "h": max(high, known["h"])}
 
-    def add_to(self, other: Draft) -> None:
-        """Adds all entries but words to another draft; dates, numbers and tuples are the same objects there."""
-        other.keys.update(self.keys)
-        order = other.order
-        for code, ends in self.order.items():
-            if code in order:
-                other.sortable(code, ends["l"], ends["h"])
-            else:
-                order[code] = ends.copy()
-        for code, entries in self.checks.items():
-            if code in other.checks:
-                for entry in entries:
-                    other.check(code, entry)
-            else:
-                other.checks[code] = entries.copy()
-        if self.is_special:
-            self._add_special(other)
+    def packed(self) -> Packed:
+        """Returns all entries but words, to be added to other drafts."""
+        is_special = self.dates or self.numbers or self.tuples or self.inside or self.place is not None
+        return self.keys, self.order or None, self.checks or None, self if is_special else None
 
-    @property
-    def is_special(self) -> bool:
-        """True where there is more than what every token has."""
-        return bool(self.dates or self.numbers or self.tuples or self.inside or self.place is not None)
+    def add(self, entries: Packed) -> None:
+        """Adds the entries of another draft; dates, numbers, tuples and ends are the same objects here."""
+        keys, order, checks, special = entries
+        self.keys.update(keys)
+        if order is not None:
+            if self.order.keys().isdisjoint(order):
+                self.order.update(order)
+            else:
+                for code, ends in order.items():
+                    self.sortable(code, ends["l"], ends["h"])
+        if checks is not None:
+            for code, texts in checks.items():
+                if code in self.checks:
+                    for text in texts:
+                        self.check(code, text)
+                else:
+                    self.checks[code] = texts.copy()
+        if special is not None:
+            self._add_special(special)
 
     def _add_special(self, other: Draft) -> None:
-        other.dates += self.dates
-        other.numbers += self.numbers
-        other.converted += self.converted
-        for name, found in self.tuples.items():
-            other.tuples.setdefault(name, []).extend(found)
-        other.inside.update(self.inside)
-        if self.place is not None:
-            other.place = self.place
+        self.dates += other.dates
+        self.numbers += other.numbers
+        self.converted += other.converted
+        for name, found in other.tuples.items():
+            self.tuples.setdefault(name, []).extend(found)
+        self.inside.update(other.inside)
+        if other.place is not None:
+            self.place = other.place
 
 
+Packed = tuple[dict[str, None], dict[str, dict[str, Any]] | None, dict[str, list[str]] | None, Draft | None]
+"""What one draft adds to another: keys, ends of what is sorted by, checks, and the draft itself where it has more."""
 Write = Callable[[Draft, Any], None]
 """Adds the entries of one value of one type, for one parameter; each type module's `writer` makes them."""
 

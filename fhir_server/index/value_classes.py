@@ -206,22 +206,59 @@ def _limits(part: Sequence[Value]) -> tuple[tuple[str, Any, Any], ...]:
     return tuple((name, min(values), max(values)) for name, values in limits)
 
 
-def _entry_is(asked: Mapping[str, Any], limits: Mapping[str, tuple[Any, Any]]) -> Judged:
-    found = []
+def as_stored(asked: Any) -> Any:
+    """Returns what a MongoDB condition asks with its instants as MongoDB holds them, in whole milliseconds."""
+    match asked:
+        case datetime():
+            return asked.replace(microsecond=asked.microsecond // 1000 * 1000)
+        case Mapping():
+            return {name: as_stored(operand) for name, operand in asked.items()}
+        case list() | tuple():
+            return [as_stored(each) for each in asked]
+    return asked
+
+
+Limits = Mapping[str, tuple[Any, Any]]
+
+
+def _entry_is(asked: Mapping[str, Any], limits: Limits) -> Judged:
+    judged: Judged = True
     for name, operand in asked.items():
-        if name == "$and":
-            found.append(_all(_entry_is(each, limits) for each in operand))
-        elif name == "$or":
-            found.append(_not(_all(_not(_entry_is(each, limits)) for each in operand)))
+        if name == "$or":
+            found = _any_is(operand, limits)
+        elif name == "$and":
+            found = _not(_any_is([{"$not": each} for each in operand], limits))
+        elif name == "$not":
+            found = _not(_entry_is(operand, limits))
         else:
-            found.append(_field_is(operand, limits.get(name)))
-    return _all(found)
+            found = _field_is(operand, limits.get(name))
+        if found is False:
+            return False
+        judged = judged and found
+    return judged
+
+
+def _any_is(asked: Iterable[Mapping[str, Any]], limits: Limits) -> Judged:
+    judged: Judged = False
+    for each in asked:
+        found = _entry_is(each, limits)
+        if found:
+            return True
+        if found is None:
+            judged = None
+    return judged
 
 
 def _field_is(asked: Any, limits: tuple[Any, Any] | None) -> Judged:
-    if not isinstance(asked, Mapping):
-        asked = {"$eq": asked}
-    return _all(_compares(operator, operand, limits) for operator, operand in asked.items())
+    if not isinstance(asked, dict):
+        return _compares("$eq", asked, limits)
+    judged: Judged = True
+    for operator, operand in asked.items():
+        found = _compares(operator, operand, limits)
+        if found is False:
+            return False
+        judged = judged and found
+    return judged
 
 
 def _compares(operator: str, operand: Any, limits: tuple[Any, Any] | None) -> Judged:
@@ -231,25 +268,22 @@ def _compares(operator: str, operand: Any, limits: tuple[Any, Any] | None) -> Ju
     if operator == "$ne":
         return _not(_compares("$eq", operand, limits))
     if operator == "$in":
-        return _not(_all(_not(_compares("$eq", each, limits)) for each in operand))
-    if operator not in _ORDERED and operator != "$eq":
+        return _one_equals(operand, limits)
+    if operator != "$eq" and operator not in _ORDERED:
         return None
     if limits is None:
         return operator == "$eq" and operand is None
     low, high = limits
-    if isinstance(operand, datetime):
-        # As MongoDB holds it.
-        operand = operand.replace(microsecond=operand.microsecond // 1000 * 1000)
-    if isinstance(operand, str) != isinstance(low, str) or operand is None:
+    if operand is None or isinstance(operand, str) != isinstance(low, str):
         return False
     if operator == "$eq":
         return True if low == high == operand else None if low <= operand <= high else False
     return _ORDERED[operator](low, high, operand)
 
 
-def _all(found: Iterable[Judged]) -> Judged:
-    judged = list(found)
-    return False if False in judged else None if None in judged else True
+def _one_equals(operands: Iterable[Any], limits: tuple[Any, Any] | None) -> Judged:
+    judged = {_compares("$eq", operand, limits) for operand in operands}
+    return True if True in judged else None if None in judged else False
 
 
 def _not(found: Judged) -> Judged:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.fhirpath.code import Code
-from fhir_server.index.entries import Draft, Write
+from fhir_server.index.entries import Draft, Packed, Write
 from fhir_server.spec.shared_parts import part_by_identity
 
 if TYPE_CHECKING:
@@ -73,10 +73,11 @@ def visit_by_parts(tree: Tree) -> Visit:
                 continue
             write = code.constant(_writer_of(visits, below))
             part, item = code.assign(f"{known}(id({value}))"), code.fresh()
-            code.put(f"if {part} is not None: {entries_of}({part}, {write}).add_to(draft)")
+            add = f"draft.add({part}.facts.get({write}) or {entries_of}({part}, {write}))"
+            code.put(f"if {part} is not None: {add}")
             with code.block(f"elif type({value}) is list:"), code.block(f"for {item} in {value}:"):
                 code.put(f"{part} = {known}(id({item}))")
-                code.put(f"if {part} is not None: {entries_of}({part}, {write}).add_to(draft)")
+                code.put(f"if {part} is not None: {add}")
                 code.put(f"elif {item} is not None: {write}(draft, {item})")
             code.put(f"else: {write}(draft, {value})")
     code.put("return None")
@@ -93,10 +94,9 @@ def _writer_of(visits: Sequence[Write], below: Tree | None) -> Write:
     return write
 
 
-def _entries_of(part: SharedPart, write: Write) -> Draft:
-    """Returns what a part has written, and keeps it."""
-    entries: Draft | None = part.facts.get(write)
-    if entries is None:
-        entries = part.facts[write] = Draft()
-        write(entries, part.value)
+def _entries_of(part: SharedPart, write: Write) -> Packed:
+    """Returns what a part writes, and keeps it."""
+    draft = Draft()
+    write(draft, part.value)
+    entries = part.facts[write] = draft.packed()
     return entries

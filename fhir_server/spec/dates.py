@@ -80,7 +80,13 @@ def _days(match: re.Match[str], zone: tzinfo) -> tuple[datetime, datetime]:
 
 
 def _time(match: re.Match[str], zone: tzinfo) -> tuple[datetime, datetime]:
-    _, _, _, _, _, second, fraction, offset = match.groups()
+    year, _, _, _, _, second, fraction, offset = match.groups()
+    if offset is not None and fraction is None and second not in (None, "60") and "0001" < year < "9999":
+        # What most times are: with a zone and to the second.
+        if offset != "Z":
+            _fixed(offset)
+        start = datetime.fromisoformat(match[0]).astimezone(UTC)
+        return start, start + _SECOND
     micro = int(fraction[:3].ljust(3, "0")) * 1000 if fraction else 0
     leap = _SECOND if second == "60" else timedelta()
     seconds = 59 if leap else int(second or 0)

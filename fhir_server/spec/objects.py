@@ -28,22 +28,25 @@ def objects_and_parts_in(resource: dict[str, Any]) -> tuple[list[dict[str, Any]]
     """Returns what `objects_in` does, but for what lies in shared parts, and these parts, outermost ones alone."""
     nodes: list[dict[str, Any]] = [resource]
     parts: list[SharedPart] = []
-
-    def take(value: Any) -> bool:
-        """Returns whether the value is a part, or an object that is looked into."""
-        part = part_by_identity(id(value))
-        if part is not None:
-            parts.append(part)
-        elif type(value) is dict:
-            nodes.append(value)
-        else:
-            return False
-        return True
-
     for node in nodes:  # it grows by what is found inside
         for value in node.values():
             kind = type(value)
-            if (kind is dict or kind is list) and not take(value) and value and type(value[0]) is not str:
-                for item in value:
-                    take(item)
+            if kind is dict or kind is list:
+                part = part_by_identity(id(value))
+                if part is not None:
+                    parts.append(part)
+                elif kind is dict:
+                    nodes.append(value)
+                elif value and type(value[0]) is not str:
+                    _take_items(value, nodes, parts)
     return nodes, parts
+
+
+def _take_items(values: list[Any], nodes: list[dict[str, Any]], parts: list[SharedPart]) -> None:
+    for item in values:
+        if type(item) is dict:
+            part = part_by_identity(id(item))
+            if part is None:
+                nodes.append(item)
+            else:
+                parts.append(part)

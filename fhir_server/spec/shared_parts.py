@@ -14,7 +14,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from fhir_server.spec.json_format import encode
+import msgspec
 
 LARGEST = 2048
 """Bytes of JSON of a part; what is larger hardly ever recurs."""
@@ -22,6 +22,7 @@ MOST = 2048
 """Parts that are known at a time; where there are more, all are forgotten."""
 
 _MOST_SEEN = 16_384
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class SharedPart:
@@ -73,7 +74,7 @@ def _share_members(resource: dict[str, Any], to_be_filled_in: bool) -> None:
 
 def _shared(value: Any, to_be_filled_in: bool) -> Any:
     """Returns the part that is equal to the value, else the value, which becomes one where it is seen again."""
-    text = encode(value)
+    text = _encode(value)
     part = _by_text.get(text)
     if part is not None:
         return value if to_be_filled_in and part.may_be_filled_in else part.value
@@ -102,7 +103,7 @@ def _keep(text: bytes, value: Any, to_be_filled_in: bool) -> None:
 
 def altered_parts() -> list[bytes]:
     """Returns the texts of parts that somebody has changed, which nobody may."""
-    return [text for text, part in _by_text.items() if encode(part.value) != text]
+    return [text for text, part in _by_text.items() if _encode(part.value) != text]
 
 
 def forget_parts() -> None:
