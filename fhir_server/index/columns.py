@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_server.index.value_classes import Judged, Value, ValueClass, code_of
+from fhir_server.index.value_classes import Judged, Value, ValueClass, as_stored, code_of
 
 FIELDS_WITH_COLUMNS = ("k", "d", "n", "x", "w")
 """Fields of the index document that columns are made of."""
@@ -139,7 +139,7 @@ def _told_by_field(field: str, asked: Any) -> Told:
     if field in ("d", "n") and isinstance(asked, Mapping) and "p" in asked.get("$elemMatch", ()):
         inside = asked["$elemMatch"]
         codes = inside["p"]["$in"] if isinstance(inside["p"], Mapping) else [inside["p"]]
-        rest = {name: operand for name, operand in inside.items() if name != "p"}
+        rest = as_stored({name: operand for name, operand in inside.items() if name != "p"})
         test = (lambda found: found.has_entry(rest)) if rest else _is_there
         return _any([Told("column", column=f"{field}.{code}", test=test) for code in codes])
     return _UNKNOWN

@@ -31,7 +31,9 @@ _ENDS = frozenset({"l", "h", "v"})
 _code = re.compile("[^:;<=]*").match
 
 Value = tuple[Any, ...]
-"""What one member has in a column: its keys; the fields of its only entry; or nothing but that there is something."""
+"""What one member has in a column: its keys, or only how they begin; the fields of its only entry; or nothing but that
+there is something.
+"""
 Judged = bool | None
 """Whether something is so; None where that is not known."""
 
@@ -86,12 +88,16 @@ def code_of(key: str) -> str:
     return found[0] if found else ""
 
 
-def classes_of(counts: Mapping[Value, int]) -> tuple[list[ValueClass], dict[Value, int]]:
+def is_of_entries(column: str) -> bool:
+    """True for a column whose values are the fields of an entry, not keys."""
+    return column[:2] in ("d.", "n.")
+
+
+def classes_of(column: str, counts: Mapping[Value, int]) -> tuple[list[ValueClass], dict[Value, int]]:
     """Returns the classes of one column of a chunk, and the number of each value's class, from 1 on; `counts` tells how
     many members have a value.
     """
-    is_of_entries = any(type(part) is tuple for value in counts for part in value[:1])
-    classes = dict(_classes_of_entries(counts) if is_of_entries else _classes_of_keys(counts))
+    classes = dict(_classes_of_entries(counts) if is_of_entries(column) else _classes_of_keys(counts))
     numbers: dict[ValueClass, int] = {}
     found = {value: numbers.setdefault(classes.get(value, _UNKNOWN), len(numbers) + 1) for value in counts}
     return list(numbers), found
@@ -108,8 +114,8 @@ def _classes_of_keys(counts: Mapping[Value, int]) -> Iterator[tuple[Value, Value
         keys = _in_order(value)
         if keys in often:
             yield value, classes[keys]
-        else:
-            alike.setdefault(_beginnings(value), []).append(value)
+        elif value:
+            alike.setdefault(beginnings(value), []).append(value)
     total = {begun: sum(counts[value] for value in values) for begun, values in alike.items()}
     for begun in sorted(total, key=total.__getitem__, reverse=True)[: MOST_CLASSES - 1 - len(often)]:
         whole = frozenset(text for text, is_whole in begun if is_whole)
@@ -121,9 +127,10 @@ def _often(counts: Mapping[Value, int]) -> dict[Value, int]:
     """Returns what many members have, or all that there is where that is not too much."""
     exact: Counter[Value] = Counter()
     for value, count in counts.items():
-        exact[_in_order(value)] += count
+        if value and isinstance(value[0], str):
+            exact[_in_order(value)] += count
     often = dict(exact.most_common(_MOST_EXACT))
-    total = exact.total()
+    total = sum(counts.values())
     if 2 * sum(often.values()) < total:
         often = {keys: count for keys, count in often.items() if _OFTEN * count >= total}
     return often
@@ -137,8 +144,12 @@ _Beginning = tuple[str, bool]
 """How a key begins, and whether that is the whole of it."""
 
 
-def _beginnings(value: Value) -> tuple[_Beginning, ...]:
-    """Returns how keys begin, each beginning once: without their values, but with system or type."""
+def beginnings(value: Value) -> tuple[_Beginning, ...]:
+    """Returns how keys begin, each beginning once: without their values, but with system or type; of beginnings
+    themselves.
+    """
+    if not isinstance(value[0], str):
+        return value
     return (_beginning(value[0]),) if len(value) == 1 else tuple(sorted(set(map(_beginning, value))))
 
 
@@ -206,22 +217,59 @@ def _limits(part: Sequence[Value]) -> tuple[tuple[str, Any, Any], ...]:
     return tuple((name, min(values), max(values)) for name, values in limits)
 
 
-def _entry_is(asked: Mapping[str, Any], limits: Mapping[str, tuple[Any, Any]]) -> Judged:
-    found = []
+def as_stored(asked: Any) -> Any:
+    """Returns what a MongoDB condition asks with its instants as MongoDB holds them, in whole milliseconds."""
+    match asked:
+        case datetime():
+            return asked.replace(microsecond=asked.microsecond // 1000 * 1000)
+        case Mapping():
+            return {name: as_stored(operand) for name, operand in asked.items()}
+        case list() | tuple():
+            return [as_stored(each) for each in asked]
+    return asked
+
+
+Limits = Mapping[str, tuple[Any, Any]]
+
+
+def _entry_is(asked: Mapping[str, Any], limits: Limits) -> Judged:
+    judged: Judged = True
     for name, operand in asked.items():
-        if name == "$and":
-            found.append(_all(_entry_is(each, limits) for each in operand))
-        elif name == "$or":
-            found.append(_not(_all(_not(_entry_is(each, limits)) for each in operand)))
+        if name == "$or":
+            found = _any_is(operand, limits)
+        elif name == "$and":
+            found = _not(_any_is([{"$not": each} for each in operand], limits))
+        elif name == "$not":
+            found = _not(_entry_is(operand, limits))
         else:
-            found.append(_field_is(operand, limits.get(name)))
-    return _all(found)
+            found = _field_is(operand, limits.get(name))
+        if found is False:
+            return False
+        judged = judged and found
+    return judged
+
+
+def _any_is(asked: Iterable[Mapping[str, Any]], limits: Limits) -> Judged:
+    judged: Judged = False
+    for each in asked:
+        found = _entry_is(each, limits)
+        if found:
+            return True
+        if found is None:
+            judged = None
+    return judged
 
 
 def _field_is(asked: Any, limits: tuple[Any, Any] | None) -> Judged:
-    if not isinstance(asked, Mapping):
-        asked = {"$eq": asked}
-    return _all(_compares(operator, operand, limits) for operator, operand in asked.items())
+    if not isinstance(asked, dict):
+        return _compares("$eq", asked, limits)
+    judged: Judged = True
+    for operator, operand in asked.items():
+        found = _compares(operator, operand, limits)
+        if found is False:
+            return False
+        judged = judged and found
+    return judged
 
 
 def _compares(operator: str, operand: Any, limits: tuple[Any, Any] | None) -> Judged:
@@ -231,25 +279,22 @@ def _compares(operator: str, operand: Any, limits: tuple[Any, Any] | None) -> Ju
     if operator == "$ne":
         return _not(_compares("$eq", operand, limits))
     if operator == "$in":
-        return _not(_all(_not(_compares("$eq", each, limits)) for each in operand))
-    if operator not in _ORDERED and operator != "$eq":
+        return _one_equals(operand, limits)
+    if operator != "$eq" and operator not in _ORDERED:
         return None
     if limits is None:
         return operator == "$eq" and operand is None
     low, high = limits
-    if isinstance(operand, datetime):
-        # As MongoDB holds it.
-        operand = operand.replace(microsecond=operand.microsecond // 1000 * 1000)
-    if isinstance(operand, str) != isinstance(low, str) or operand is None:
+    if operand is None or isinstance(operand, str) != isinstance(low, str):
         return False
     if operator == "$eq":
         return True if low == high == operand else None if low <= operand <= high else False
     return _ORDERED[operator](low, high, operand)
 
 
-def _all(found: Iterable[Judged]) -> Judged:
-    judged = list(found)
-    return False if False in judged else None if None in judged else True
+def _one_equals(operands: Iterable[Any], limits: tuple[Any, Any] | None) -> Judged:
+    judged = {_compares("$eq", operand, limits) for operand in operands}
+    return True if True in judged else None if None in judged else False
 
 
 def _not(found: Judged) -> Judged:

@@ -102,8 +102,13 @@ class Look:
         """Returns the members that may fulfil what columns tell of."""
         names, chunks = told.columns(), {chunk.number: chunk.size for chunk in self.state.chunks}
         found = await self.reader.store.postings.columns(self.resource_type, names, list(chunks), **self._options())
-        members = {chunk: told.ends(found[chunk], size)[1] for chunk, size in chunks.items()}
-        return {chunk: bits for chunk, bits in members.items() if bits}
+        members: Members = {}
+        for chunk, size in chunks.items():
+            _, bits = told.ends(found[chunk], size)
+            if bits:
+                members[chunk] = bits
+            await asyncio.sleep(0)  # Dates of many chunks take a while.
+        return members
 
     def _options(self) -> Mapping[str, Any]:
         return {"max_time_ms": self.reader.time_left()}

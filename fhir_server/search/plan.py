@@ -71,6 +71,11 @@ class SearchPlan:
     place: dict[str, Any] | None = None
     is_in_turn: bool = False
 
+    @property
+    def reads_all(self) -> bool:
+        """True where no index leads to some documents."""
+        return not (self.scans or self.also or self.place)
+
     def within(self, place: dict[str, Any]) -> SearchPlan:
         """Returns the plan that looks only at what a MongoDB condition on ids, or on instants too, holds for."""
         scans, filters = self._by_candidates()

@@ -18,7 +18,7 @@ from fhir_server.search.candidate_pages import find_in_turn
 from fhir_server.search.candidates import by_candidates, is_default, to_be_counted, with_places
 from fhir_server.search.joined_pages import Slice, find_in_chunks, hit_expression, is_streamed
 from fhir_server.search.joins import order_stages
-from fhir_server.search.plan import SearchPlan, plan_criteria
+from fhir_server.search.plan import BY_DATE, SearchPlan, plan_criteria
 from fhir_server.search.query import build_filter, build_pipeline
 from fhir_server.search.refusals import OutOfTime, too_costly
 from fhir_server.search.resolve import resolve
@@ -252,7 +252,9 @@ class Reader:
             return int(counted[0]["n"]) if counted else 0
         try:
             condition = build_filter(planned)
-            return await self.store.count(query.resource_type, condition, limit=limit, max_time_ms=budget)
+            # MongoDB would take `k` for what must not be among the keys, and read all of them.
+            hint = BY_DATE if planned.reads_all else None
+            return await self.store.count(query.resource_type, condition, limit=limit, hint=hint, max_time_ms=budget)
         except TooCostly:
             raise too_costly(_costly(planned, ())) from None
 

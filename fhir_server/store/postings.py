@@ -196,7 +196,8 @@ class Postings:
         if not pages:
             return []
         condition = {"_id": {"$in": sorted(pages)}}
-        documents = await self._find(postings_name(resource_type), condition, limit=len(pages), **options)
+        options |= {"limit": len(pages), "projection": {"ids": 1}}
+        documents = await self._find(postings_name(resource_type), condition, **options)
         ids = {each["_id"]: each["ids"].split("\n") for each in documents}
         found = (
             ids[key][number % PAGE]

@@ -233,11 +233,20 @@ class ResourceStore:
             raise translated(error) from error
 
     async def count(
-        self, resource_type: str, condition: Mapping[str, Any], *, limit: int = 0, max_time_ms: int = MAX_TIME_MS
+        self,
+        resource_type: str,
+        condition: Mapping[str, Any],
+        *,
+        limit: int = 0,
+        hint: Sequence[tuple[str, int]] | None = None,
+        max_time_ms: int = MAX_TIME_MS,
     ) -> int:
         """Returns how many current versions fulfil a condition; it stops counting at `limit`, 0 is none."""
         # Not a pipeline with `$count`: the command takes a quarter less where one key is asked for.
-        command = {"count": resource_type, "query": dict(condition), "limit": limit, "maxTimeMS": max_time_ms}
+        command: dict[str, Any] = {"count": resource_type, "query": dict(condition), "limit": limit}
+        command["maxTimeMS"] = max_time_ms
+        if hint is not None:
+            command["hint"] = dict(hint)
         return int((await run(self.database, command, CODEC_OPTIONS))["n"])
 
     async def rough_size(self, resource_type: str, *, max_time_ms: int = MAX_TIME_MS) -> int:

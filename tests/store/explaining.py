@@ -56,6 +56,7 @@ class ExplainingStore(ResourceStore):
         if options.get("limit"):
             pipeline.append({"$limit": options["limit"]})
         command = {"aggregate": resource_type, "pipeline": [*pipeline, {"$count": "n"}], "cursor": {}}
+        command |= {"hint": dict(options["hint"])} if options.get("hint") else {}
         await self._explain(command)
         return await super().count(resource_type, condition, **options)
 
