@@ -31,7 +31,9 @@ _ENDS = frozenset({"l", "h", "v"})
 _code = re.compile("[^:;<=]*").match
 
 Value = tuple[Any, ...]
-"""What one member has in a column: its keys; the fields of its only entry; or nothing but that there is something."""
+"""What one member has in a column: its keys, or only how they begin; the fields of its only entry; or nothing but that
+there is something.
+"""
 Judged = bool | None
 """Whether something is so; None where that is not known."""
 
@@ -86,12 +88,16 @@ def code_of(key: str) -> str:
     return found[0] if found else ""
 
 
-def classes_of(counts: Mapping[Value, int]) -> tuple[list[ValueClass], dict[Value, int]]:
+def is_of_entries(column: str) -> bool:
+    """True for a column whose values are the fields of an entry, not keys."""
+    return column[:2] in ("d.", "n.")
+
+
+def classes_of(column: str, counts: Mapping[Value, int]) -> tuple[list[ValueClass], dict[Value, int]]:
     """Returns the classes of one column of a chunk, and the number of each value's class, from 1 on; `counts` tells how
     many members have a value.
     """
-    is_of_entries = any(type(part) is tuple for value in counts for part in value[:1])
-    classes = dict(_classes_of_entries(counts) if is_of_entries else _classes_of_keys(counts))
+    classes = dict(_classes_of_entries(counts) if is_of_entries(column) else _classes_of_keys(counts))
     numbers: dict[ValueClass, int] = {}
     found = {value: numbers.setdefault(classes.get(value, _UNKNOWN), len(numbers) + 1) for value in counts}
     return list(numbers), found
@@ -108,8 +114,8 @@ def _classes_of_keys(counts: Mapping[Value, int]) -> Iterator[tuple[Value, Value
         keys = _in_order(value)
         if keys in often:
             yield value, classes[keys]
-        else:
-            alike.setdefault(_beginnings(value), []).append(value)
+        elif value:
+            alike.setdefault(beginnings(value), []).append(value)
     total = {begun: sum(counts[value] for value in values) for begun, values in alike.items()}
     for begun in sorted(total, key=total.__getitem__, reverse=True)[: MOST_CLASSES - 1 - len(often)]:
         whole = frozenset(text for text, is_whole in begun if is_whole)
@@ -121,9 +127,10 @@ def _often(counts: Mapping[Value, int]) -> dict[Value, int]:
     """Returns what many members have, or all that there is where that is not too much."""
     exact: Counter[Value] = Counter()
     for value, count in counts.items():
-        exact[_in_order(value)] += count
+        if value and isinstance(value[0], str):
+            exact[_in_order(value)] += count
     often = dict(exact.most_common(_MOST_EXACT))
-    total = exact.total()
+    total = sum(counts.values())
     if 2 * sum(often.values()) < total:
         often = {keys: count for keys, count in often.items() if _OFTEN * count >= total}
     return often
@@ -137,8 +144,12 @@ _Beginning = tuple[str, bool]
 """How a key begins, and whether that is the whole of it."""
 
 
-def _beginnings(value: Value) -> tuple[_Beginning, ...]:
-    """Returns how keys begin, each beginning once: without their values, but with system or type."""
+def beginnings(value: Value) -> tuple[_Beginning, ...]:
+    """Returns how keys begin, each beginning once: without their values, but with system or type; of beginnings
+    themselves.
+    """
+    if not isinstance(value[0], str):
+        return value
     return (_beginning(value[0]),) if len(value) == 1 else tuple(sorted(set(map(_beginning, value))))
 
 

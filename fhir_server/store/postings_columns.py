@@ -10,10 +10,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.index.columns import Column, values_of
-from fhir_server.index.value_classes import Value, ValueClass, classes_of
+from fhir_server.index.value_classes import Value, ValueClass, beginnings, classes_of, is_of_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+MOST_DIFFERENT = 2_000
+"""Different values that a column remembers whole while it is made, for memory's sake; of others, how they begin."""
 
 
 class ColumnsDraft:
@@ -32,6 +35,8 @@ class ColumnsDraft:
                 places, members = columns[name] = ({}, array("H"))
             if len(members) < number:
                 members.frombytes(bytes(members.itemsize * (number - len(members))))
+            if value not in places and len(places) >= MOST_DIFFERENT and not is_of_entries(name):
+                value = beginnings(value)
             # A chunk has fewer members than two bytes tell apart, so it has fewer values too.
             members.append(places.setdefault(value, len(places) + 1))
 
@@ -42,7 +47,7 @@ class ColumnsDraft:
             values = list(places)
             found = Counter(members)
             counts = {value: found[number] for number, value in enumerate(values, 1)}
-            classes, class_of = classes_of(counts)
+            classes, class_of = classes_of(name, counts)
             final = bytes((0, *(class_of[value] for value in values)))
             chosen: Iterable[int] = members if order is None else map(members.__getitem__, order)
             yield column_document(name, chunk, Column(classes, size, bytes(map(final.__getitem__, chosen))))

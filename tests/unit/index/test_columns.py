@@ -49,7 +49,7 @@ def columns(documents: Documents) -> dict[str, Column]:
     found = {}
     for name in {name for each in values for name in each}:
         counts = Counter(each[name] for each in values if name in each)
-        classes, number = classes_of(counts)
+        classes, number = classes_of(name, counts)
         numbers = bytes(number[each[name]] if name in each else 0 for each in values)
         found[name] = Column(classes, len(values), numbers)
     return found
@@ -174,7 +174,7 @@ def test_a_column_without_numbers_is_of_one_class() -> None:
 def test_classes_are_few_and_rare_values_are_told_by_how_they_begin() -> None:
     counts: Counter[Value] = Counter({(f"a:{number}", f"a=s{number % 90}|{number}"): 1 for number in range(500)})
     counts.update({(f"a:often{number}",): 9 for number in range(300)})
-    classes, numbers = classes_of(counts)
+    classes, numbers = classes_of("a", counts)
     assert len(classes) == MOST_CLASSES
     assert sorted(set(numbers.values())) == list(range(1, len(classes) + 1))
     assert sum(1 for each in classes if each.keys) == 200
@@ -185,7 +185,7 @@ def test_classes_are_few_and_rare_values_are_told_by_how_they_begin() -> None:
 def test_of_values_that_are_nearly_all_different_those_of_many_are_classes() -> None:
     counts: Counter[Value] = Counter({(f"a=P/{number}",): 1 for number in range(1_000)})
     counts["a=P/often",] = 30
-    assert classes_of(counts)[0] == [ValueClass(starts=("a=P/",)), ValueClass(frozenset({"a=P/often"}))]
+    assert classes_of("a", counts)[0] == [ValueClass(starts=("a=P/",)), ValueClass(frozenset({"a=P/often"}))]
 
 
 def test_dates_and_numbers_are_told_but_for_a_tenth_of_what_lies_before_or_behind() -> None:
