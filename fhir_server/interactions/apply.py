@@ -33,17 +33,22 @@ async def apply(
     references to the `fullUrl` of entries and conditional references are resolved first. Raises the FhirError of the
     first request that can't be done, and EditConflict when others keep changing the same resources.
     """
-    with _crowd_of(repository, requests) if findings is None else nullcontext():
+    with _crowd_of(repository, requests) if findings is None else _NO_CROWD:
         return await _apply(repository, requests, findings)
 
 
 def _crowd_of(repository: Repository, requests: Sequence[WriteRequest]) -> AbstractContextManager[None]:
     """Returns the crowd that the requests are of; a bundle joined its own before it was checked."""
-    if len(requests) > 1 or any(request.if_none_exist or request.condition for request in requests):
+    if len(requests) != 1:
         return repository.store.coming_transactions
-    if any(request.method == "PUT" for request in requests):
+    if requests[0].if_none_exist or requests[0].condition:
+        return repository.store.coming_transactions
+    if requests[0].method == "PUT":
         return repository.store.coming_updates
-    return nullcontext()
+    return _NO_CROWD
+
+
+_NO_CROWD = nullcontext()
 
 
 async def _apply(

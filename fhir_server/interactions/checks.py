@@ -145,7 +145,7 @@ def _judged(repository: Repository, found: Sequence[list[Issue]]) -> list[list[I
 
 
 def _warnings(found: Sequence[Sequence[Issue]]) -> list[tuple[Issue, ...]]:
-    if any(issue.is_error for issues in found for issue in issues):
+    if any(found) and any(issue.is_error for issues in found for issue in issues):
         raise refusal([issue for issues in found for issue in issues])
     return [tuple(issues) for issues in found]
 
