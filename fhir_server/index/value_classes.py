@@ -21,6 +21,9 @@ from fhir_server.spec.dates import LATEST
 
 MOST_CLASSES = 255
 
+MOST_KEYS = 32
+"""Keys of one resource that a value tells of; of more, as code systems have, it tells how they begin, or nothing."""
+
 _MOST_EXACT = 200
 _OFTEN = 64
 """Where values are nearly all different, those that one in so many members has are classes of their own."""
@@ -138,6 +141,12 @@ def _often(counts: Mapping[Value, int]) -> dict[Value, int]:
 
 def _in_order(value: Value) -> Value:
     return value if len(value) < 2 else tuple(sorted(value))
+
+
+def of_many(keys: Sequence[str]) -> Value:
+    """Returns the value of a resource that has more than MOST_KEYS keys."""
+    begun = beginnings(tuple(keys))
+    return begun if len(begun) <= MOST_KEYS else ()
 
 
 _Beginning = tuple[str, bool]
