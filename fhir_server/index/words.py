@@ -51,7 +51,9 @@ def write_words(draft: Draft, resource: dict[str, Any]) -> None:
     nodes, parts = objects_and_parts_in(resource)
     words: dict[str, None] = {}
     for part in parts:
-        found = _words_of_part(part)
+        found = part.facts.get(write_words, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = part.facts[write_words] = _words_of_part(part)
         if found is None:
             nodes += objects_in({"": part.value})
         elif found:
@@ -69,12 +71,9 @@ def write_words(draft: Draft, resource: dict[str, Any]) -> None:
 
 
 def _words_of_part(part: SharedPart) -> dict[str, None] | None:
-    """Returns the words of what many resources share, looked for once; None where there is a narrative."""
-    words: dict[str, None] | None = part.facts.get(write_words, _UNKNOWN)
-    if words is _UNKNOWN:
-        texts, narratives = _texts_of(objects_in({"": part.value}))
-        words = part.facts[write_words] = None if narratives else _words_of_texts(texts)
-    return words
+    """Returns the words of what many resources share; None where there is a narrative."""
+    texts, narratives = _texts_of(objects_in({"": part.value}))
+    return None if narratives else _words_of_texts(texts)
 
 
 def _texts_of(nodes: list[dict[str, Any]]) -> tuple[list[str], list[str]]:

@@ -1,9 +1,9 @@
 """SearchRequest → Page: the matches of one page, what they include, their number, and where the next page begins.
 
-The total is counted on the first page and travels in the page token. It is exact unless `_total` is `none` or
-`estimate`; where there are more than COUNT_LIMIT matches, or counting takes longer than its share of the time budget,
-it is left out, with a warning, unless the client asked for `accurate`. A page that holds all matches is its own count.
-Included resources do not count.
+The total is counted on the first page and travels in the page token. It is exact unless `_total` is `estimate`. Who
+says nothing about it is told up to COUNT_LIMIT matches: so a search costs the same however much the data has grown.
+`accurate` counts all; where counting takes longer than its share of the time budget, a total that was not asked for is
+left out with a warning. A page that holds all matches is its own count. Included resources do not count.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from fhir_server.search.request import SearchRequest
 
 COUNT_TIME_MS = 2_000
-COUNT_LIMIT = 50_000
-"""Where the client does not ask for a total, more matches than these are not counted: counting them all would cost more
-than the page."""
+COUNT_LIMIT = 1_000
+"""Where the client does not ask for a total, more matches than these are not counted: counting them all costs more than
+the page, and grows with the data."""
 ESTIMATE_LIMIT = 1_000
 """`_total=estimate` counts up to here: the total then means "at least"."""
 
@@ -109,14 +109,19 @@ async def _total(request: SearchRequest, queries: Sequence[Query], reader: Reade
     except TooCostly:
         if request.total == "accurate":
             raise
-    if counted is None or (request.total == "" and counted > COUNT_LIMIT):
+    if counted is None:
         warnings.append(_UNCOUNTED)
+    elif request.total == "" and counted > COUNT_LIMIT:
+        reader.notes.append(f"more than {COUNT_LIMIT:,} matches: `_total=accurate` counts them all")
         return None
     return counted
 
 
 async def _count(queries: Sequence[Query], reader: Reader, limit: int = 0, max_time_ms: int | None = None) -> int:
     async def of_type(query: Query) -> int:
+        if limit and query.plan.is_in_turn:
+            # Looked at in turn, they are counted by a few more of them than the page needed.
+            return len(await reader.find(query, limit=limit, projection={"_id": 1}, max_time_ms=max_time_ms))
         if query.plan.joins:
             query = await reader.query(query.resource_type, query.criteria, counting=True)
         return await reader.count(query, limit=limit, max_time_ms=max_time_ms)

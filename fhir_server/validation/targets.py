@@ -66,7 +66,8 @@ class TargetPolicy:
             targets = part.facts.get(places_of)
             if targets is None:
                 targets = part.facts[places_of] = tuple(_targets_in(objects_in({"": part.value})))
-            found.update(dict.fromkeys(targets))
+            if targets:
+                found.update(dict.fromkeys(targets))
         return list(found)
 
 

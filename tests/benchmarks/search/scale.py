@@ -76,7 +76,8 @@ FAMILIES: dict[str, str] = {
     "a frequent word, newest first": "Observation?_content=verres&_total=none",
     "a display, newest first": "Observation?_tag:text=test&_total=none",
     "part of a name": "Patient?family:contains={part}&_total=none",
-    "code, with its total": "Observation?code=substance-use",
+    "code, with its total if that is small": "Observation?code=substance-use",
+    "code, its total asked for": "Observation?code=substance-use&_total=accurate",
 }
 
 
