@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from fhir_server.index.parameter import SearchParameter
 
-TERMS_FORMAT = 6
+TERMS_FORMAT = 7
 """How terms and columns are made: raised with every change, so that postings of earlier servers are made anew."""
 FIELDS_WITH_TERMS = ("w", "x", "k")
 """Fields of the index document that terms are made of."""
@@ -80,7 +80,11 @@ def sought_terms(parameter: SearchParameter, modifier: str | None, value: str) -
     value = unescape(value)
     if parameter.code in CODES:
         kinds = ("t",) if parameter.code == "_text" else ("t", "c")
-        words = sorted(dict.fromkeys(words_of(value)), key=len, reverse=True)[:_MOST_SOUGHT]
+        words: list[str] = []
+        for word in sorted(dict.fromkeys(words_of(value)), key=len, reverse=True):
+            # Whatever has a word that begins so has one that begins with the first letters of it.
+            if len(words) < _MOST_SOUGHT and not any(longer.startswith(word) for longer in words):
+                words.append(word)
         return tuple(tuple(Sought(kind + word[:LONGEST]) for kind in kinds) for word in words)
     folded = fold(value)
     if not folded:

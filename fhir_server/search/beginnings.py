@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SMALL = 2_000
 """Resources of a type of which all that begin alike are read and sorted, in one query."""
+TELLING = 3
+"""Characters of a value; with fewer, many strings begin."""
 MOST_LONGER = 30
 """Resources with longer strings that are read whole."""
 
@@ -47,6 +49,8 @@ async def find_beginning(reader: Reader, query: Query, leading: Clause, wanted: 
     """
     if await reader.rough_size(query.resource_type) < SMALL:
         return None
+    if min(len(value.text) for value in leading.values) < TELLING:
+        return await _by_terms(reader, query, leading, wanted)
     fields = {**wanted.fields, **projection(DEFAULT_ORDER)}
     # Unsorted: as many as are looked at are read, not all that there are.
     beside = () if wanted.last is None else (after(DEFAULT_ORDER, wanted.last),)
@@ -60,6 +64,8 @@ async def find_beginning(reader: Reader, query: Query, leading: Clause, wanted: 
     )
     if len(others) > MOST_LONGER:
         return await _by_terms(reader, query, leading, wanted)
+    if not others:
+        return documents
     known = {each["_id"]: each for each in (*documents, *others)}
     return sorted(known.values(), key=lambda each: rank_of(each["date"], each["_id"]))[: wanted.limit]
 

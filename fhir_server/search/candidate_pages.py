@@ -8,7 +8,6 @@ the rest is read as if there were none.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +35,10 @@ async def find_in_turn(reader: Reader, query: Query, candidates: Candidates, wan
         size = max(size, FEW)
     heads = await _heads(candidates, size)
     members, bound = candidates.first(heads, start, size)
-    ids, beside = await asyncio.gather(candidates.look.ids(members), candidates.look.beside())
+    ids = await candidates.look.ids(members)
     found: dict[str, dict[str, Any]] = {}
     while True:
-        planned = query.plan.within(candidates.look.place(ids, beside))
+        planned = query.plan.within(candidates.look.place(ids))
         left = wanted.limit - len(found)
         documents = await reader.find(
             replace(query, plan=planned), order=DEFAULT_ORDER, last=last, limit=left, projection=fields

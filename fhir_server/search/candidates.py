@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from fhir_server.index import Condition
 from fhir_server.search.criteria import All, Either, Resolved
 from fhir_server.search.sort import DEFAULT_ORDER
-from fhir_server.store import PAGE, Heads, rules_stamp
+from fhir_server.store import FIRST, PAGE, Heads, rules_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 FEW = 100
 """Candidates that are looked at whatever else is asked."""
 BY_TERMS = "by its terms"
-MOST_BESIDE = 2_000
-"""Resources written since that are looked at by their ids; of more, MongoDB reads their instants."""
 _OFTEN = 10
 
 Members = dict[int, int]
@@ -75,13 +73,6 @@ class Look:
         known = None if members is None else Candidates(self, members, are_rough)
         return Resolved(criterion, checked, "of many, read in their order", candidates=known)
 
-    async def beside(self) -> list[str] | None:
-        """Returns the ids of what the postings do not tell of; None where they are too many."""
-        state, options = self.state, self._options()
-        postings = self.reader.store.postings
-        since = await postings.written_since(self.resource_type, state.since, limit=MOST_BESIDE, **options)
-        return None if since is None else [*(each["id"] for each in state.late), *since]
-
     async def ids(self, members: Members) -> list[str]:
         """Returns the ids of members."""
         return await self.reader.store.postings.members(self.resource_type, members, **self._options())
@@ -91,10 +82,8 @@ class Look:
         chunks = [chunk for chunk in self.state.chunks if chunk.number in members]
         return await self.reader.store.postings.heads(self.resource_type, chunks, **self._options())
 
-    def place(self, ids: Sequence[str], beside: Sequence[str] | None) -> dict[str, Any]:
-        """Returns the condition for some candidates and what is looked at beside them."""
-        if beside is not None:
-            return {"_id": {"$in": [*ids, *beside]}}
+    def place(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Returns the condition for some candidates, and for what the postings do not tell of."""
         late = [each["id"] for each in self.state.late]
         return {"$or": [{"_id": {"$in": [*ids, *late]}}, {"at": {"$gte": self.state.since}}]}
 
@@ -149,6 +138,8 @@ class Candidates:
         """Returns those that come first from a place on, about `size` of them, and the place that no other comes
         before; None where there is no other.
         """
+        if start == FIRST and self.count <= size:
+            return self.members, None
         chosen: Members = {}
         count = 0
         for low, chunk, page, bits in merge(*(self._pages(chunk, heads.get(chunk), start) for chunk in self.members)):
@@ -175,8 +166,7 @@ class Candidates:
 
     async def place(self) -> dict[str, Any]:
         """Returns the condition for all of them and what is looked at beside them."""
-        ids, beside = await asyncio.gather(self.look.ids(self.members), self.look.beside())
-        return self.look.place(ids, beside)
+        return self.look.place(await self.look.ids(self.members))
 
     async def settled(self, planned: SearchPlan) -> SearchPlan:
         """Returns the plan that looks at all of them, and at what is beside them."""

@@ -3,7 +3,7 @@
 | Index (see `index.MONGODB_INDEXES`) | Taken for                                                            |
 |-------------------------------------|----------------------------------------------------------------------|
 | `_id`                               | `_id=…`, and reverse chains that few resources fulfil                |
-| `_id`                               | candidates that the postings name (`candidates`)                     |
+| `_id` and `at`                      | candidates that the postings name (`candidates`)                     |
 | `k, date, _id`                      | clauses with whole keys; the most telling one goes first, a patient  |
 |                                     | together with a token (`index.entries.PAIRED`) before all others     |
 | left to MongoDB                     | ranges: dates, numbers, beginnings of strings, `system|`             |
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 BY_KEY = (("k", 1), ("date", -1), ("_id", 1))
 BY_DATE = (("date", -1), ("_id", 1))
-BY_ID = (("_id", 1),)
 
 Hint = tuple[tuple[str, int], ...]
 
@@ -77,10 +76,9 @@ class SearchPlan:
         return not (self.scans or self.also or self.place)
 
     def within(self, place: dict[str, Any]) -> SearchPlan:
-        """Returns the plan that looks only at what a MongoDB condition on ids, or on instants too, holds for."""
+        """Returns the plan that looks only at what a MongoDB condition, on ids and instants, holds for."""
         scans, filters = self._by_candidates()
-        hint = BY_ID if place.keys() == {"_id"} else None
-        return replace(self, scans=scans, filters=filters, hint=hint, pair=(), place=place, is_in_turn=False)
+        return replace(self, scans=scans, filters=filters, hint=None, pair=(), place=place, is_in_turn=False)
 
     def in_turn(self) -> SearchPlan:
         """Returns the plan that looks at the candidates in turn, until the page is full."""

@@ -22,7 +22,7 @@ def build_filter(plan: SearchPlan, *, order: Sequence[SortKey] = (), last: Seque
     order.
     """
     parts = [asked.mongodb() for asked in (*plan.scans, *plan.filters)]
-    if plan.hint is not None and plan.place is None and len(parts) > (0 if plan.pair else 1):
+    if plan.hint is not None and len(parts) > (0 if plan.pair else 1):
         # One of them is enough for the index; each more that could use it makes MongoDB try all of them every time,
         # since it keeps no plans where an index is given.
         parts = [part if number == 0 and not plan.pair else _checked(part) for number, part in enumerate(parts)]

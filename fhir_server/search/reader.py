@@ -52,8 +52,8 @@ class RelationLimits:
     `keys`: most resources that a chain becomes keys of; MongoDB still reads so many ranges of an index in order.
     `referring`: most resources on the other side of `_has`. `counting` and `counting_referring`: the same, where all is
     counted and no order is needed, and where joining finds hardly anything among the first `patience` documents.
-    `candidates`: most resources that the terms of a text lead to, of which a page is found by looking at all of them;
-    `counting_candidates`: the same, where all is counted.
+    `candidates`: most that postings lead to and that are looked at for a page; `counting_candidates`: the same, where
+    all is counted.
     `definitions`: most resources that a chain leads to by their URL; there is no joining beyond.
     """
 

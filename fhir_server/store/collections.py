@@ -54,7 +54,7 @@ is another one each time that a table begins anew.
      links: [["http://snomed.info/sct", "22298006", "128599005"]]}
 
 `<ResourceType>.postings`: which members of a chunk of that type's resources have a term (`postings`), and the ids of
-the members, 128 to a page, a line each, with the lower four bytes of their instants (`t`). Members are numbers of two
+the members, 64 to a page, a line each, with the lower four bytes of their instants (`t`). Members are numbers of two
 bytes (`o`) or bits (`b`), in the order of searches; where its pages begin is told by their `first` members and the
 dates of these, eight bytes each (`heads`).
 

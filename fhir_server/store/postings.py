@@ -11,6 +11,7 @@ The shapes of the documents are in `collections`.
 
 from __future__ import annotations
 
+import re
 import sys
 from array import array
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.store.collections import BY_INSTANT, META, POSTINGS_SUFFIX
+from fhir_server.store.collections import META, POSTINGS_SUFFIX
 from fhir_server.store.postings_columns import column_key, column_of
 from fhir_server.store.postings_order import Heads, heads_key, heads_of
 
@@ -29,15 +30,16 @@ if TYPE_CHECKING:
 
 CHUNK = 32_768
 """Most members of a chunk, but for the late ones among them."""
-PAGE = 128
+PAGE = 64
 """Members whose ids stand in one document."""
 KEY = "postings:"
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 _MOST_NUMBERS = 100_000
-_KEPT_HEADS = 200
-"""Chunks whose heads a process keeps, some 30 kB each."""
+_KEPT_HEADS = 100
+"""Chunks whose heads a process keeps, some 100 kB each."""
 _LAST = "\U0010ffff"
+_NOT_EMPTY = re.compile(rb"[^\0]")
 
 Place = tuple[datetime, str]
 """Instant and id: where a resource stands in the order of its type."""
@@ -165,17 +167,6 @@ class Postings:
         self._heads |= {missing[number]: heads for number, heads in found.items()}
         return kept | found
 
-    async def written_since(
-        self, resource_type: str, since: datetime, *, limit: int, **options: Any
-    ) -> list[str] | None:
-        """Returns the ids of the resources that were written since an instant; None where they are more than `limit`.
-
-        No posting has to tell of them.
-        """
-        options |= {"hint": BY_INSTANT, "limit": limit + 1, "projection": {"_id": 1}}
-        documents = await self._find(resource_type, {"at": {"$gte": since}}, **options)
-        return [each["_id"] for each in documents] if len(documents) <= limit else None
-
     async def columns(
         self, resource_type: str, names: Iterable[str], chunks: Sequence[int], **options: Any
     ) -> dict[int, dict[str, Column]]:
@@ -191,21 +182,21 @@ class Postings:
 
     async def members(self, resource_type: str, chosen: Mapping[int, int], **options: Any) -> list[str]:
         """Returns the ids of members, given as bits by chunk."""
-        wanted = {chunk: list(numbers_of(bits)) for chunk, bits in chosen.items()}
-        pages = {page_key(chunk, number // PAGE) for chunk, inside in wanted.items() for number in inside}
-        if not pages:
+        places: dict[str, list[int]] = {}
+        for chunk, bits in chosen.items():
+            for number in numbers_of(bits):
+                places.setdefault(page_key(chunk, number // PAGE), []).append(number % PAGE)
+        if not places:
             return []
-        condition = {"_id": {"$in": sorted(pages)}}
-        options |= {"limit": len(pages), "projection": {"ids": 1}}
-        documents = await self._find(postings_name(resource_type), condition, **options)
-        ids = {each["_id"]: each["ids"].split("\n") for each in documents}
-        found = (
-            ids[key][number % PAGE]
-            for chunk, inside in wanted.items()
-            for number in inside
-            if (key := page_key(chunk, number // PAGE)) in ids
-        )
-        return [each for each in dict.fromkeys(found) if each]
+        options |= {"limit": len(places), "projection": {"ids": 1}}
+        condition = {"_id": {"$in": list(places)}}
+        found: dict[str, None] = {}
+        for each in await self._find(postings_name(resource_type), condition, **options):
+            inside = places[each["_id"]]
+            ids = each["ids"].split("\n", inside[-1] + 1)
+            found.update((ids[place], None) for place in inside)
+        found.pop("", None)
+        return list(found)
 
 
 def posting_key(term: str, chunk: int) -> str:
@@ -280,10 +271,12 @@ def bits_in(document: Mapping[str, Any]) -> int:
 
 def numbers_of(bits: int) -> Iterator[int]:
     """Yields the numbers of members given as bits, the lowest first."""
-    for place, byte in enumerate(bits.to_bytes((bits.bit_length() + 7) // 8, "little")):
+    # Most bytes are empty where few have what is sought.
+    for found in _NOT_EMPTY.finditer(bits.to_bytes((bits.bit_length() + 7) // 8, "little")):
+        first, byte = 8 * found.start(), found[0][0]
         while byte:
             lowest = byte & -byte
-            yield 8 * place + lowest.bit_length() - 1
+            yield first + lowest.bit_length() - 1
             byte ^= lowest
 
 

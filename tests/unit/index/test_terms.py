@@ -103,6 +103,7 @@ def test_few_words_and_places_are_sought() -> None:
         "tccc",
         "tbb",
     ]
+    assert sought("Observation", "_text", None, "17 176 1 2") == ((Sought("t176"),), (Sought("t2"),))
     assert len(sought("Patient", "family", "contains", "abcdefghijklmnopqrstuvwxyz")) == 4
     assert sought("Observation", "_text", None, "x" * 90) == ((Sought("t" + "x" * LONGEST),),)
 
