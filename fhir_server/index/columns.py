@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_server.index.value_classes import Judged, Value, ValueClass, as_stored, code_of
+from fhir_server.index.value_classes import MOST_KEYS, Judged, Value, ValueClass, as_stored, code_of, of_many
 
 FIELDS_WITH_COLUMNS = ("k", "d", "n", "x", "w")
 """Fields of the index document that columns are made of."""
@@ -35,19 +35,23 @@ Ends = tuple[int, int]
 
 def values_of(document: Mapping[str, Any]) -> dict[str, Value]:
     """Returns what an index document has, by column; FIELDS_WITH_COLUMNS suffice of it."""
-    values: dict[str, Value] = {}
+    keys: dict[str, list[str]] = {}
     for key in document.get("k") or ():
         if key[0] != "@":
             name = code_of(key)
-            values[name] = (*values[name], key) if name in values else (key,)
+            if name in keys:
+                keys[name].append(key)
+            else:
+                keys[name] = [key]
+    for code, entries in (document.get("x") or {}).items():
+        inside = [entry for entry in entries if entry[:1] == "="]
+        if inside:
+            keys[f"x.{code}"] = inside
+    values = {name: tuple(found) if len(found) <= MOST_KEYS else of_many(found) for name, found in keys.items()}
     for field in ("d", "n"):
         for entry in document.get(field) or ():
             name = f"{field}.{entry['p']}"
             values[name] = () if name in values else tuple(entry.items())
-    for code, entries in (document.get("x") or {}).items():
-        inside = [entry for entry in entries if entry[:1] == "="]
-        if inside:
-            values[f"x.{code}"] = tuple(inside)
     for kind in document.get("w") or ():
         values[f"w.{kind}"] = ()
     return values

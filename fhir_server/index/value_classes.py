@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 from fhir_server.spec.dates import LATEST
 
 MOST_CLASSES = 255
+
+MOST_KEYS = 32
+"""Keys of one resource that a value tells of; of more, as code systems have, it tells how they begin, or nothing."""
 
 _MOST_EXACT = 200
 _OFTEN = 64
@@ -27,7 +31,7 @@ _OFTEN = 64
 _MOST_UNITS = 20
 _TENTH = 0.1
 _LAST = "\U0010ffff"
-_ENDS = frozenset({"l", "h", "v"})
+_ENDS = ("v", "l", "h")
 _code = re.compile("[^:;<=]*").match
 
 Value = tuple[Any, ...]
@@ -140,6 +144,12 @@ def _in_order(value: Value) -> Value:
     return value if len(value) < 2 else tuple(sorted(value))
 
 
+def of_many(keys: Sequence[str]) -> Value:
+    """Returns the value of a resource that has more than MOST_KEYS keys."""
+    begun = beginnings(tuple(keys))
+    return begun if len(begun) <= MOST_KEYS else ()
+
+
 _Beginning = tuple[str, bool]
 """How a key begins, and whether that is the whole of it."""
 
@@ -169,51 +179,53 @@ def _beginning(key: str) -> _Beginning:
     return (f"{key[:place]}{kind}/" if slash and ":" not in kind else key[:place]), False
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One entry that some members have: what it is ordered by, and how many they are."""
+
+    ends: tuple[Any, ...]
+    value: Value
+    fields: Mapping[str, Any]
+    count: int
+
+
 def _classes_of_entries(counts: Mapping[Value, int]) -> Iterator[tuple[Value, ValueClass]]:
     """Yields classes of entries that have the same unit, or are open alike, each of neighbours in order."""
-    groups: dict[tuple[Any, ...], list[Value]] = {}
-    for value in counts:
+    groups: dict[tuple[Any, ...], list[_Entry]] = {}
+    for value, count in counts.items():
         if value:
-            groups.setdefault(_kind(value), []).append(value)
-    total = {kind: sum(counts[value] for value in values) for kind, values in groups.items()}
-    chosen = [sorted(groups[kind], key=_ends) for kind in sorted(total, key=total.__getitem__)[-_MOST_UNITS:]]
+            fields = dict(value)
+            ends = tuple(fields[name] for name in _ENDS if name in fields)
+            unit = tuple(field for field in value if field[0] not in _ENDS)
+            groups.setdefault((fields.get("h") == LATEST, *unit), []).append(_Entry(ends, value, fields, count))
+    largest = sorted(groups.values(), key=lambda group: sum(each.count for each in group))[-_MOST_UNITS:]
+    chosen = [sorted(group, key=attrgetter("ends")) for group in largest]
     share = _TENTH
-    found = [part for values in chosen for part in _neighbours(values, counts, share)]
+    found = [part for group in chosen for part in _neighbours(group, share)]
     while len(found) >= MOST_CLASSES:
         share *= 1.5
-        found = [part for values in chosen for part in _neighbours(values, counts, share)]
+        found = [part for group in chosen for part in _neighbours(group, share)]
     for part in found:
         one = ValueClass(within=_limits(part))
-        yield from ((value, one) for value in part)
+        yield from ((each.value, one) for each in part)
 
 
-def _neighbours(values: Sequence[Value], counts: Mapping[Value, int], share: float) -> Iterator[Sequence[Value]]:
-    """Yields the values in parts: each has up to `share` of as many members as lie before, or behind, it, or one value
+def _neighbours(entries: Sequence[_Entry], share: float) -> Iterator[Sequence[_Entry]]:
+    """Yields the entries in parts: each has up to `share` of as many members as lie before, or behind, it, or one entry
     alone.
     """
-    sums = list(accumulate((counts[value] for value in values), initial=0))
+    sums = list(accumulate((each.count for each in entries), initial=0))
     first = 0
-    while first < len(values):
+    while first < len(entries):
         before, behind = sums[first], sums[-1] - sums[first]
-        end = bisect_left(sums, before + share * min(before, behind) + 1, first + 1)
         # The one that goes beyond belongs to the next part, unless it is alone.
-        yield values[first : max(first + 1, end - 1)]
-        first = max(first + 1, end - 1)
+        end = max(first + 1, bisect_left(sums, before + share * min(before, behind) + 1, first + 1) - 1)
+        yield entries[first:end]
+        first = end
 
 
-def _kind(value: Value) -> tuple[Any, ...]:
-    fields = dict(value)
-    return (fields.get("h") == LATEST, *(field for field in value if field[0] not in _ENDS))
-
-
-def _ends(value: Value) -> list[Any]:
-    fields = dict(value)
-    return [fields[name] for name in ("v", "l", "h") if name in fields]
-
-
-def _limits(part: Sequence[Value]) -> tuple[tuple[str, Any, Any], ...]:
-    every = [dict(value) for value in part]
-    limits = ((name, [each[name] for each in every]) for name in sorted(every[0]) if name != "p")
+def _limits(part: Sequence[_Entry]) -> tuple[tuple[str, Any, Any], ...]:
+    limits = ((name, [each.fields[name] for each in part]) for name in sorted(part[0].fields) if name != "p")
     return tuple((name, min(values), max(values)) for name, values in limits)
 
 

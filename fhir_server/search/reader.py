@@ -60,7 +60,7 @@ class RelationLimits:
     keys: int = 100
     referring: int = 200
     counting: int = 10_000
-    counting_referring: int = 2_000
+    counting_referring: int = 5_000
     patience: int = 1_000
     definitions: int = 10_000
     candidates: int = 2_000

@@ -48,9 +48,11 @@ async def found_by_terms(clause: Clause, resource_type: str, reader: Reader) -> 
     """
     condition = clause_condition(clause, reader.registry)
     sought = [sought_terms(clause.parameter, clause.modifier, value.text) for value in clause.values]
-    look, members = await _looked_up(sought, resource_type, reader)
-    are_rough = any(len(groups) > 1 and not groups[0][0].is_whole for groups in sought)
-    return clause if look is None else look.resolved(clause, condition, members, are_rough=are_rough)
+    look, listed = await _looked_up(sought, resource_type, reader)
+    if look is None:
+        return clause
+    members = None if listed is None else look.counted(listed.members)
+    return look.resolved(clause, condition, members, are_rough=listed is not None and listed.are_rough)
 
 
 async def found_by_beginning(clause: Clause, resource_type: str, reader: Reader) -> Candidates | None:
@@ -59,16 +61,29 @@ async def found_by_beginning(clause: Clause, resource_type: str, reader: Reader)
     Raises TooCostly.
     """
     sought = [sought_beginning(clause.parameter, value.text) for value in clause.values]
-    look, members = await _looked_up(sought, resource_type, reader)
-    return None if look is None or members is None else Candidates(look, members)
+    look, listed = await _looked_up(sought, resource_type, reader)
+    return None if look is None or listed is None else Candidates(look, look.counted(listed.members))
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Members that have what is sought; where they `are_rough`, not all of that was looked up."""
+
+    members: Members
+    are_rough: bool = False
 
 
 async def _looked_up(
     sought: Sequence[Groups], resource_type: str, reader: Reader
-) -> tuple[Look | None, Members | None]:
-    terms = _Terms(resource_type, reader.store.postings, {"max_time_ms": reader.time_left()})
-    look, members = await asyncio.gather(find_look(resource_type, reader), terms.of_values(sought))
-    return look, None if look is None or members is None else look.counted(members)
+) -> tuple[Look | None, _Listed | None]:
+    postings = reader.store.postings
+    terms = _Terms(resource_type, postings, {"max_time_ms": reader.time_left()})
+    seen = postings.seen(resource_type)
+    look, listed = await asyncio.gather(find_look(resource_type, reader), terms.of_values(sought))
+    if look is not None and any(chunk.identity not in seen for chunk in look.state.chunks):
+        # One that came to count meanwhile may have been listed before it was whole.
+        listed = await terms.of_values(sought)
+    return look, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +94,30 @@ class _Terms:
     postings: Postings
     options: Mapping[str, Any]
 
-    async def of_values(self, sought: Sequence[Groups]) -> Members | None:
+    async def of_values(self, sought: Sequence[Groups]) -> _Listed | None:
         """Returns the members that have what one of the values seeks; None where that is not known."""
         if len(sought) > MOST_VALUES:
             return None
         found = await asyncio.gather(*(self._of_value(each) for each in sought))
         known = [each for each in found if each is not None]
-        return together(known) if len(known) == len(found) else None
+        if len(known) < len(found):
+            return None
+        return _Listed(together([each.members for each in known]), any(each.are_rough for each in known))
 
-    async def _of_value(self, groups: Groups) -> Members | None:
+    async def _of_value(self, groups: Groups) -> _Listed | None:
         """Returns the members that have a term of each group; None where nothing is known.
 
         The first groups tell most: where they leave few, the others are not looked up.
         """
         if groups and all(each.is_whole for group in groups for each in group):
-            return await self._of_whole(groups)
+            return _Listed(await self._of_whole(groups))
         found = await asyncio.gather(*(self._of_group(*each) for each in enumerate(groups[:_AT_ONCE])))
         known = [each for each in found if each is not None]
         if len(groups) > _AT_ONCE and (not known or count_of(common(known)) > FEW):
             others = enumerate(groups[_AT_ONCE:], _AT_ONCE)
             found = await asyncio.gather(*(self._of_group(*each) for each in others))
             known += [each for each in found if each is not None]
-        return common(known) if known else None
+        return _Listed(common(known), len(known) < len(groups)) if known else None
 
     async def _of_whole(self, groups: Groups) -> Members:
         terms = [each.start for group in groups for each in group]

@@ -51,6 +51,7 @@ MOST_LATE = 5_000
 
 _BATCH = 500
 _WRITTEN_AT_ONCE = 1_000
+_COLUMNS_AT_ONCE = 20
 _UNDISTURBED = 20
 """Documents that terms are made of before others get their turn of the event loop."""
 
@@ -95,8 +96,8 @@ class _Draft:
         return len(self._ranks)
 
     def documents(self, chunk: int) -> Iterator[dict[str, Any]]:
-        """Yields the documents of a chunk: the pages of its members, in the order of searches, postings and columns."""
-        in_order = sorted(range(self.size), key=self._ranks.__getitem__)
+        """Yields the documents of a chunk: the pages of its members, in the order of searches, then its postings."""
+        in_order = self._in_order()
         numbers = array("H", bytes(2 * self.size))
         for number, member in enumerate(in_order):
             numbers[member] = number
@@ -106,7 +107,13 @@ class _Draft:
         yield from page_documents(chunk, ids, instants)
         for term, members in self._lists.items():
             yield {"_id": posting_key(term, chunk), "c": chunk, **packed([numbers[member] for member in members])}
-        yield from self._columns.documents(chunk, self.size, in_order)
+
+    def columns(self, chunk: int) -> Iterator[dict[str, Any]]:
+        """Yields the documents of the columns of a chunk."""
+        return self._columns.documents(chunk, self.size, self._in_order())
+
+    def _in_order(self) -> list[int]:
+        return sorted(range(self.size), key=self._ranks.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +234,11 @@ class Making:
         also = await self._add_late(draft, ids, stretch.low, high)
         documents = draft.documents(number)
         while some := list(islice(documents, _WRITTEN_AT_ONCE)):
+            await self.postings.insert_many(some, ordered=False)
+            await self.pause()
+        columns = draft.columns(number)
+        # Dates of thousands of members take a part of a second: others are answered meanwhile.
+        while some := await asyncio.to_thread(list, islice(columns, _COLUMNS_AT_ONCE)):
             await self.postings.insert_many(some, ordered=False)
             await self.pause()
         seen_at = self.now - LOOK_AGAIN + FIRST_LOOK

@@ -173,6 +173,7 @@ RELATED = [
     "Observation?subject:Patient.family:missing=true",
     "Observation?subject:missing=true&encounter.status:not=finished",
     "Encounter?patient.birthdate:missing=true&status:not=finished",
+    "Patient?_has:Observation:patient:status=cancelled",
     "Patient?_has:Observation:patient:status:not=final",
     "Patient?_has:Observation:patient:status:not=final,cancelled",
     "Patient?_has:Encounter:patient:date:missing=true",

@@ -188,6 +188,23 @@ def test_of_values_that_are_nearly_all_different_those_of_many_are_classes() -> 
     assert classes_of("a", counts)[0] == [ValueClass(starts=("a=P/",)), ValueClass(frozenset({"a=P/often"}))]
 
 
+def test_of_many_keys_it_is_told_how_they_begin() -> None:
+    """A code system of thousands of codes is no burden for those that look for what it is not."""
+    keys = (
+        [f"code:{number}" for number in range(20_000)] + ["code=s|"] + [f"context=s{number}|x" for number in range(99)]
+    )
+    documents: Documents = [{"_id": "many", "k": keys}, {"_id": "one", "k": ["code:1", "code=s|"]}]
+    assert values_of(documents[0]) == {"code": (("code:", False), ("code=s|", False)), "context": ()}
+    for asked, sure, possible in (
+        ("code:1", {"one"}, {"one", "many"}),
+        ("code=s|", {"one"}, {"one", "many"}),
+        ("code=t|x", set(), set()),
+        ("context=s1|x", set(), {"many"}),
+    ):
+        found = told_by({"k": asked}).ends(columns(documents), 2)
+        assert (names(found[0], documents), names(found[1], documents)) == (sure, possible)
+
+
 def test_dates_and_numbers_are_told_but_for_a_tenth_of_what_lies_before_or_behind() -> None:
     entries = [{"p": "a", "v": number, "c": "kg" if number % 3 else "g"} for number in range(30_000)]
     documents: Documents = [{"_id": str(number), "n": [entry]} for number, entry in enumerate(entries)]
