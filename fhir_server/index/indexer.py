@@ -21,6 +21,7 @@ from fhir_server.index.registry import TYPES
 from fhir_server.index.visits import Tree, Visit, grow, visit_by_parts, visit_of
 from fhir_server.spec.compartments import patient_of
 from fhir_server.spec.dates import EARLIEST
+from fhir_server.spec.shared_parts import forget_parts
 
 if TYPE_CHECKING:
     from fhir_server.index.parameter import Part, SearchParameter, ValueContext
@@ -143,6 +144,8 @@ class Indexer:
     def _forget_changed(self) -> None:
         kept = {name: rules for name, rules in self._rules.items() if rules.stamp == self._registry.stamp(name)}
         self._revision, self._rules = self._registry.revision, kept
+        # What they wrote by rules that have changed would stay with them.
+        forget_parts()
 
     def _parts(self, resource_type: str) -> dict[tuple[str, ...], list[Part]]:
         """Returns the parts that composite parameters check together, each once, by the place of their repetition."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from fhir_server.index import Indexer, SearchParameterRegistry
+from fhir_server.spec.definitions import table
 from fhir_server.spec.json_format import decode, encode
-from fhir_server.spec.shared_parts import altered_parts, forget_parts, share_parts
+from fhir_server.spec.shared_parts import altered_parts, forget_parts, part_by_identity, share_parts
 from tests.support.matching import INDEXER
 from tests.support.network import pathway
 from tests.support.suites import official_examples
@@ -41,3 +43,31 @@ def test_official_examples_are_indexed_alike() -> None:
     for resource in official_examples().values():
         if resource["resourceType"] != "Bundle":
             agree(resource)
+
+
+def test_what_parts_wrote_by_rules_of_before_is_forgotten() -> None:
+    registry = SearchParameterRegistry(table("search_parameters"))
+    indexer = Indexer(registry)
+    observation = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"code": "a"}], "text": "Words"},
+    }
+    data = encode(observation)
+    for _ in range(2):
+        shared = decode(data)
+        share_parts(shared)
+    before = indexer.document(shared)["k"]
+    assert part_by_identity(id(shared["code"])) is not None
+    words = {
+        "resourceType": "SearchParameter",
+        "url": "urn:words",
+        "status": "active",
+        "code": "words",
+        "type": "string",
+    }
+    registry.adopt([{**words, "base": ["Observation"], "expression": "Observation.code.text"}])
+    share_parts(shared)
+    assert set(indexer.document(shared)["k"]) == {*before, "words<words"}
+    assert part_by_identity(id(shared["code"])) is None
+    agree(observation)
