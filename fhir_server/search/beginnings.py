@@ -36,6 +36,8 @@ TELLING = 3
 """Characters of a value; with fewer, many strings begin."""
 MOST_LONGER = 30
 """Resources with longer strings that are read whole."""
+MOST_KEYS = 5
+"""Different longer strings that are read in order as the value itself is."""
 
 
 def is_led_by_beginning(planned: SearchPlan, order: Sequence[SortKey]) -> bool:
@@ -51,23 +53,38 @@ async def find_beginning(reader: Reader, query: Query, leading: Clause, wanted: 
         return None
     if min(len(value.text) for value in leading.values) < TELLING:
         return await _by_terms(reader, query, leading, wanted)
+    given = (string.whole_keys(leading.parameter, value.text) for value in leading.values)
+    whole = list(dict.fromkeys(key for keys in given for key in keys))
+    known = set(whole)
+    while True:
+        documents, others = await _whole_and_longer(reader, query, leading, whole, known, wanted)
+        if not others:
+            return documents
+        if len(others) <= MOST_LONGER:
+            found = {each["_id"]: each for each in (*documents, *others)}
+            return sorted(found.values(), key=lambda each: rank_of(each["date"], each["_id"]))[: wanted.limit]
+        seen = {key for each in others for key in each["k"] if any(string.is_longer(key, start) for start in whole)}
+        if not documents or len(known) > len(whole) or len(seen) > MOST_KEYS:
+            return await _by_terms(reader, query, leading, wanted)
+        # `blanc` of `Blanc` and `Blanchard`: what is longer is one string of many, and is read in order as well.
+        known |= seen
+
+
+async def _whole_and_longer(
+    reader: Reader, query: Query, leading: Clause, whole: Sequence[str], known: set[str], wanted: Slice
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Returns the first documents that have a string whose key is known, and some that have others, with their keys."""
     fields = {**wanted.fields, **projection(DEFAULT_ORDER)}
+    same = _led_by(query, leading, Condition(tuple(known)))
+    others = [each for key in whole for each in string.longer(key, known)]
+    longer = _led_by(query, leading, Condition(others=tuple(others)))
     # Unsorted: as many as are looked at are read, not all that there are.
-    beside = () if wanted.last is None else (after(DEFAULT_ORDER, wanted.last),)
-    keys = [key for value in leading.values for key in string.whole_keys(leading.parameter, value.text)]
-    whole = _led_by(query, leading, Condition(tuple(keys)))
-    longer = _led_by(query, leading, Condition(others=tuple(string.longer(key) for key in keys)))
-    also = replace(longer.plan, also=(*longer.plan.also, *beside))
-    documents, others = await asyncio.gather(
-        reader.find(whole, order=DEFAULT_ORDER, last=wanted.last, limit=wanted.limit, projection=fields),
-        reader.find(replace(longer, plan=also), limit=MOST_LONGER + 1, projection=fields),
+    also = () if wanted.last is None else (after(DEFAULT_ORDER, wanted.last),)
+    beside = replace(longer, plan=replace(longer.plan, also=(*longer.plan.also, *also)))
+    return await asyncio.gather(
+        reader.find(same, order=DEFAULT_ORDER, last=wanted.last, limit=wanted.limit, projection=fields),
+        reader.find(beside, limit=MOST_LONGER + 1, projection={**fields, "k": 1}),
     )
-    if len(others) > MOST_LONGER:
-        return await _by_terms(reader, query, leading, wanted)
-    if not others:
-        return documents
-    known = {each["_id"]: each for each in (*documents, *others)}
-    return sorted(known.values(), key=lambda each: rank_of(each["date"], each["_id"]))[: wanted.limit]
 
 
 async def _by_terms(reader: Reader, query: Query, leading: Clause, wanted: Slice) -> list[dict[str, Any]] | None:
