@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fhir_server.search.plan import SearchPlan
     from fhir_server.search.reader import Reader
     from fhir_server.search.request import SortKey
-    from fhir_server.store import PostingsState, Range, Rank
+    from fhir_server.store import PostingsState, Rank
 
 FEW = 100
 """Candidates that are looked at whatever else is asked."""
@@ -55,12 +55,6 @@ class Look:
     def size(self) -> int:
         """The number of members of all chunks."""
         return sum(chunk.size for chunk in self.state.chunks)
-
-    async def members(self, ranges: Sequence[Range], *, limit: int) -> Members | None:
-        """Returns the members that have a term in one of the ranges; None where reading that is not worth it."""
-        postings, options = self.reader.store.postings, self._options()
-        listed = await postings.lists(self.resource_type, ranges, limit=limit, **options)
-        return None if listed is None else self.counted(listed)
 
     def counted(self, listed: Members) -> Members:
         """Returns the members of those chunks that count."""

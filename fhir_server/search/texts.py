@@ -76,8 +76,14 @@ class _Listed:
 async def _looked_up(
     sought: Sequence[Groups], resource_type: str, reader: Reader
 ) -> tuple[Look | None, _Listed | None]:
-    terms = _Terms(resource_type, reader.store.postings, {"max_time_ms": reader.time_left()})
-    return await asyncio.gather(find_look(resource_type, reader), terms.of_values(sought))
+    postings = reader.store.postings
+    terms = _Terms(resource_type, postings, {"max_time_ms": reader.time_left()})
+    seen = postings.seen(resource_type)
+    look, listed = await asyncio.gather(find_look(resource_type, reader), terms.of_values(sought))
+    if look is not None and any(chunk.identity not in seen for chunk in look.state.chunks):
+        # One that came to count meanwhile may have been listed before it was whole.
+        listed = await terms.of_values(sought)
+    return look, listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ _NOT_EMPTY = re.compile(rb"[^\0]")
 
 Place = tuple[datetime, str]
 """Instant and id: where a resource stands in the order of its type."""
+Identity = tuple[int, Place]
+"""Number and end of a chunk: no other chunk of the type ever has both, also where the document about it was lost."""
 Find = Callable[..., Awaitable[list[dict[str, Any]]]]
 """Reads documents, as `ResourceStore.find` does."""
 
@@ -71,6 +73,11 @@ class Chunk:
     stamp: str
     also: tuple[str, ...] = ()
     seen_at: datetime = BEGINNING
+
+    @property
+    def identity(self) -> Identity:
+        """What tells it from all other chunks of its type."""
+        return self.number, self.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +126,21 @@ class Postings:
 
     def __init__(self, find: Find) -> None:
         self._find = find
-        self._heads: dict[tuple[str, int, Place], Heads] = {}
+        self._heads: dict[tuple[str, Identity], Heads] = {}
+        self._seen: dict[str, frozenset[Identity]] = {}
 
     async def state(self, resource_type: str, **options: Any) -> PostingsState | None:
         """Returns what there is of a type, None where there is nothing."""
         found = await self._find(META, {"_id": state_key(resource_type)}, limit=1, **options)
-        return state_of(found[0]) if found else None
+        state = state_of(found[0]) if found else None
+        self._seen[resource_type] = frozenset(chunk.identity for chunk in state.chunks) if state else frozenset()
+        return state
+
+    def seen(self, resource_type: str) -> frozenset[Identity]:
+        """Returns which chunks the state named that was read last, by whichever request: all their postings are there
+        for whoever reads from now on.
+        """
+        return self._seen.get(resource_type, frozenset())
 
     async def lists(
         self, resource_type: str, ranges: Sequence[Range], *, limit: int, **options: Any
@@ -154,7 +170,7 @@ class Postings:
 
         They are kept: pages never change their places, and those of an erased member are as right as before.
         """
-        names = {(resource_type, chunk.number, chunk.high): chunk.number for chunk in chunks}
+        names = {(resource_type, chunk.identity): chunk.number for chunk in chunks}
         kept = {number: heads for name, number in names.items() if (heads := self._heads.get(name)) is not None}
         missing = {number: name for name, number in names.items() if number not in kept}
         if not missing:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -234,3 +236,24 @@ async def test_two_that_make_postings_do_not_harm_each_other(store: ResourceStor
     assert state.pending == ()
     chunks = await store.database[postings_name("Basic")].distinct("c")
     assert set(chunks) == {chunk.number for chunk in state.chunks} | {each["c"] for each in state.dead}
+
+
+async def test_a_chunk_that_comes_to_count_while_terms_are_looked_up_is_not_missed(
+    store: ResourceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(store, basic("a", "douleur"))
+    listed, real_lists, real_state = asyncio.Event(), store.postings.lists, store.postings.state
+
+    async def lists(*arguments: Any, **options: Any) -> Any:
+        found = await real_lists(*arguments, **options)
+        listed.set()
+        return found
+
+    async def state(*arguments: Any, **options: Any) -> Any:
+        await listed.wait()
+        assert await maker(store).catch_up("Basic", STAMP)
+        return await real_state(*arguments, **options)
+
+    monkeypatch.setattr(store.postings, "lists", lists)
+    monkeypatch.setattr(store.postings, "state", state)
+    assert await find(store, "_content=douleur") == ["a"]
