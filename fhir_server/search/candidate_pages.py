@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fhir_server.search.candidates import FEW
+from fhir_server.search.candidates import FEW, to_be_counted
 from fhir_server.search.sort import DEFAULT_ORDER, projection
 from fhir_server.store import FIRST, place_before, rank_of
 
@@ -58,6 +58,23 @@ async def find_in_turn(reader: Reader, query: Query, candidates: Candidates, wan
             return [*found.values(), *(each for each in rest if each["_id"] not in found)]
         members, bound = candidates.first(heads, start, size)
         ids = await candidates.look.ids(members)
+
+
+async def find_any(
+    reader: Reader, query: Query, candidates: Candidates, limit: int, fields: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Returns documents of a query, `limit` at most, whichever: by the ids of some, else of all. Raises what
+    `Reader.find` does.
+    """
+    size = _first_size(query, limit)
+    if candidates.count > size:
+        some, _ = candidates.first({}, FIRST, size)
+        planned = query.plan.within(candidates.look.place(await candidates.look.ids(some)))
+        found = await reader.find(replace(query, plan=planned), limit=limit, projection=fields)
+        if len(found) == limit:
+            return found
+    planned = await to_be_counted(query.plan)
+    return await reader.find(replace(query, plan=planned.through()), limit=limit, projection=fields)
 
 
 def _first_size(query: Query, limit: int) -> int:

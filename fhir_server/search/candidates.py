@@ -1,9 +1,10 @@
 """Members that the postings name → where a search looks, and what it checks there as ever.
 
-| Candidates             | Asked for a page in the default order | in another order, or with what is joined |
-|------------------------|---------------------------------------|------------------------------------------|
-| few, or more           | as many as the page needs, in turn    | all by their ids, up to `RelationLimits` |
-| a tenth of all, or so  | all resources are read in order       | all resources are read in order          |
+| Candidates              | Asked for a page in the default order | in another order, or with what is joined |
+|-------------------------|---------------------------------------|------------------------------------------|
+| few, or more            | as many as the page needs, in turn    | all by their ids, up to `RelationLimits` |
+| a tenth of all, and of  | all resources are read in order       | all resources are read in order          |
+| the first of each chunk |                                       |                                          |
 
 With the candidates goes what the postings do not tell of yet: what was written since, and what is late. The conditions
 of the clauses are checked inside the query, so the postings never decide. Candidates of several clauses are those that
@@ -36,6 +37,7 @@ FEW = 100
 """Candidates that are looked at whatever else is asked."""
 BY_TERMS = "by its terms"
 _OFTEN = 10
+_FIRST = 8
 
 Members = dict[int, int]
 """Members of chunks, as bits by the number of the chunk."""
@@ -116,7 +118,13 @@ class Candidates:
     @property
     def are_often(self) -> bool:
         """True where reading in order meets one of them every few resources, and so does not read all of them."""
-        return self.count > FEW and self.count * _OFTEN > self.look.size
+        is_often = self.count > FEW and self.count * _OFTEN > self.look.size
+        return is_often and all(self._are_often_first(chunk.number, chunk.size) for chunk in self.look.state.chunks)
+
+    def _are_often_first(self, chunk: int, size: int) -> bool:
+        """True where they are as many among the first members of a chunk: all may be the oldest."""
+        part = size // _FIRST
+        return (self.members.get(chunk, 0) & ((1 << part) - 1)).bit_count() * _OFTEN >= part
 
     @property
     def are_most(self) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_server.errors import TooCostly
 from fhir_server.search.beginnings import find_beginning, is_led_by_beginning
-from fhir_server.search.candidate_pages import find_in_turn
+from fhir_server.search.candidate_pages import find_any, find_in_turn
 from fhir_server.search.candidates import by_candidates, is_default, to_be_counted, with_places
 from fhir_server.search.joined_pages import Slice, find_in_chunks, hit_expression, is_streamed
 from fhir_server.search.joins import order_stages
@@ -158,6 +158,8 @@ class Reader:
         planned = query.plan
         budget = self._budget(max_time_ms, lambda: _costly(planned, order))
         if planned.is_in_turn and planned.candidates is not None and is_default(order):
+            if limit and not order and last is None:
+                return await find_any(self, query, planned.candidates, limit, projection)
             if limit:
                 wanted = Slice(DEFAULT_ORDER, last, limit, projection or {})
                 return await find_in_turn(self, query, planned.candidates, wanted)
