@@ -109,6 +109,9 @@ def asked(prefix: str, number: Decimal, unit: Unit | None = None, other: Unit | 
     below, above = around(number)
     _, first = around(_WIDE.subtract(number, half))
     _, end = around(_WIDE.add(number, half))
+    if below == above == end:
+        # A number of 34 digits: half a digit more is rounded away, and yet the number itself lies before the end.
+        end = _NEAREST.next_plus(above)
     _, near = around(_WIDE.subtract(number, margin))
     far, _ = around(_WIDE.add(number, margin))
     table: Mapping[str, Asked] = {

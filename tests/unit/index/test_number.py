@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fhir_server.errors import InvalidContent
@@ -316,6 +316,9 @@ MASSES = {"ug": 0, "mg": 3, "g": 6, "kg": 9}
     st.sampled_from(list(MASSES)),
     st.sampled_from(list(MASSES)),
 )
+@example(Decimal("1.826959490781950466947874064928972E-24"), "ug", "mg")
+@example(Decimal("-1.826959490781950466947874064928972"), "mg", "g")
+@example(Decimal("1.826959490781950466947874064928973"), "kg", "ug")
 def test_a_mass_is_found_in_every_unit(number: Decimal, sent: str, asked: str) -> None:
     observation = {"x": {"valueQuantity": {"value": number, "system": UCUM, "code": sent}}}
     value = number.scaleb(MASSES[sent] - MASSES[asked], Context(prec=60))
