@@ -21,7 +21,8 @@ from tests.support.texts import STAMP, START, basic, find, maker, put, state_of_
 
 pytestmark = pytest.mark.mongo
 
-QUIET = Pace(poll_s=0.05, quiet_s=60, margin_s=0, rest=0, busy_rest=0)
+QUIET = Pace(poll_s=0.05, quiet_s=60, margin_s=0, rest=0, busy_rest=0, idle_share=float("inf"))
+"""What this process does besides, such as looking what waits, asks for nothing."""
 ASKED = Pace(poll_s=0.05, quiet_s=60, margin_s=0, rest=0, busy_rest=0, idle_share=-1)
 """As if others asked so much that nothing is left of the processor."""
 BUSY = Pace(poll_s=0.05, quiet_s=10**9, margin_s=0, rest=0, busy_rest=0)
