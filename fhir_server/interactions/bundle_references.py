@@ -11,7 +11,7 @@ transaction writes what they mean then into those places.
 
 import asyncio
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from fhir_server.interactions.condition import matching_ids
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.write_request import WriteRequest
 from fhir_server.spec.definitions import resource_types, table
+from fhir_server.spec.objects import objects_in
 from fhir_server.spec.shared_parts import part_by_identity
 
 _conditional = re.compile(r"([A-Z][A-Za-z]+)\?(.+)", re.DOTALL)
@@ -147,22 +148,22 @@ def _own(holder: Any, key: Any, value: Any, full_urls: Collection[str]) -> Any:
     part = part_by_identity(id(value))
     if part is None:
         return value
-    texts = part.facts.get(fill)
-    if texts is None:
-        found: list[tuple[Any, Any, str]] = []
-        _collect({"": deepcopy(value)}, _Everything(), found)
-        texts = part.facts[fill] = frozenset(text for _, _, text in found)
-    if not part.may_be_filled_in and texts.isdisjoint(full_urls):
+    uris = part.facts.get(fill)
+    if uris is None:
+        uris = part.facts[fill] = frozenset(_uris_in(value))
+    if not part.may_be_filled_in and uris.isdisjoint(full_urls):
         return None
     holder[key] = deepcopy(value)
     return holder[key]
 
 
-class _Everything(frozenset[str]):
-    """Holds every text."""
-
-    def __contains__(self, _text: object) -> bool:
-        return True
+def _uris_in(value: Any) -> Iterator[str]:
+    """Yields every text of an object or array that may be a uri: by its name, or because an array has none itself."""
+    names = uri_names()
+    for node in objects_in({"": value}):
+        for name, inside in node.items():
+            if name in names or not name:
+                yield from (text for text in (inside if type(inside) is list else [inside]) if type(text) is str)
 
 
 def _collect_in_patch(node: Any, full_urls: Collection[str], found: list[tuple[Any, Any, str]]) -> None:

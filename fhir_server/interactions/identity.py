@@ -39,8 +39,6 @@ async def identify(
     Raises ConditionNotSelective, and InvalidContent where a conditional update names another id than it matches, or
     where two requests turn out to be about the same resource, ResourceNotFound for a conditional patch of nothing.
     """
-    if len(requests) == 1 and requests[0].method == "POST" and not requests[0].if_none_exist:
-        return [Identity(repository.new_id(), fresh=True)]
     conditional = [number for number, request in enumerate(requests) if _condition(request)]
     found: dict[int, Identity | None] = {}
     if conditional:

@@ -81,6 +81,7 @@ def unless(is_said: Callable[[Context], bool], check: Check) -> Check:
     """Returns `check`, whose findings do not count where `is_said`: a profile has its own word."""
     if check is all_well:
         return check
+    key = object()
 
     def check_unless(value: Any, context: Context) -> Findings | None:
         return None if is_said(context) else check(value, context)
@@ -91,17 +92,17 @@ def unless(is_said: Callable[[Context], bool], check: Check) -> Check:
         said, test = f"{code.constant(is_said)}(c)", code.constant(quick_test(check))
         with code.block(f"if {known} is None:"):
             code.put(f"if not ({said} or {test}({value}, c)): return False")
-        verdict = f"{code.constant(_verdict)}({known}, {code.constant(check)}, {test}, c)"
+        verdict = f"{code.constant(_verdict)}({known}, {code.constant(key)}, {test}, c)"
         code.put(f"elif not ({verdict} or {said}): return False")
 
     return with_writer(check_unless, write_unless)
 
 
-def _verdict(part: SharedPart, check: Check, test: Test, context: Context) -> bool:
-    """Returns what the test of `check` says of a part: a binding asks nothing but the value."""
-    found: bool | None = part.facts.get(check)
+def _verdict(part: SharedPart, key: object, test: Test, context: Context) -> bool:
+    """Returns what a test says of a part, noted under a key of its own: a binding asks nothing but the value."""
+    found: bool | None = part.facts.get(key)
     if found is None:
-        found = part.facts[check] = test(part.value, context)
+        found = part.facts[key] = test(part.value, context)
     return found
 
 

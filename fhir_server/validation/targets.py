@@ -63,9 +63,9 @@ class TargetPolicy:
         nodes, parts = objects_and_parts_in(resource)
         found = dict.fromkeys(_targets_in(nodes))
         for part in parts:
-            targets = part.facts.get(places_of)
+            targets = part.facts.get(_targets_in)
             if targets is None:
-                targets = part.facts[places_of] = tuple(_targets_in(objects_in({"": part.value})))
+                targets = part.facts[_targets_in] = tuple(_targets_in(objects_in({"": part.value})))
             if targets:
                 found.update(dict.fromkeys(targets))
         return list(found)

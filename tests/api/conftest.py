@@ -92,8 +92,8 @@ def patient(unique: str) -> dict[str, Any]:
     return {"resourceType": "Patient", "identifier": [{"system": "urn:test", "value": unique}], "gender": "female"}
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _nobody_changes_shared_parts() -> Iterator[None]:
-    """Checks at the end that what many resources share is still what was sent."""
+    """Checks after each test that what many resources share is still what was sent."""
     yield
     assert altered_parts() == []

@@ -47,3 +47,19 @@ async def test_a_transaction_fills_in_its_own_resources_alone(client: Client) ->
     assert after.json()["component"] == observation(6)["component"]
     assert after.json()["subject"] == {"reference": FULL_URL}
     assert altered_parts() == []
+
+
+async def test_a_transaction_fills_in_uris_of_lists_that_are_shared(client: Client) -> None:
+    definition = "http://example.org/fhir/ActivityDefinition/plan"
+    request = {"resourceType": "ServiceRequest", "status": "active", "intent": "plan", "subject": {"display": "x"}}
+    request["instantiatesUri"] = [definition]
+    for _ in range(3):
+        assert (await client.create(request)).status_code == 201
+    made = {"resourceType": "ActivityDefinition", "status": "draft"}
+    first = {"fullUrl": definition, "resource": made, "request": {"method": "POST", "url": "ActivityDefinition"}}
+    second = {"resource": request, "request": {"method": "POST", "url": "ServiceRequest"}}
+    answer = await client.bundle(first, second, Prefer="return=representation")
+    assert answer.status_code == 200, answer.text
+    stored, seen = (each["resource"] for each in answer.json()["entry"])
+    assert seen["instantiatesUri"] == [f"ActivityDefinition/{stored['id']}"]
+    assert (await client.create(request)).json()["instantiatesUri"] == [definition]

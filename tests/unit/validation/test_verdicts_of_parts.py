@@ -85,3 +85,16 @@ def test_a_verdict_that_asked_for_more_than_the_value_is_not_kept(r4_validator: 
     alone = shared(observation)
     assert part_by_identity(id(alone["device"])) is not None
     assert [issue.rule for issue in r4_validator.validate(alone)] == ["ref-1"]
+
+
+def test_what_was_found_well_is_noted_and_not_looked_at_again(r4_validator: Validator) -> None:
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "note": [{"text": "y"}]}
+    again = shared(observation)
+    for _ in range(2):
+        assert r4_validator.validate(again) == []
+    assert r4_validator.is_well(again)
+    parts = [part_by_identity(id(again[name])) for name in ("code", "note")]
+    assert all(part is not None and True in part.facts.values() for part in parts)
+    # Nobody may do this; it shows that the verdict is that of before.
+    again["code"]["text"] = ""
+    assert r4_validator.is_well(again)
