@@ -70,12 +70,17 @@ class Column:
     def members(self, wanted: Iterable[int]) -> int:
         """Returns the members of the classes with these numbers, as bits."""
         chosen = set(wanted)
+        if not chosen:
+            return 0
         if self.numbers is None:
             return (1 << self.size) - 1 if 1 in chosen else 0
-        table = bytes(49 if number in chosen else 48 for number in range(256))
+        table = bytearray(_ZEROS)
+        for number in chosen:
+            table[number] = _ONE
         return int(self.numbers[::-1].translate(table) or b"0", 2)
 
 
+_ZEROS, _ONE = b"0" * 256, ord("1")
 Test = Callable[[ValueClass], Judged]
 
 
@@ -91,6 +96,11 @@ class Told:
     parts: tuple[Told, ...] = ()
     column: str = ""
     test: Test | None = None
+
+    @property
+    def is_telling(self) -> bool:
+        """True where nothing in it is unknown whatever the columns say."""
+        return self.how != "unknown" and all(part.is_telling for part in self.parts)
 
     def columns(self) -> set[str]:
         """Returns the columns that it reads."""

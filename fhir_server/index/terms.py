@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from fhir_server.index.parameter import SearchParameter
 
-TERMS_FORMAT = 7
+TERMS_FORMAT = 8
 """How terms and columns are made: raised with every change, so that postings of earlier servers are made anew."""
 FIELDS_WITH_TERMS = ("w", "x", "k")
 """Fields of the index document that terms are made of."""

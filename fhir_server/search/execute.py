@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from fhir_server.errors import TooCostly
 from fhir_server.outcome import Issue
+from fhir_server.search.counts import count_all
 from fhir_server.search.include import Included, include, match_fields
 from fhir_server.search.merge import find_matches, place_of_match
 from fhir_server.search.page import Page, found
@@ -124,6 +125,8 @@ async def _count(queries: Sequence[Query], reader: Reader, limit: int = 0, max_t
             return len(await reader.find(query, limit=limit, projection={"_id": 1}, max_time_ms=max_time_ms))
         if query.plan.joins:
             query = await reader.query(query.resource_type, query.criteria, counting=True)
+        if not limit:
+            return await count_all(query, reader)
         return await reader.count(query, limit=limit, max_time_ms=max_time_ms)
 
     return sum(await asyncio.gather(*(of_type(query) for query in queries)))

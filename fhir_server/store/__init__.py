@@ -18,9 +18,11 @@ from fhir_server.store.jobs import Job, Jobs, LeaseLost, new_job_id
 from fhir_server.store.postings import PAGE, Postings, PostingsState, Range
 from fhir_server.store.postings_build import MARGIN_S, PostingsBuild
 from fhir_server.store.postings_chunks import rules_stamp
+from fhir_server.store.postings_counting import Counting
 from fhir_server.store.postings_order import FIRST, Heads, Rank, place_before, rank_of
 from fhir_server.store.postings_waiting import PostingsWaiting
 from fhir_server.store.resource_store import ResourceStore, open_store
+from fhir_server.store.snapshot import SnapshotLost
 
 __all__ = [
     "BODY",
@@ -32,6 +34,7 @@ __all__ = [
     "Change",
     "Claim",
     "ClosureTable",
+    "Counting",
     "Create",
     "Delete",
     "EmbeddedMongod",
@@ -55,6 +58,7 @@ __all__ = [
     "Range",
     "Rank",
     "ResourceStore",
+    "SnapshotLost",
     "StoredVersion",
     "Update",
     "WriteConflict",

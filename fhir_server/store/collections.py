@@ -62,6 +62,12 @@ dates of these, eight bytes each (`heads`).
     {_id: "#17/0", c: 17, ids: "7f3a\\n7f3b\\n…", t: BinData(0, "…")}
     {_id: "!17", c: 17, heads: BinData(0, "…"), first: "7f3a\\n80c1\\n…"}
 
+and the directory of a chunk, four bytes of each member's id, sorted, and the numbers (`postings_directory`), and
+members that are stale, in any number of documents (`postings_stale`):
+
+    {_id: "%17", c: 17, short: BinData(0, "…"), of: BinData(0, "…")}
+    {_id: "~17/5f3c0a…", c: 17, stale: true, o: BinData(0, "AwAHAA==")}
+
 and the columns of a chunk (`index.columns`): classes `v`, each with keys, beginnings of keys, and fields with their
 lowest and highest value; and a byte for each of `n` members (`m`), 0 for nothing, else the number of its class; all are
 of the first where it is left out.
@@ -81,7 +87,7 @@ those that have to leave the postings, `dead` and `pending` the chunks that do n
 
     {_id: "postings:Observation", revision: 40, following: 18, ready: true, since: ISODate("…"),
      chunks: [{c: 17, low: {at: ISODate("…"), id: ""}, high: {at: ISODate("…"), id: "7f3a"}, size: 30123,
-               stamp: "1.9f86d081884c", also: [], seen: ISODate("…")}],
+               stamp: "1.9f86d081884c", also: [], seen: ISODate("…"), until: ISODate("…")}],
      late: [{id: "7f3c", at: ISODate("…")}], erased: [], dead: [{c: 16, at: ISODate("…")}], pending: []}
 """
 
@@ -123,7 +129,7 @@ WHOLE_FIELDS: dict[str, Any] = {"v": 1, "at": 1, "m": 1, "marks": 1, "patient": 
 """The projection that reads a version as history keeps it."""
 
 BY_INSTANT: IndexKeys = (("at", -1), ("_id", -1))
-_BY_INSTANT_OF_HISTORY: IndexKeys = (*BY_INSTANT, ("until", -1))
+BY_INSTANT_OF_HISTORY: IndexKeys = (*BY_INSTANT, ("until", -1))
 """`until` is in it so that what was current at a time is found on the keys, without reading what was not."""
 _DELETIONS = "gone"
 NOTES_KEPT = timedelta(days=7)
@@ -182,7 +188,7 @@ class Collections:
         """Returns the indexes of a collection as the command `createIndexes` takes them."""
         if name.endswith(HISTORY_SUFFIX):
             deletions = {"key": {_DELETIONS: 1}, "name": _DELETIONS, "sparse": True}
-            return [_specification(_BY_INSTANT_OF_HISTORY), deletions, _OLDER_ABOUT_A_PATIENT]
+            return [_specification(BY_INSTANT_OF_HISTORY), deletions, _OLDER_ABOUT_A_PATIENT]
         if is_resource_collection(name):
             return [_specification(keys) for keys in (BY_INSTANT, *self._indexes)]
         if name.endswith(POSTINGS_SUFFIX):

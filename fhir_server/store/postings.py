@@ -63,7 +63,8 @@ def state_key(resource_type: str) -> str:
 class Chunk:
     """One chunk: resources after `low` up to and with `high`, as (at, id), and `also` some that lie elsewhere.
 
-    `stamp` names the rules that its resources were indexed by; `seen_at` is when it was looked at again.
+    `stamp` names the rules that its resources were indexed by; `seen_at` is when it was looked at again. What was
+    written before `until` was there when it was made.
     """
 
     number: int
@@ -73,6 +74,7 @@ class Chunk:
     stamp: str
     also: tuple[str, ...] = ()
     seen_at: datetime = BEGINNING
+    until: datetime = BEGINNING
 
     @property
     def identity(self) -> Identity:
@@ -315,10 +317,11 @@ def chunk_document(chunk: Chunk) -> dict[str, Any]:
     """Returns a chunk as it stands in the document about its type."""
     low, high = ({"at": place[0], "id": place[1]} for place in (chunk.low, chunk.high))
     named = {"c": chunk.number, "low": low, "high": high, "size": chunk.size, "stamp": chunk.stamp}
-    return {**named, "also": list(chunk.also), "seen": chunk.seen_at}
+    return {**named, "also": list(chunk.also), "seen": chunk.seen_at, "until": chunk.until}
 
 
 def _chunk(document: Mapping[str, Any]) -> Chunk:
     low, high = ((document[name]["at"], document[name]["id"]) for name in ("low", "high"))
     also, seen_at = tuple(document["also"]), document["seen"]
-    return Chunk(document["c"], low, high, document["size"], document["stamp"], also, seen_at)
+    until = document.get("until", BEGINNING)  # none of an older format, whose chunks do not count
+    return Chunk(document["c"], low, high, document["size"], document["stamp"], also, seen_at, until)

@@ -21,6 +21,7 @@ from fhir_server.store.postings import CHUNK, Chunk, PostingsState, postings_nam
 from fhir_server.store.postings_chunks import MOST_LATE, Making, OtherRules, Pause, between, rules_stamp, settled
 from fhir_server.store.postings_erasure import PostingsErasure
 from fhir_server.store.postings_members import short_instant, versions_in
+from fhir_server.store.postings_stale import StaleMembers, members_in
 from fhir_server.store.postings_waiting import LOOK_AGAIN, PostingsWaiting
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class PostingsBuild:
             if state is None or any(chunk.stamp != making.wanted for chunk in state.chunks):
                 return False
             state = await self._append(making, state)
-            return state is not None and await self._look_again(making, state)
+            if state is None or not await self._look_again(making, state):
+                return False
+            await StaleMembers(self._database, resource_type).gather()
+            return True
         except OtherRules:
             return False
         except PyMongoError as error:
@@ -72,10 +76,13 @@ class PostingsBuild:
         while True:
             within = {"at": {"$gte": state.since, "$lt": making.until}}
             collection, order = self._database[making.resource_type], list(BY_INSTANT)
-            waiting = (
-                await collection.count_documents(within, limit=CHUNK, hint=order) if _is_behind(making, state) else 0
-            )
-            if state.is_ready and not waiting and not late:
+            waiting = older = 0
+            if _is_behind(making, state):
+                waiting = await collection.count_documents(within, limit=CHUNK, hint=order)
+                older = await PostingsWaiting(self._database).older(
+                    making.resource_type, state.since, making.until, limit=1
+                )
+            if state.is_ready and not waiting and not older and not late:
                 return state
             made = await making.append(state, _first_absorbed(state.chunks, waiting + len(late)))
             if made is None or made.reached >= (making.until, ""):
@@ -103,9 +110,15 @@ class PostingsBuild:
             between(chunk.low, chunk.high), {"_id": 1, "at": 1}, hint=list(BY_INSTANT)
         )
         present = {document["_id"]: short_instant(document["at"]) async for document in resources}
-        members: dict[str, int] = {}
+        stale, members = StaleMembers(self._database, making.resource_type), dict[str, int]()
+        everyone, outdated = {chunk.number: (1 << chunk.size) - 1}, 0
         async for page in making.postings.find({"c": chunk.number, "ids": {"$exists": True}}):
             members |= versions_in(page)
+            for number, id_ in members_in(page, everyone):
+                if present.get(id_) != members[id_] and id_ not in chunk.also:
+                    outdated |= 1 << number
+        outdated &= ~(await stale.known()).get(chunk.number, 0)
+        await stale.note({chunk.number: outdated})
         known = {each["id"] for each in state.late} | {id_ for each in state.chunks for id_ in each.also}
         missing = {id_ for id_, at in present.items() if members.get(id_) != at} - known
         if missing:

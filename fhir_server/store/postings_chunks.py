@@ -35,8 +35,10 @@ from fhir_server.store.postings import (
     state_of,
 )
 from fhir_server.store.postings_columns import ColumnsDraft
+from fhir_server.store.postings_directory import directory_document
 from fhir_server.store.postings_members import page_documents, short_instant
 from fhir_server.store.postings_order import Rank, heads_document, rank_of
+from fhir_server.store.postings_stale import FIRST_VERSION, StaleMembers
 from fhir_server.store.postings_waiting import FIRST_LOOK, LOOK_AGAIN, PostingsWaiting
 
 if TYPE_CHECKING:
@@ -76,12 +78,15 @@ class _Draft:
         self._instants = array("I")
         self._lists: dict[str, array[int]] = {}
         self._columns = ColumnsDraft()
+        self._updated: list[tuple[datetime, str]] = []
 
     def add(self, document: Mapping[str, Any]) -> None:
         """Adds a resource."""
         number, lists = len(self._ranks), self._lists
         self._ranks.append(rank_of(document["date"], document["_id"]))
         self._instants.append(short_instant(document["at"]))
+        if document["v"] > FIRST_VERSION:
+            self._updated.append((document["at"], document["_id"]))
         self._columns.add(number, document)
         for term in terms_of(document):
             found = lists.get(term)
@@ -95,6 +100,14 @@ class _Draft:
         """The number of members."""
         return len(self._ranks)
 
+    def ids(self) -> set[str]:
+        """Returns the ids of all members."""
+        return {id_ for _, id_ in self._ranks}
+
+    def updated(self, since: datetime) -> set[str]:
+        """Returns the ids of members that had another version before one from an instant on."""
+        return {id_ for at, id_ in self._updated if at >= since}
+
     def documents(self, chunk: int) -> Iterator[dict[str, Any]]:
         """Yields the documents of a chunk: the pages of its members, in the order of searches, then its postings."""
         in_order = self._in_order()
@@ -105,6 +118,7 @@ class _Draft:
         yield heads_document(chunk, ranks[::PAGE])
         ids, instants = [id_ for _, id_ in ranks], [self._instants[member] for member in in_order]
         yield from page_documents(chunk, ids, instants)
+        yield directory_document(chunk, ids)
         for term, members in self._lists.items():
             yield {"_id": posting_key(term, chunk), "c": chunk, **packed([numbers[member] for member in members])}
 
@@ -207,12 +221,14 @@ class Making:
         try:
             # Where the document about the type was lost, others of that number may still be there.
             await self._remove([number])
-            chunk = await self._fill(number, stretch)
+            chunk, draft = await self._fill(number, stretch)
+            is_whole = chunk.high == stretch.high or not stretch.behind
+            if is_whole:
+                await self._note_stale(state, stretch, chunk, draft)
         except Exception:
             await self._discard(number)
             raise
         # Where nobody knows how this ended, the number stays pending, or is that of a chunk.
-        is_whole = chunk.high == stretch.high or not stretch.behind
         made = await self._publish(state, stretch, chunk) if is_whole else None
         if made is None:
             await self._discard(number)
@@ -227,8 +243,8 @@ class Making:
         await self.database[META].update_one(self._key, {"$push": {"pending": pending}})
         return number
 
-    async def _fill(self, number: int, stretch: _Stretch) -> Chunk:
-        """Writes the documents of a chunk and returns it."""
+    async def _fill(self, number: int, stretch: _Stretch) -> tuple[Chunk, _Draft]:
+        """Writes the documents of a chunk and returns it, and what it was made of."""
         draft, high = await self._walk(stretch.low, stretch.high)
         ids = [id_ for chunk in stretch.absorbed for id_ in chunk.also] + [each["id"] for each in stretch.late]
         also = await self._add_late(draft, ids, stretch.low, high)
@@ -242,7 +258,28 @@ class Making:
             await self.postings.insert_many(some, ordered=False)
             await self.pause()
         seen_at = self.now - LOOK_AGAIN + FIRST_LOOK
-        return Chunk(number, stretch.low, high, draft.size, self.wanted, tuple(also), seen_at)
+        chunk = Chunk(number, stretch.low, high, draft.size, self.wanted, tuple(also), seen_at, self.until)
+        return chunk, draft
+
+    async def _note_stale(self, state: PostingsState, stretch: _Stretch, chunk: Chunk, draft: _Draft) -> None:
+        """Notes which members of the other chunks are not current once this one counts.
+
+        That is before it does: until then what was written since is looked at, and what is late. A resource that two
+        chunks have by its current version remains a member of the other one.
+        """
+        stale, others = StaleMembers(self.database, self.resource_type), (*stretch.before, *stretch.behind)
+        also = {id_ for each in (*others, chunk) for id_ in each.also} & draft.ids()
+        late = {each["id"] for each in stretch.late}
+        changed = also | late
+        if not stretch.behind and any(other.until < chunk.high[0] for other in others):
+            changed |= draft.updated(state.since) | await stale.changed(state.since, chunk.high[0])
+        await stale.mark(others, changed, state.since, late & draft.ids())
+        known = await stale.known() if also else {}
+        places = await stale.members_of((*others, chunk), also)
+        for found in places.values():
+            current = [(c, number) for c, number, _ in found if not known.get(c, 0) >> number & 1]
+            if len(current) > 1:
+                await stale.note({c: 1 << number for c, number in current if c == chunk.number})
 
     async def _walk(self, place: Place, high: Place) -> tuple[_Draft, Place]:
         """Returns the resources between two places, CHUNK at most, and the place that was reached."""
@@ -322,4 +359,4 @@ _NOTHING_MADE: dict[str, Any] = {"ready": False, "since": BEGINNING, "chunks": [
 _EMPTY: dict[str, Any] = {"revision": 0, "following": 1, "late": [], "erased": [], "dead": [], "pending": []}
 _LONGEST_MAKING = timedelta(hours=1)
 _OLDEST_FIRST = (("at", 1), ("_id", 1))
-_FIELDS = {"at": 1, "date": 1, "i": 1, **dict.fromkeys((*FIELDS_WITH_TERMS, *FIELDS_WITH_COLUMNS), 1)}
+_FIELDS = {"v": 1, "at": 1, "date": 1, "i": 1, **dict.fromkeys((*FIELDS_WITH_TERMS, *FIELDS_WITH_COLUMNS), 1)}

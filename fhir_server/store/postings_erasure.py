@@ -18,8 +18,10 @@ from fhir_server.store import postings_columns as columns
 from fhir_server.store.collections import META
 from fhir_server.store.failures import translated
 from fhir_server.store.postings import BEGINNING, PAGE, bits_in, numbers_of, packed, postings_name, state_key, state_of
+from fhir_server.store.postings_directory import directory_key, without_numbers
 from fhir_server.store.postings_members import without_members
 from fhir_server.store.postings_order import heads_key, without_heads
+from fhir_server.store.postings_stale import StaleMembers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -73,7 +75,15 @@ class PostingsErasure:
             key = {"_id": state_key(resource_type)}
             document = await self._database[META].find_one(key)
             noted = state_of(document).erased if document is not None else ()
-            due = [dict(each) for each in noted if each["gone"] or (until is not None and each["at"] <= until)]
+            ids = [each["id"] for each in noted if each["gone"]]
+            # What is still there is about to go: until then its members are told from others by what is noted.
+            found = self._database[resource_type].find({"_id": {"$in": ids}}, {"_id": 1}) if ids else None
+            present = {each["_id"] async for each in found} if found is not None else set()
+            due = [
+                dict(each)
+                for each in noted
+                if (each["gone"] and each["id"] not in present) or (until is not None and each["at"] <= until)
+            ]
             if due:
                 await self._clean(resource_type, due)
                 await self._database[META].update_one(key, {"$pull": {"erased": {"$in": due}}})
@@ -109,8 +119,13 @@ class PostingsErasure:
                 for place in found:
                     members[chunk] = members.get(chunk, 0) | 1 << (first + place)
                 pages.append(without_members(page, found))
+        # First, since from now on nothing tells that they are there.
+        await StaleMembers(self._database, resource_type).note(members)
         for chunk, bits in members.items():
             await self._clean_chunk(resource_type, chunk, bits)
+            document = await postings.find_one({"_id": directory_key(chunk)})
+            if document is not None:
+                await postings.replace_one({"_id": document["_id"]}, without_numbers(document, bits))
         async for document in postings.find({"_id": {"$in": [heads_key(chunk) for chunk in heads]}}):
             await postings.replace_one({"_id": document["_id"]}, without_heads(document, heads[document["c"]]))
         # Last, so that cleaning which was interrupted finds them again.
@@ -120,7 +135,8 @@ class PostingsErasure:
     async def _clean_chunk(self, resource_type: str, chunk: int, gone: int) -> None:
         postings, changes = self._database[postings_name(resource_type)], list[Change]()
         count = 0
-        async for each in postings.find({"c": chunk, "ids": {"$exists": False}, "heads": {"$exists": False}}):
+        others = {name: {"$exists": False} for name in ("ids", "heads", "short", "stale")}
+        async for each in postings.find({"c": chunk, **others}):
             count += 1
             if count % _UNDISTURBED == 0:
                 await asyncio.sleep(0)

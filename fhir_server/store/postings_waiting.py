@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo.errors import PyMongoError
 
 from fhir_server.store.codec import CODEC_OPTIONS
-from fhir_server.store.collections import BY_INSTANT, META, TYPES
+from fhir_server.store.collections import BY_INSTANT, BY_INSTANT_OF_HISTORY, META, TYPES, history_name
 from fhir_server.store.failures import translated
 from fhir_server.store.postings import BEGINNING, PostingsState, state_key, state_of
 
@@ -24,7 +24,8 @@ FIRST_LOOK = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Resources of one type that no posting tells of: how many, and the instant of the oldest.
+    """Resources of one type that no posting tells of: how many, and the instant of the oldest; versions that are not
+    current any more, and deletions, count too: postings do not tell of these either.
 
     `has_chunks` is true where postings of others count; `has_left_over` where something of them waits for its removal,
     or for being taken in.
@@ -82,6 +83,7 @@ class PostingsWaiting:
         try:
             oldest = await collection.find_one(within, {"at": 1}, sort=[("at", 1), ("_id", 1)], hint=order)
             count = 0 if oldest is None else await collection.count_documents(within, limit=limit, hint=order)
+            count += await self.older(resource_type, since, until, limit=limit)
         except PyMongoError as error:
             raise translated(error) from error
         lists: list[Any] = [] if state is None else [state.late, state.erased, state.dead, state.pending]
@@ -89,6 +91,13 @@ class PostingsWaiting:
         if state is not None and is_usable:
             has_left_over |= any(chunk.seen_at <= until - LOOK_AGAIN for chunk in state.chunks)
         return Waiting(count, until if oldest is None else oldest["at"], is_usable, has_left_over)
+
+    async def older(self, resource_type: str, since: datetime, until: datetime, *, limit: int) -> int:
+        """Returns how many versions that are not current, deletions among them, are of an instant from `since` on,
+        before `until`: `limit` at most. Failures stay the driver's.
+        """
+        history, order = self._database[history_name(resource_type)], list(BY_INSTANT_OF_HISTORY)
+        return await history.count_documents({"at": {"$gte": since, "$lt": until}}, limit=limit, hint=order)
 
     async def last_write(self) -> datetime | None:
         """Returns the instant of the newest resource, None where there is none."""

@@ -23,13 +23,14 @@ from fhir_server.store.kept_json import KeptJson
 from fhir_server.store.known import KnownKeys
 from fhir_server.store.migrations import migrate
 from fhir_server.store.postings import Postings
+from fhir_server.store.postings_counting import Counting, KeptParts
 from fhir_server.store.postings_erasure import PostingsErasure
 from fhir_server.store.queries import MAX_TIME_MS, run
 from fhir_server.store.reindexing import replace_index
 from fhir_server.store.resources import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -72,6 +73,7 @@ class ResourceStore:
         self._kept_json = KeptJson()
         self._sizes: dict[str, tuple[float, int]] = {}
         self.postings = Postings(self.find)
+        self._kept_parts = KeptParts()
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""
@@ -248,6 +250,12 @@ class ResourceStore:
         if hint is not None:
             command["hint"] = dict(hint)
         return int((await run(self.database, command, CODEC_OPTIONS))["n"])
+
+    def counting(self, resource_type: str, time_left: Callable[[], int]) -> Counting:
+        """Returns what reads, as of one moment, what a count by the columns of postings needs; `time_left` tells the
+        milliseconds that it may take.
+        """
+        return Counting(self.database, resource_type, self._kept_parts, time_left)
 
     async def rough_size(self, resource_type: str, *, max_time_ms: int = MAX_TIME_MS) -> int:
         """Returns about how many current versions of a type there are, or were a minute ago."""
