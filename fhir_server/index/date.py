@@ -81,15 +81,20 @@ def condition(parameter: SearchParameter, prefix: str, value: str, context: Valu
     return Condition(others=tuple({"d": {"$elemMatch": {"p": home.code, **bounds}}} for home in parameter.homes))
 
 
-def begins_before(prefix: str, value: str, context: ValueContext) -> datetime | None:
-    """Returns the instant before which every value that matches begins, None where the prefix sets no such instant.
+def beginning_bounds(prefix: str, value: str, context: ValueContext, *, can_repeat: bool) -> dict[str, datetime]:
+    """Returns the bounds that the first beginning of a resource's values keeps where one of them matches, in MongoDB's
+    operators; none where the prefix sets none.
 
-    The lowest beginning of the main date is a field of its own (`date`), whose index answers this, open periods or not.
+    That beginning of the main date is a field of its own (`date`), whose index answers this, open periods or not. Where
+    values `can_repeat`, another one may begin before the one that matches: then there is no lower bound.
     """
     low, high = date_range(value, context.zone)
     if prefix == "ap":
         _, high = _widened(low, high)
-    return {"eq": high, "le": high, "ap": high, "lt": low, "eb": low}.get(prefix)
+    before = {"eq": high, "le": high, "ap": high, "lt": low, "eb": low}.get(prefix)
+    since = None if can_repeat else {"eq": low, "sa": high}.get(prefix)
+    bounds = {"$gte": since, "$lt": before}
+    return {operator: bound for operator, bound in bounds.items() if bound is not None}
 
 
 def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:

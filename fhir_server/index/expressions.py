@@ -187,6 +187,16 @@ def repeats_inside(alternative: Alternative, resource_type: str) -> bool:
     return False
 
 
+@cache
+def can_repeat(alternative: Alternative, resource_type: str) -> bool:
+    """True unless a branch is an element of the resource itself that cannot repeat, be it a choice of types."""
+    if alternative.path != ():
+        return True
+    # A resource has one type of a choice: `effectiveDateTime` or `effectivePeriod`, both `effective[x]`.
+    names = {key.removesuffix(type_name[0].upper() + type_name[1:]) for key, type_name in alternative.leaves}
+    return len(names) != 1 or not is_single(resource_type, names.pop())
+
+
 def is_single(resource_type: str, name: str) -> bool:
     """True where element `name` of a resource type cannot repeat."""
     elements = _elements(resource_type)

@@ -16,7 +16,15 @@ from typing import Any
 from fhir_server.errors import NotSupported
 from fhir_server.index import composite, special, token, words
 from fhir_server.index.concepts import StoredConcepts
-from fhir_server.index.expressions import Alternative, alternatives, binding_of, is_single, repeats_inside, targets_of
+from fhir_server.index.expressions import (
+    Alternative,
+    alternatives,
+    binding_of,
+    can_repeat,
+    is_single,
+    repeats_inside,
+    targets_of,
+)
 from fhir_server.index.fingerprint import fingerprint, stamp_of
 from fhir_server.index.parameter import Home, SearchParameter, ValueContext
 from fhir_server.spec.compartments import patient_paths
@@ -168,6 +176,11 @@ class SearchParameterRegistry:
             if parameter is not None and parameter.type == "date":
                 return parameter
         return None
+
+    def can_repeat(self, parameter: SearchParameter) -> bool:
+        """True unless a valid resource has one value of the parameter at most."""
+        branches = parameter.alternatives
+        return len(branches) != 1 or can_repeat(branches[0], parameter.resource_type)
 
     def is_patient(self, parameter: SearchParameter) -> bool:
         """True where a match of the parameter with a patient puts the resource in that patient's compartment.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.index import TYPES, Condition, any_of
-from fhir_server.index.date import begins_before, instant_condition
+from fhir_server.index.date import beginning_bounds, instant_condition
 from fhir_server.index.entries import unescape
 from fhir_server.search.criteria import All, Clause, Comparison, Either, Not, Resolved
 from fhir_server.search.filter_conditions import comparison_condition
@@ -127,8 +127,10 @@ def _value_condition(clause: Clause, text: str, prefix: str, registry: SearchPar
         return instant_condition("at", prefix, text, context)
     module = TYPES[parameter.type]
     found: Condition = module.condition(parameter, prefix if module.PREFIXES else clause.modifier, text, context)
-    if parameter.type == "date" and (before := begins_before(prefix, text, context)) is not None:
+    if parameter.type == "date":
         main = registry.main_date(parameter.resource_type)
         if main is not None and main.homes == parameter.homes:
-            return Condition(others=tuple({**each, "date": {"$lt": before}} for each in found.others))
+            bounds = beginning_bounds(prefix, text, context, can_repeat=registry.can_repeat(main))
+            if bounds:
+                return Condition(others=tuple({**each, "date": bounds} for each in found.others))
     return found

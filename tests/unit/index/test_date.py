@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from hypothesis import given
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from fhir_server.errors import InvalidContent
 from fhir_server.index.date import range_bounds
+from fhir_server.search import build_filter, parse_search, plan
 from fhir_server.spec.dates import EARLIEST, LATEST
-from tests.support.matching import search
+from tests.support.matching import REGISTRY, search
 
 OBSERVATIONS: dict[str, dict[str, Any]] = {
     "instant": {"effectiveDateTime": "2024-01-15T10:00:00+01:00"},
@@ -109,6 +110,33 @@ def test_last_updated_is_searched_as_an_instant(query: str, found: bool) -> None
 def test_date_search_refuses(query: str) -> None:
     with pytest.raises(InvalidContent, match="is not a FHIR date"):
         search("Observation", query, {})
+
+
+@pytest.mark.parametrize(
+    ("query", "bounds"),
+    [
+        ("Encounter?date=2024", {"$gte", "$lt"}),
+        ("Encounter?date=sa2024", {"$gte"}),
+        ("Encounter?date=le2024", {"$lt"}),
+        ("Encounter?date=ge2024", set()),
+        # It is found by any of its dates.
+        ("MedicationRequest?date=2024", {"$lt"}),
+        ("MedicationRequest?date=sa2024", set()),
+        # No main date.
+        ("Patient?birthdate=2024", set()),
+        ("ServiceRequest?occurrence=2024", set()),
+    ],
+)
+def test_the_first_beginning_is_bounded_where_it_can_be(query: str, bounds: set[str]) -> None:
+    resource_type, _, text = query.partition("?")
+    request = parse_search(resource_type, parse_qsl(text), REGISTRY)
+    assert set(build_filter(plan(request, REGISTRY)).get("date", {})) == bounds
+
+
+@pytest.mark.parametrize("query", ["date=2024-03", "date=sa2024-02", "date=2024-01-15", "date=eb2024-02"])
+def test_any_of_several_main_dates_is_found(query: str) -> None:
+    requests = {"x": {"dosageInstruction": [{"timing": {"event": ["2024-01-15", "2024-03-01"]}}]}}
+    assert search("MedicationRequest", query, requests) == {"x"}
 
 
 DATES = st.one_of(

@@ -91,6 +91,27 @@ def test_main_date(resource_type: str, code: str | None) -> None:
 @pytest.mark.parametrize(
     ("resource_type", "code", "expected"),
     [
+        ("Encounter", "date", False),
+        ("Observation", "date", False),
+        ("Goal", "start-date", False),
+        ("RiskAssessment", "date", False),
+        ("Consent", "date", False),
+        ("MedicationRequest", "date", True),
+        ("Patient", "given", True),
+        ("Group", "value", True),
+        ("Bundle", "identifier", False),
+        ("Observation", "combo-code", True),
+    ],
+)
+def test_parameters_that_can_repeat(resource_type: str, code: str, expected: bool) -> None:
+    parameter = REGISTRY.find(resource_type, code)
+    assert parameter is not None
+    assert REGISTRY.can_repeat(parameter) is expected
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "code", "expected"),
+    [
         ("Observation", "patient", True),
         ("Observation", "subject", True),
         ("Observation", "performer", False),
