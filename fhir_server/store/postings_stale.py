@@ -32,6 +32,7 @@ FIRST_VERSION = 1
 
 _MOST_DOCUMENTS = 8
 _AT_ONCE = 1_000
+_DIRECTORIES_AT_ONCE = 20
 
 Members = dict[int, int]
 """Members of chunks, as bits by the number of the chunk."""
@@ -92,18 +93,22 @@ class StaleMembers:
         """Returns where resources are members of chunks, by id: number of the chunk, of the member, and the short
         instant of the version that was read.
         """
-        sought, found = {short_id(each) for each in ids}, dict[str, list[tuple[int, int, int]]]()
-        collection = self.database[postings_name(self.resource_type)]
-        for chunk in chunks if sought else ():
-            document = await collection.find_one({"_id": directory_key(chunk.number)})
-            members = {chunk.number: directory_of(document).members(sought) if document is not None else 0}
-            keys = pages_of(members)
-            for first in range(0, len(keys), _AT_ONCE):
-                async for page in collection.find({"_id": {"$in": keys[first : first + _AT_ONCE]}}):
-                    versions = versions_in(page)
-                    for number, id_ in members_in(page, members):
-                        if id_ in ids:
-                            found.setdefault(id_, []).append((chunk.number, number, versions[id_]))
+        sought = {short_id(each) for each in ids}
+        keys = [directory_key(chunk.number) for chunk in chunks] if sought else []
+        collection, pages = self.database[postings_name(self.resource_type)], list[str]()
+        members: Members = {}
+        for first in range(0, len(keys), _DIRECTORIES_AT_ONCE):
+            async for each in collection.find({"_id": {"$in": keys[first : first + _DIRECTORIES_AT_ONCE]}}):
+                if bits := directory_of(each).members(sought):
+                    members[each["c"]] = bits
+                    pages += pages_of({each["c"]: bits})
+        found: dict[str, list[tuple[int, int, int]]] = {}
+        for first in range(0, len(pages), _AT_ONCE):
+            async for page in collection.find({"_id": {"$in": pages[first : first + _AT_ONCE]}}):
+                versions = versions_in(page)
+                for number, id_ in members_in(page, members):
+                    if id_ in ids:
+                        found.setdefault(id_, []).append((page["c"], number, versions[id_]))
         return found
 
     async def mark(
@@ -113,6 +118,8 @@ class StaleMembers:
         `since` on, of `changed` resources, and all of the resources that are `taken` into another chunk.
         """
         places = await self.members_of(chunks, {*changed, *taken})
+        if not places:
+            return
         asked = [id_ for id_ in places if id_ not in taken]
         current: dict[str, datetime] = {}
         for first in range(0, len(asked), _AT_ONCE):

@@ -69,9 +69,9 @@ async def test_totals_are_those_of_the_oracle(
     world = await load(client, examples)
     await catch_up(store)
     told = 0
-    todo = searches(world, values=max(2, EXAMPLES // 10), step=30 if EXAMPLES < 100 else 1)
+    todo = searches(world, values=max(2, EXAMPLES // 10), step=60 if EXAMPLES < 100 else 1)
     while some := list(islice(todo, TOGETHER)):
         for wrong, is_told in await asyncio.gather(*(compare(client, world, search) for search in some)):
             assert not wrong
             told += is_told
-    assert told > 200
+    assert told > 100
