@@ -71,7 +71,7 @@ class ResourceStore:
         self.erasure = Erasure(self.database, known, self.postings_erasure)
         self._kept_json = KeptJson()
         self._sizes: dict[str, tuple[float, int]] = {}
-        self.postings = Postings(self.find)
+        self.postings = Postings(self.find, self.aggregate)
 
     async def start(self) -> str:
         """Checks the server and the layout of the database; returns the server's version."""
