@@ -28,6 +28,7 @@ from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 from fhir_server.errors import StoreUnavailable
+from fhir_server.store.memory import memory_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,25 +46,27 @@ _EVICTION = ",".join(
     for what in ("dirty", "updates")
     for when, percent in (("target", 40), ("trigger", 60))
 )
-"""By itself WiredTiger writes changed pages out from 5 % of its cache on, which is 50 MB here: pages of indexes are
-written over and over, as they change again at once. The journal keeps what is not written yet, until the checkpoint
-that comes each minute."""
+"""By itself WiredTiger writes changed pages out from 5 % of its cache on: pages of indexes are written over and over,
+as they change again at once. The journal keeps what is not written yet, until the checkpoint that comes each minute."""
+_LEAST_CACHE_GB, _LARGEST_CACHE_GB = 0.25, 4.0
 _LOG_NAME = "mongod.log"
 
 
 class EmbeddedMongod:
     """A `mongod` process with its data in `data_dir`, or in a folder that `stop` removes.
 
+    Its cache takes up to `cache_gb`, in units of 2**30 bytes; a quarter of the memory, 4 at most, if nothing is said.
+
     `start` has to be called from a thread that lives as long as the process should: Linux ends the `mongod` when the
     thread that started it ends, so that a killed server leaves none behind. A signal to the terminal (Ctrl-C) does not
     reach it.
     """
 
-    def __init__(self, data_dir: Path | None = None, *, port: int = 0, cache_gb: float = 1.0) -> None:
+    def __init__(self, data_dir: Path | None = None, *, port: int = 0, cache_gb: float | None = None) -> None:
         self._is_temporary = data_dir is None
         self.data_dir = Path(tempfile.mkdtemp(prefix="msma-mongod-")) if data_dir is None else data_dir.absolute()
         self.port = port
-        self._cache_gb = cache_gb
+        self._cache_gb = _usual_cache_gb() if cache_gb is None else cache_gb
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -143,8 +146,9 @@ class EmbeddedMongod:
             [
                 program, "--dbpath", str(self.data_dir), "--port", str(self.port), "--bind_ip", "127.0.0.1",
                 "--replSet", REPLICA_SET, "--oplogSize", "512", "--networkMessageCompressors", "disabled",
-                "--wiredTigerCacheSizeGB", str(self._cache_gb), "--logpath", str(self.data_dir / _LOG_NAME), "--quiet",
-                "--nounixsocket", "--logappend", "--slowms", "1000",
+                "--wiredTigerCacheSizeGB", f"{self._cache_gb:.2f}",
+                "--logpath", str(self.data_dir / _LOG_NAME), "--quiet", "--logappend", "--slowms", "1000",
+                "--nounixsocket",
                 "--setParameter", "diagnosticDataCollectionEnabled=false",
                 "--wiredTigerEngineConfigString", _EVICTION,
             ],
@@ -206,6 +210,15 @@ class EmbeddedMongod:
             return
         said = self._process.stderr.read().decode(errors="replace").strip() if self._process.stderr else ""
         raise _not_started(said.splitlines()[-1] if said else f"see {self.data_dir / _LOG_NAME}")
+
+
+def _usual_cache_gb() -> float:
+    """Returns a quarter of the memory, half of what MongoDB would take: other programs share the machine.
+
+    A resource that is written takes some 16 kB of it, with its index keys, until the next checkpoint: a minute of busy
+    writing makes a gigabyte.
+    """
+    return min(max(memory_bytes() / 4 / (1 << 30), _LEAST_CACHE_GB), _LARGEST_CACHE_GB)
 
 
 def find_mongod() -> str:
