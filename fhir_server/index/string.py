@@ -16,13 +16,12 @@ of its parameter, and the documents that have them.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.index.entries import LAST, Condition, any_key, collation_key, fold, prefix_range, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from fhir_server.index.entries import Draft, Write
     from fhir_server.index.parameter import SearchParameter, ValueContext
@@ -79,17 +78,9 @@ def whole_keys(parameter: SearchParameter, value: str) -> tuple[str, ...]:
     return tuple(f"{home.code}<{fold(unescape(value))}" for home in parameter.homes)
 
 
-def longer(key: str, known: Collection[str]) -> list[dict[str, Any]]:
-    """Returns the conditions, one of which holds where a string is longer than the one of a key, begins with it, and
-    is none of those whose keys are known.
-    """
-    ends = [key, *sorted(each for each in known if is_longer(each, key)), key + LAST]
-    return [{"k": {"$elemMatch": {"$gt": low, "$lt": high}}} for low, high in pairwise(ends)]
-
-
-def is_longer(other: str, key: str) -> bool:
-    """True for the key of a string that is longer than the one of `key`, and begins with it."""
-    return key < other < key + LAST
+def longer(key: str) -> dict[str, Any]:
+    """Returns the condition for a string that is longer than the one of a key, and begins with it."""
+    return {"k": {"$elemMatch": {"$gt": key, "$lt": key + LAST}}}
 
 
 def present(parameter: SearchParameter) -> tuple[dict[str, Any], ...]:

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/search.html#string
 
 The index has all that share a key in the default order, but not all whose keys begin alike. So what is the value itself
 is read in order, until the page is full; what is longer is read whole at the same time, where it is little. Where it is
-more, the candidates that the postings name are looked at in turn.
+more, and for short values, the candidates that the postings name are looked at in turn.
 """
 
 from __future__ import annotations
@@ -32,12 +32,10 @@ if TYPE_CHECKING:
 
 SMALL = 2_000
 """Resources of a type of which all that begin alike are read and sorted, in one query."""
-TELLING = 3
-"""Characters of a value; with fewer, many strings begin."""
+TELLING = 4
+"""Characters of a value; with fewer, many strings begin, and the postings are asked at once."""
 MOST_LONGER = 30
 """Resources with longer strings that are read whole."""
-MOST_KEYS = 5
-"""Different longer strings that are read in order as the value itself is."""
 
 
 def is_led_by_beginning(planned: SearchPlan, order: Sequence[SortKey]) -> bool:
@@ -54,36 +52,27 @@ async def find_beginning(reader: Reader, query: Query, leading: Clause, wanted: 
     if min(len(value.text) for value in leading.values) < TELLING:
         return await _by_terms(reader, query, leading, wanted)
     given = (string.whole_keys(leading.parameter, value.text) for value in leading.values)
-    whole = list(dict.fromkeys(key for keys in given for key in keys))
-    known = set(whole)
-    while True:
-        documents, others = await _whole_and_longer(reader, query, leading, whole, known, wanted)
-        if not others:
-            return documents
-        if len(others) <= MOST_LONGER:
-            found = {each["_id"]: each for each in (*documents, *others)}
-            return sorted(found.values(), key=lambda each: rank_of(each["date"], each["_id"]))[: wanted.limit]
-        seen = {key for each in others for key in each["k"] if any(string.is_longer(key, start) for start in whole)}
-        if not documents or len(known) > len(whole) or len(seen) > MOST_KEYS:
-            return await _by_terms(reader, query, leading, wanted)
-        # `blanc` of `Blanc` and `Blanchard`: what is longer is one string of many, and is read in order as well.
-        known |= seen
+    whole = tuple(dict.fromkeys(key for keys in given for key in keys))
+    documents, others = await _whole_and_longer(reader, query, leading, whole, wanted)
+    if len(others) > MOST_LONGER:
+        return await _by_terms(reader, query, leading, wanted)
+    found = {each["_id"]: each for each in (*documents, *others)}
+    return sorted(found.values(), key=lambda each: rank_of(each["date"], each["_id"]))[: wanted.limit]
 
 
 async def _whole_and_longer(
-    reader: Reader, query: Query, leading: Clause, whole: Sequence[str], known: set[str], wanted: Slice
+    reader: Reader, query: Query, leading: Clause, whole: tuple[str, ...], wanted: Slice
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Returns the first documents that have a string whose key is known, and some that have others, with their keys."""
+    """Returns the first documents that have one of the whole keys, and some that have longer ones."""
     fields = {**wanted.fields, **projection(DEFAULT_ORDER)}
-    same = _led_by(query, leading, Condition(tuple(known)))
-    others = [each for key in whole for each in string.longer(key, known)]
-    longer = _led_by(query, leading, Condition(others=tuple(others)))
+    same = _led_by(query, leading, Condition(whole))
+    longer = _led_by(query, leading, Condition(others=tuple(map(string.longer, whole))))
     # Unsorted: as many as are looked at are read, not all that there are.
-    also = () if wanted.last is None else (after(DEFAULT_ORDER, wanted.last),)
-    beside = replace(longer, plan=replace(longer.plan, also=(*longer.plan.also, *also)))
+    if wanted.last is not None:
+        longer = replace(longer, plan=replace(longer.plan, also=(*longer.plan.also, after(DEFAULT_ORDER, wanted.last))))
     return await asyncio.gather(
         reader.find(same, order=DEFAULT_ORDER, last=wanted.last, limit=wanted.limit, projection=fields),
-        reader.find(beside, limit=MOST_LONGER + 1, projection={**fields, "k": 1}),
+        reader.find(longer, limit=MOST_LONGER + 1, projection=fields),
     )
 
 

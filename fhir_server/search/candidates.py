@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fhir_server.search.plan import SearchPlan
     from fhir_server.search.reader import Reader
     from fhir_server.search.request import SortKey
-    from fhir_server.store import PostingsState, Rank
+    from fhir_server.store import Found, PostingsState, Rank, Terms
 
 FEW = 100
 """Candidates that are looked at whatever else is asked."""
@@ -71,7 +71,8 @@ class Look:
 
     async def ids(self, members: Members) -> list[str]:
         """Returns the ids of members."""
-        return await self.reader.store.postings.members(self.resource_type, members, **self._options())
+        postings = self.reader.store.postings
+        return await postings.members(self.resource_type, self.state.chunks, members, **self._options())
 
     async def heads(self, members: Members) -> dict[int, Heads]:
         """Returns where the pages of the chunks of members begin."""
@@ -183,9 +184,29 @@ async def find_look(resource_type: str, reader: Reader) -> Look | None:
     async with reader.looking:
         if resource_type not in reader.looks:
             state = await reader.store.postings.state(resource_type, max_time_ms=reader.time_left())
-            is_usable = state is not None and state.is_usable(rules_stamp(reader.registry.stamp(resource_type)))
-            reader.looks[resource_type] = Look(resource_type, state, reader) if state and is_usable else None
+            reader.looks[resource_type] = _look(resource_type, state, reader)
         return reader.looks[resource_type]
+
+
+async def find_look_and_lists(
+    resource_type: str, reader: Reader, asked: Sequence[Terms]
+) -> tuple[Look | None, list[Found]]:
+    """Returns what `find_look` does, and what the postings say of some terms; both at once. Raises TooCostly."""
+    postings, options = reader.store.postings, {"max_time_ms": reader.time_left()}
+    if resource_type in reader.looks or reader.looking.locked():
+        look, found = await asyncio.gather(
+            find_look(resource_type, reader), postings.lists(resource_type, asked, **options)
+        )
+        return look, found
+    async with reader.looking:
+        state, found = await postings.state_and_lists(resource_type, asked, **options)
+        look = reader.looks[resource_type] = _look(resource_type, state, reader)
+        return look, found
+
+
+def _look(resource_type: str, state: PostingsState | None, reader: Reader) -> Look | None:
+    is_usable = state is not None and state.is_usable(rules_stamp(reader.registry.stamp(resource_type)))
+    return Look(resource_type, state, reader) if state and is_usable else None
 
 
 def candidates_in(criterion: Criterion) -> Candidates | None:

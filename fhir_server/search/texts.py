@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from fhir_server.index import has_terms, sought_beginning, sought_terms
-from fhir_server.search.candidates import FEW, Candidates, common, count_of, find_look, together
+from fhir_server.search.candidates import FEW, Candidates, common, count_of, find_look, find_look_and_lists, together
 from fhir_server.search.conditions import clause_condition
 from fhir_server.search.criteria import Clause, Criterion
-from fhir_server.store import Range
+from fhir_server.store import Range, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fhir_server.index import Sought
     from fhir_server.search.candidates import Look, Members
     from fhir_server.search.reader import Reader
-    from fhir_server.store import Postings
+    from fhir_server.store import Found
 
     Groups = Sequence[Sequence[Sought]]
 
@@ -76,56 +77,77 @@ class _Listed:
 async def _looked_up(
     sought: Sequence[Groups], resource_type: str, reader: Reader
 ) -> tuple[Look | None, _Listed | None]:
+    """Returns a look into the postings, and the members that have what one of the values seeks, where that is known."""
     postings = reader.store.postings
-    terms = _Terms(resource_type, postings, {"max_time_ms": reader.time_left()})
+    values = [_Value(each) for each in sought[: MOST_VALUES + 1]]
+    if len(values) > MOST_VALUES:
+        return await find_look(resource_type, reader), None
+    asked = [terms for each in values for terms in each.first()]
     seen = postings.seen(resource_type)
-    look, listed = await asyncio.gather(find_look(resource_type, reader), terms.of_values(sought))
-    if look is not None and any(chunk.identity not in seen for chunk in look.state.chunks):
+    look, found = await find_look_and_lists(resource_type, reader, asked)
+    if look is None:
+        return None, None
+    options = {"max_time_ms": reader.time_left()}
+    if any(chunk.identity not in seen for chunk in look.state.chunks):
         # One that came to count meanwhile may have been listed before it was whole.
-        listed = await terms.of_values(sought)
-    return look, listed
+        found = await postings.lists(resource_type, asked, **options)
+    left = iter(found)
+    firsts = [list(islice(left, len(each.first()))) for each in values]
+
+    async def listed_by(value: _Value, first: Sequence[Found]) -> _Listed | None:
+        further = value.further(first)
+        return value.listed([*first, *await postings.lists(resource_type, further, **options)])
+
+    listed = await asyncio.gather(*map(listed_by, values, firsts))
+    known = [each for each in listed if each is not None]
+    if len(known) < len(listed):
+        return look, None
+    return look, _Listed(together([each.members for each in known]), any(each.are_rough for each in known))
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
-    """Looks terms up in the postings of a type, those of chunks that count and of others."""
+class _Value:
+    """What one value seeks: of each of its groups, one term. The first groups tell most: where they leave few, the
+    others are not looked up.
+    """
 
-    resource_type: str
-    postings: Postings
-    options: Mapping[str, Any]
+    groups: Groups
 
-    async def of_values(self, sought: Sequence[Groups]) -> _Listed | None:
-        """Returns the members that have what one of the values seeks; None where that is not known."""
-        if len(sought) > MOST_VALUES:
-            return None
-        found = await asyncio.gather(*(self._of_value(each) for each in sought))
+    @property
+    def is_whole(self) -> bool:
+        """True where it is whole terms that are sought, all of which are looked up together."""
+        return bool(self.groups) and all(each.is_whole for group in self.groups for each in group)
+
+    def first(self) -> list[Terms]:
+        """Returns the terms that are looked up first."""
+        if self.is_whole:
+            return [Terms(tuple(Range(each.start, is_whole=True) for group in self.groups for each in group))]
+        return [_terms(*each) for each in enumerate(self.groups[:_AT_ONCE])]
+
+    def further(self, first: Sequence[Found]) -> list[Terms]:
+        """Returns the terms that are looked up after the first, as these leave many."""
+        if self.is_whole or len(self.groups) <= _AT_ONCE:
+            return []
+        known = [_any(each) for each in first if each is not None]
+        are_few = bool(known) and count_of(common(known)) <= FEW
+        return [] if are_few else [_terms(*each) for each in enumerate(self.groups[_AT_ONCE:], _AT_ONCE)]
+
+    def listed(self, found: Sequence[Found]) -> _Listed | None:
+        """Returns the members that have a term of each group of which that is known; None where it is of none."""
         known = [each for each in found if each is not None]
-        if len(known) < len(found):
-            return None
-        return _Listed(together([each.members for each in known]), any(each.are_rough for each in known))
+        if self.is_whole:
+            [every] = known  # There is no limit to them.
+            groups = [_any({each.start: every[each.start] for each in group}) for group in self.groups]
+            return _Listed(common(groups))
+        return _Listed(common([_any(each) for each in known]), len(known) < len(self.groups)) if known else None
 
-    async def _of_value(self, groups: Groups) -> _Listed | None:
-        """Returns the members that have a term of each group; None where nothing is known.
 
-        The first groups tell most: where they leave few, the others are not looked up.
-        """
-        if groups and all(each.is_whole for group in groups for each in group):
-            return _Listed(await self._of_whole(groups))
-        found = await asyncio.gather(*(self._of_group(*each) for each in enumerate(groups[:_AT_ONCE])))
-        known = [each for each in found if each is not None]
-        if len(groups) > _AT_ONCE and (not known or count_of(common(known)) > FEW):
-            others = enumerate(groups[_AT_ONCE:], _AT_ONCE)
-            found = await asyncio.gather(*(self._of_group(*each) for each in others))
-            known += [each for each in found if each is not None]
-        return _Listed(common(known), len(known) < len(groups)) if known else None
+def _any(found: Mapping[str, Members]) -> Members:
+    return together(list(found.values()))
 
-    async def _of_whole(self, groups: Groups) -> Members:
-        terms = [each.start for group in groups for each in group]
-        listed = await self.postings.of_terms(self.resource_type, terms, **self.options)
-        return common([together([listed[each.start] for each in group]) for group in groups])
 
-    async def _of_group(self, number: int, group: Sequence[Sought]) -> Members | None:
-        ranges = [Range(each.start, each.is_whole) for each in group]
-        # One character of a term tells its kind.
-        limit = _OF_FURTHER.get(len(group[0].start) - 1, _OF_LONGER) if number else MOST_POSTINGS
-        return await self.postings.lists(self.resource_type, ranges, limit=limit, **self.options)
+def _terms(place: int, group: Sequence[Sought]) -> Terms:
+    """Returns the terms of the group at that place."""
+    # One character of a term tells its kind.
+    limit = _OF_FURTHER.get(len(group[0].start) - 1, _OF_LONGER) if place else MOST_POSTINGS
+    return Terms(tuple(Range(each.start, each.is_whole) for each in group), limit)

@@ -15,11 +15,12 @@ from fhir_server.store.history import HistoryPage
 from fhir_server.store.index_state import IndexState, IndexStates
 from fhir_server.store.job_runner import JobHandler, JobRun, JobRunner
 from fhir_server.store.jobs import Job, Jobs, LeaseLost, new_job_id
-from fhir_server.store.postings import PAGE, Postings, PostingsState, Range
+from fhir_server.store.postings import PAGE, Postings, PostingsState
 from fhir_server.store.postings_build import MARGIN_S, PostingsBuild
 from fhir_server.store.postings_chunks import rules_stamp
 from fhir_server.store.postings_counting import Counting
 from fhir_server.store.postings_order import FIRST, Heads, Rank, place_before, rank_of
+from fhir_server.store.postings_terms import Found, Range, Terms
 from fhir_server.store.postings_waiting import PostingsWaiting
 from fhir_server.store.resource_store import ResourceStore, open_store
 from fhir_server.store.snapshot import SnapshotLost
@@ -38,6 +39,7 @@ __all__ = [
     "Create",
     "Delete",
     "EmbeddedMongod",
+    "Found",
     "Gathered",
     "Heads",
     "HistoryPage",
@@ -60,6 +62,7 @@ __all__ = [
     "ResourceStore",
     "SnapshotLost",
     "StoredVersion",
+    "Terms",
     "Update",
     "WriteConflict",
     "end_tasks",

@@ -11,12 +11,14 @@ The shapes of the documents are in `collections`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from array import array
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fhir_server.store.collections import META, POSTINGS_SUFFIX
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fhir_server.index.columns import Column
+    from fhir_server.store.postings_terms import Found, Terms
 
 CHUNK = 32_768
 """Most members of a chunk, but for the late ones among them."""
@@ -34,11 +37,18 @@ PAGE = 64
 """Members whose ids stand in one document."""
 KEY = "postings:"
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+NUMBER = "number"
+"""Tells to which of the terms that are looked up together a posting belongs."""
 
-_MOST_NUMBERS = 100_000
 _KEPT_HEADS = 100
 """Chunks whose heads a process keeps, some 100 kB each."""
-_LAST = "\U0010ffff"
+_KEPT_PAGES = 2_000
+"""Pages of members whose ids a process keeps, some 2.5 kB each."""
+_TOGETHER = 8
+"""Terms that are looked up by one command."""
+_AT_ONCE = 1_000
+_DENSE = 20
+_ONE = ord("1")
 _NOT_EMPTY = re.compile(rb"[^\0]")
 
 Place = tuple[datetime, str]
@@ -110,31 +120,23 @@ class PostingsState:
         return self.is_ready and all(chunk.stamp == stamp for chunk in self.chunks)
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Terms that begin with `start`, or this one alone where it `is_whole`."""
-
-    start: str
-    is_whole: bool = False
-    fields: Mapping[str, Any] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        start = f"{self.start}\n" if self.is_whole else self.start
-        object.__setattr__(self, "fields", {"_id": {"$gte": start, "$lt": start + _LAST}})
-
-
 class Postings:
     """Reads postings; every method may raise StoreUnavailable and TooCostly."""
 
-    def __init__(self, find: Find) -> None:
+    def __init__(self, find: Find, aggregate: Find) -> None:
         self._find = find
+        self._aggregate = aggregate
         self._heads: dict[tuple[str, Identity], Heads] = {}
+        self._pages: dict[tuple[str, Identity, int], str] = {}
         self._seen: dict[str, frozenset[Identity]] = {}
 
     async def state(self, resource_type: str, **options: Any) -> PostingsState | None:
         """Returns what there is of a type, None where there is nothing."""
         found = await self._find(META, {"_id": state_key(resource_type)}, limit=1, **options)
-        state = state_of(found[0]) if found else None
+        return self._state_in(resource_type, found)
+
+    def _state_in(self, resource_type: str, documents: Sequence[Mapping[str, Any]]) -> PostingsState | None:
+        state = state_of(documents[0]) if documents else None
         self._seen[resource_type] = frozenset(chunk.identity for chunk in state.chunks) if state else frozenset()
         return state
 
@@ -144,28 +146,40 @@ class Postings:
         """
         return self._seen.get(resource_type, frozenset())
 
-    async def lists(
-        self, resource_type: str, ranges: Sequence[Range], *, limit: int, **options: Any
-    ) -> dict[int, int] | None:
-        """Returns the members that have a term in one of the ranges, as bits, by chunk; None where reading that takes
-        more than `limit` postings, or more work than it is worth.
-        """
-        condition = dict(ranges[0].fields) if len(ranges) == 1 else {"$or": [dict(each.fields) for each in ranges]}
-        documents = await self._find(postings_name(resource_type), condition, limit=limit + 1, **options)
-        if len(documents) > limit or sum(len(each.get("o", "")) for each in documents) > 2 * _MOST_NUMBERS:
-            return None
-        return all_of(documents)
+    async def state_and_lists(
+        self, resource_type: str, asked: Sequence[Terms], **options: Any
+    ) -> tuple[PostingsState | None, list[Found]]:
+        """Returns what there is of a type, and what `lists` does, in one round trip for a few terms.
 
-    async def of_terms(self, resource_type: str, terms: Sequence[str], **options: Any) -> dict[str, dict[int, int]]:
-        """Returns the members that have each of some whole terms, as bits, by chunk."""
-        if not terms:
-            return {}
-        ranges = [dict(Range(term, is_whole=True).fields) for term in terms]
-        documents = await self._find(postings_name(resource_type), {"$or": ranges}, **options)
-        found: dict[str, list[dict[str, Any]]] = {term: [] for term in terms}
-        for each in documents:
-            found[each["_id"].rpartition("\n")[0]].append(each)
-        return {term: all_of(some) for term, some in found.items()}
+        Which of the two is read first is not known.
+        """
+        some, others = asked[:_TOGETHER], asked[_TOGETHER:]
+        name = postings_name(resource_type)
+        unions = [{"$unionWith": {"coll": name, "pipeline": each.stages(place)}} for place, each in enumerate(some)]
+        pipeline = [{"$match": {"_id": state_key(resource_type)}}, *unions]
+        documents, further = await asyncio.gather(
+            self._aggregate(META, pipeline, limit=_most_of(some) + 1, **options),
+            self.lists(resource_type, others, **options),
+        )
+        found = _apart(some, [each for each in documents if NUMBER in each])
+        return self._state_in(resource_type, [each for each in documents if NUMBER not in each]), [*found, *further]
+
+    async def lists(self, resource_type: str, asked: Sequence[Terms], **options: Any) -> list[Found]:
+        """Returns the members that have some terms, for each of those that are asked."""
+        some, others = asked[:_TOGETHER], asked[_TOGETHER:]
+        if not some:
+            return []
+        name, most = postings_name(resource_type), _most_of(some)
+        if len(asked) == 1:
+            documents = await self._find(name, some[0].condition(), limit=some[0].limit and most, **options)
+            return [some[0].found_in(documents)]
+        first, *rest = (each.stages(place) for place, each in enumerate(some))
+        unions = [{"$unionWith": {"coll": name, "pipeline": stages}} for stages in rest]
+        documents, further = await asyncio.gather(
+            self._aggregate(name, [*first, *unions], limit=most, **options),
+            self.lists(resource_type, others, **options),
+        )
+        return [*_apart(some, documents), *further]
 
     async def heads(self, resource_type: str, chunks: Sequence[Chunk], **options: Any) -> dict[int, Heads]:
         """Returns where the pages of chunks begin; nothing of a chunk that does not tell.
@@ -198,23 +212,49 @@ class Postings:
                 found[chunk][name] = column_of(each)
         return found
 
-    async def members(self, resource_type: str, chosen: Mapping[int, int], **options: Any) -> list[str]:
-        """Returns the ids of members, given as bits by chunk."""
-        places: dict[str, list[int]] = {}
-        for chunk, bits in chosen.items():
-            for number in numbers_of(bits):
-                places.setdefault(page_key(chunk, number // PAGE), []).append(number % PAGE)
-        if not places:
-            return []
-        options |= {"limit": len(places), "projection": {"ids": 1}}
-        condition = {"_id": {"$in": list(places)}}
+    async def members(
+        self, resource_type: str, chunks: Sequence[Chunk], chosen: Mapping[int, int], **options: Any
+    ) -> list[str]:
+        """Returns the ids of members of chunks, given as bits by the number of the chunk.
+
+        Their pages are kept, as heads are: who was erased is named until his page is read anew, and leads nowhere.
+        """
+        places: dict[tuple[str, Identity, int], list[int]] = {}
+        for chunk in chunks:
+            for number in numbers_of(chosen.get(chunk.number, 0)):
+                places.setdefault((resource_type, chunk.identity, number // PAGE), []).append(number % PAGE)
+        pages = {name: kept for name in places if (kept := self._pages.get(name)) is not None}
+        missing = {page_key(name[1][0], name[2]): name for name in places if name not in pages}
+        if missing:
+            options |= {"limit": len(missing), "projection": {"ids": 1}}
+            condition = {"_id": {"$in": list(missing)}}
+            for each in await self._find(postings_name(resource_type), condition, **options):
+                pages[missing[each["_id"]]] = each["ids"]
+            self._keep(pages)
         found: dict[str, None] = {}
-        for each in await self._find(postings_name(resource_type), condition, **options):
-            inside = places[each["_id"]]
-            ids = each["ids"].split("\n", inside[-1] + 1)
-            found.update((ids[place], None) for place in inside)
+        for name, inside in places.items():
+            ids = pages[name].split("\n", inside[-1] + 1) if name in pages else []
+            found.update((ids[place], None) for place in inside if ids)
         found.pop("", None)
         return list(found)
+
+    def _keep(self, pages: Mapping[tuple[str, Identity, int], str]) -> None:
+        if len(self._pages) + len(pages) > _KEPT_PAGES:
+            self._pages.clear()
+        self._pages.update(islice(pages.items(), _KEPT_PAGES))
+
+
+def _most_of(asked: Sequence[Terms]) -> int:
+    """Returns how many postings a reply should hold."""
+    return sum(each.limit + 1 if each.limit else _AT_ONCE for each in asked)
+
+
+def _apart(asked: Sequence[Terms], documents: Sequence[Mapping[str, Any]]) -> list[Found]:
+    """Returns what numbered postings say of each of those that are asked."""
+    by_number: list[list[Mapping[str, Any]]] = [[] for _ in asked]
+    for each in documents:
+        by_number[each[NUMBER]].append(each)
+    return [each.found_in(some) for each, some in zip(asked, by_number, strict=True)]
 
 
 def posting_key(term: str, chunk: int) -> str:
@@ -273,7 +313,16 @@ def all_of(documents: Iterable[Mapping[str, Any]]) -> dict[int, int]:
 
 def bits_of(lists: Sequence[array[int]]) -> int:
     """Returns numbers of members, in ascending order in each list, as bits."""
-    bits = bytearray(1 + max(members[-1] for members in lists) // 8)
+    size = 1 + max(members[-1] for members in lists)
+    if _DENSE * sum(map(len, lists)) > size:
+        # Many are put in their places as digits, which takes a third of the time.
+        digits = bytearray(b"0") * size
+        for members in lists:
+            for number in members:
+                digits[number] = _ONE
+        digits.reverse()
+        return int(digits, 2)
+    bits = bytearray(1 + size // 8)
     for members in lists:
         for number in members:
             bits[number >> 3] |= 1 << (number & 7)

@@ -72,7 +72,7 @@ class ResourceStore:
         self.erasure = Erasure(self.database, known, self.postings_erasure)
         self._kept_json = KeptJson()
         self._sizes: dict[str, tuple[float, int]] = {}
-        self.postings = Postings(self.find)
+        self.postings = Postings(self.find, self.aggregate)
         self._kept_parts = KeptParts()
 
     async def start(self) -> str:

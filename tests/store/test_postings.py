@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -242,18 +241,12 @@ async def test_a_chunk_that_comes_to_count_while_terms_are_looked_up_is_not_miss
     store: ResourceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await put(store, basic("a", "douleur"))
-    listed, real_lists, real_state = asyncio.Event(), store.postings.lists, store.postings.state
+    both = store.postings.state_and_lists
 
-    async def lists(*arguments: Any, **options: Any) -> Any:
-        found = await real_lists(*arguments, **options)
-        listed.set()
-        return found
-
-    async def state(*arguments: Any, **options: Any) -> Any:
-        await listed.wait()
+    async def one_after_the_other(*arguments: Any, **options: Any) -> Any:
+        _, listed = await both(*arguments, **options)
         assert await maker(store).catch_up("Basic", STAMP)
-        return await real_state(*arguments, **options)
+        return await store.postings.state("Basic"), listed
 
-    monkeypatch.setattr(store.postings, "lists", lists)
-    monkeypatch.setattr(store.postings, "state", state)
+    monkeypatch.setattr(store.postings, "state_and_lists", one_after_the_other)
     assert await find(store, "_content=douleur") == ["a"]
