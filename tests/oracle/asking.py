@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fhir_server.store import PostingsBuild, ResourceStore
 from tests.api.conftest import Client
 from tests.oracle.query import Search
 from tests.oracle.values import Resource
@@ -85,3 +86,12 @@ def _page(entries: Sequence[dict[str, Any]]) -> Page:
         else:
             (page.matches if mode == "match" else page.included).append(key_of(resource))
     return page
+
+
+async def catch_up(store: ResourceStore) -> None:
+    """Has the postings of all types tell of all that is stored."""
+    build = PostingsBuild(store.database, store.collections, margin_s=0)
+    for resource_type in await store.collections.existing_types():
+        document = await store.database[resource_type].find_one({}, {"i": 1})
+        if document is not None:
+            assert await build.catch_up(resource_type, document["i"])

@@ -14,10 +14,10 @@ import pytest_asyncio
 
 from fhir_server.index import MONGODB_INDEXES
 from fhir_server.search import counts
-from fhir_server.store import PostingsBuild, ResourceStore, open_store
+from fhir_server.store import ResourceStore, open_store
 from tests.api.conftest import Client
 from tests.oracle import EXAMPLES
-from tests.oracle.asking import load
+from tests.oracle.asking import catch_up, load
 from tests.oracle.matcher import find
 from tests.oracle.query import Search
 from tests.oracle.references import BASE_URL
@@ -39,14 +39,6 @@ async def opened(open_client: Callable[..., Any], mongodb_uri: str) -> AsyncIter
     client: Client = await open_client(base_url=BASE_URL, max_body_bytes=50_000_000, mongodb_database=name)
     async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database=name) as store:
         yield client, store
-
-
-async def catch_up(store: ResourceStore) -> None:
-    build = PostingsBuild(store.database, store.collections, margin_s=0)
-    for resource_type in await store.collections.existing_types():
-        document = await store.database[resource_type].find_one({}, {"i": 1})
-        if document is not None:
-            assert await build.catch_up(resource_type, document["i"])
 
 
 async def compare(client: Client, world: World, search: Search) -> tuple[str, bool]:

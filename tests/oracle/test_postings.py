@@ -18,11 +18,11 @@ from hypothesis import given, settings
 
 from fhir_server.index import MONGODB_INDEXES
 from fhir_server.index.words import words_of
-from fhir_server.store import PostingsBuild, ResourceStore, open_store
+from fhir_server.store import ResourceStore, open_store
 from fhir_server.store.postings import state_key
 from tests.api.conftest import Client
 from tests.oracle import EXAMPLES, WORLDS
-from tests.oracle.asking import ask, clear, load
+from tests.oracle.asking import ask, catch_up, clear, load
 from tests.oracle.comparison import difference
 from tests.oracle.definitions import parameters
 from tests.oracle.filters import Comparison, Junction, Negation
@@ -58,14 +58,6 @@ async def opened(open_client: Callable[..., Any], mongodb_uri: str) -> AsyncIter
     client: Client = await open_client(base_url=BASE_URL, max_body_bytes=50_000_000, mongodb_database=name)
     async with open_store(mongodb_uri, indexes=MONGODB_INDEXES, database=name) as store:
         yield client, store
-
-
-async def catch_up(store: ResourceStore) -> None:
-    build = PostingsBuild(store.database, store.collections, margin_s=0)
-    for resource_type in await store.collections.existing_types():
-        document = await store.database[resource_type].find_one({}, {"i": 1})
-        if document is not None:
-            assert await build.catch_up(resource_type, document["i"])
 
 
 async def forget(store: ResourceStore) -> None:
